@@ -1,0 +1,65 @@
+"""Settings from the environment; nothing is read or opened at import. See docs/reference/settings.md."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One process's settings. `DATABASE_URL` and `REDIS_URL` unset means the embedded servers of `data_dir`."""
+
+    model_config = SettingsConfigDict(env_prefix="DUECOURSE_", extra="ignore", populate_by_name=True)
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    database_owner_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_OWNER_URL")
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    data_dir: Path = Path(".duecourse")
+
+    database_set_role: bool = True
+    database_pool_size: Annotated[int, Field(ge=1, le=64)] = 8
+    read_pool_size: Annotated[int, Field(ge=1, le=64)] = 4
+    pgbouncer: bool = False
+    statement_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    lock_timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 5
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    public_url: str | None = None
+    cors_origins: Annotated[list[str], NoDecode] = []
+
+    token_secret: SecretStr | None = None
+    token_issuer: str = "duecourse"
+    token_audience: str = "duecourse"
+    token_lifetime_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 3600
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_jwks_url: str | None = None
+    oidc_organization_claim: str = "organization_id"
+
+    request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000
+    upload_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000_000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    worker_poll_seconds: Annotated[float, Field(gt=0, le=5)] = 0.05
+    worker_max_jobs: Annotated[int, Field(ge=1, le=1000)] = 20
+    sweep_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @cached_property
+    def embedded(self) -> bool:
+        """True when PostgreSQL is ours: no `DATABASE_URL` is set."""
+        return self.database_url is None
+
+    @property
+    def owner_url(self) -> str | None:
+        """The URL that migrates: `DATABASE_OWNER_URL`, else `DATABASE_URL`."""
+        url = self.database_owner_url or self.database_url
+        return url.get_secret_value() if url else None
