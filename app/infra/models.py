@@ -1,0 +1,135 @@
+"""Tables of the platform: change log and its seals, idempotency keys, jobs, stored files, heartbeats."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.infra.tables import Base, Recorded, TenantTable, Xid8, append_only, one_of, organization_fk
+
+
+class Change(TenantTable, Recorded, Base):
+    """The change log: one append-only row for every change, written in the transaction of the change.
+
+    Partitioned by `id`: a UUIDv7 carries its time, so that months are ranges of ids and the primary key stays
+    `(organization_id, id)`. `xid` is the writing transaction; the sealer uses it to find what it has not seen.
+    """
+
+    __tablename__ = "change_log"
+    xid: Mapped[int] = mapped_column(Xid8(), server_default=text("pg_current_xact_id()"))
+    entity_type: Mapped[str]
+    entity_id: Mapped[UUID]
+    event: Mapped[str]
+    effective_date: Mapped[date | None]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None]
+    actor_name: Mapped[str]
+    request_id: Mapped[str | None]
+    reason: Mapped[str | None]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+    __table_args__ = (
+        organization_fk(),
+        Index(None, "organization_id", "entity_type", "entity_id"),
+        Index(None, "xid"),
+        {"info": {"append_only": True, "worker_reads": True}, "postgresql_partition_by": "RANGE (id)"},
+    )
+
+
+class ChangeSeal(TenantTable, Base):
+    """The gapless position and the chained hash that the sealer gives a committed change. `id` is the change's id."""
+
+    __tablename__ = "change_seals"
+    position: Mapped[int] = mapped_column(BigInteger)
+    xid: Mapped[int] = mapped_column(Xid8())
+    sealed_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (
+        organization_fk(),
+        UniqueConstraint("organization_id", "position"),
+        Index(None, "organization_id", "xid"),
+        append_only(),
+    )
+
+
+class ChangeHead(TenantTable, Base):
+    """How far the sealer of an organization is; `id` repeats the organization's id (one row each).
+
+    Everything with `xid` below `horizon` is sealed. `system_identifier` tells a restored database from the one that
+    counted these transaction ids.
+    """
+
+    __tablename__ = "change_heads"
+    position: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    horizon: Mapped[int] = mapped_column(Xid8(), server_default=text("'0'"))
+    system_identifier: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = (organization_fk(), {"info": {"worker_reads": True}})
+
+
+class IdempotencyKey(TenantTable, Recorded, Base):
+    """A stored answer. Unique over all time kept, therefore not partitioned; a sweep deletes what is old."""
+
+    __tablename__ = "idempotency_keys"
+    client: Mapped[str]
+    route: Mapped[str]
+    key: Mapped[str]
+    request_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    __table_args__ = (
+        organization_fk(),
+        UniqueConstraint("organization_id", "client", "route", "key"),
+        Index(None, "recorded_at"),
+    )
+
+
+class Job(TenantTable, Recorded, Base):
+    """Work that is owed: a row with a state and a lease. Redis only wakes whoever looks here."""
+
+    __tablename__ = "jobs"
+    kind: Mapped[str]
+    key: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    state: Mapped[str] = mapped_column(server_default="due")
+    run_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    lease_token: Mapped[UUID | None]
+    lease_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        organization_fk(),
+        one_of("state", "due", "leased", "done", "dead"),
+        Index("uq_jobs_owed", "organization_id", "kind", "key", unique=True,
+              postgresql_where=text("state IN ('due', 'leased')")),
+        Index("ix_jobs_claim", "run_at", postgresql_where=text("state = 'due'")),
+        Index("ix_jobs_lease", "lease_until", postgresql_where=text("state = 'leased'")),
+        Index("ix_jobs_finished", "finished_at", postgresql_where=text("state = 'done'")),
+        {"info": {"worker_claims": True}},
+    )  # fmt: skip
+
+
+class StoredFile(TenantTable, Recorded, Base):
+    """A file kept once by its hash; the bytes are in the file store (`infra/files.py`)."""
+
+    __tablename__ = "stored_files"
+    sha256: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str]
+    name: Mapped[str]
+    __table_args__ = (organization_fk(), UniqueConstraint("organization_id", "sha256"))
+
+
+class Heartbeat(Base):
+    """The last sign of life of a service process, for `/readyz` and the metrics. Belongs to no organization."""
+
+    __tablename__ = "heartbeats"
+    process: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    seen_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))

@@ -1,0 +1,15 @@
+"""All tables of the service in one metadata: for migrations and for the tests that read the catalog."""
+
+from __future__ import annotations
+
+import app.accounts.models
+import app.cash_application.models
+import app.infra.models
+import app.integrations.models
+import app.invoices.models
+import app.ledger.models
+import app.organizations.models
+import app.payments.models  # noqa: F401 - importing a room's models registers its tables
+from app.infra.tables import Base
+
+metadata = Base.metadata
