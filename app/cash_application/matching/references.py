@@ -1,0 +1,241 @@
+"""Document numbers: the keys they are stored under, and the keys that a payment's texts may mean.
+
+A database finds candidates by equality of keys alone: `document_keys` is indexed per document, `lookup_keys`
+is asked per payment. What only a comparison can find (swapped, lost, doubled digits) is repaired later among
+the open items of the payer (`repair.py`). A number inside a longer number is no reference: tokens are
+maximal runs of letters and digits; a run of digits counts alone only where letters or nothing stand at its
+sides.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.cash_application.matching.coded_references import coded_numbers
+from app.cash_application.matching.types import PaymentFacts
+
+TEXT_LENGTH_LIMIT = 4_000
+TOKENS_LIMIT = 160
+KEYS_LIMIT = 400
+RANGE_LIMIT = 50
+KEY_LENGTH_MINIMUM = 3
+KEY_LENGTH_LIMIT = 40
+DIGITS_KEY_MINIMUM = 4
+JOINED_TOKENS_LIMIT = 5
+PREFIX_LENGTH_LIMIT = 6
+
+_CONFUSABLE = str.maketrans("OQIL|", "00111")
+_TOKEN = re.compile(r"[0-9A-Z|]+")
+_DIGITS = re.compile(r"[0-9]+")
+_PREFIX_AND_DIGITS = re.compile(r"[A-Z|]{0,6}[0-9][0-9OQIL|]*")
+_JOINER = re.compile(r"[ \-./_#:,+]{1,3}")
+_DATE = re.compile(
+    r"(?<![0-9A-Z])(?:(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)?\d\d"
+    r"|(?:19|20)\d\d[./-](?:0[1-9]|1[0-2])[./-](?:0[1-9]|[12]\d|3[01]))(?![0-9A-Z]|[./-][0-9])"
+)
+_AMOUNT = re.compile(
+    r"(?<![0-9A-Z.,/-])(?:\d{1,3}(?:[., ']\d{3})+|\d{1,9})[.,]\d{2}(?![0-9A-Z]|[.,/-][0-9])"
+    r"|(?<![0-9A-Z])(?:EUR|USD|CHF|GBP)\s?\d+(?:[.,]\d+)*(?![0-9A-Z])"
+)
+_RANGE_SIGN = re.compile(r"\s?(?:-|\.\.+|BIS|TO|THRU|THROUGH|A)\s?")
+_LIST_SIGN = re.compile(r"\s?(?:[/,;+&]|UND|AND|ET|Y|E)\s?")
+_EMPTY_END_TO_END = frozenset({"NOTPROVIDED", "NOTAVAILABLE", "NONREF", "NONE", "UNKNOWN"})
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One number that a text may mean. `kind`: whole, joined, digits, expanded, structured, masked."""
+
+    key: str
+    kind: str
+    start: int
+    end: int
+    raw: str
+
+
+def clean(text: str) -> str:
+    """Upper case, one kind of dash, no accents, one blank for any white space, at most TEXT_LENGTH_LIMIT
+    long.
+    """
+    text = text[:TEXT_LENGTH_LIMIT]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        kept = (c for c in text if not unicodedata.combining(c))
+        text = "".join("-" if unicodedata.category(c) == "Pd" else c for c in kept)
+    return " ".join(text.upper().split())
+
+
+@lru_cache(maxsize=131_072)
+def squeeze(number: str) -> str:
+    """A number without everything that is not a letter or digit, upper-cased."""
+    return "".join(_TOKEN.findall(clean(number)))
+
+
+def fold(squeezed: str) -> str:
+    """O and Q as 0, I and L as 1: what eyes and scanners confuse. Applied to both sides, so it never decides
+    alone.
+    """
+    return squeezed.translate(_CONFUSABLE)
+
+
+def digits_of(squeezed: str) -> str:
+    """The digits alone, without leading zeros; a letter between digits counts as the digit it looks like."""
+    return "".join(_DIGITS.findall(_digits_repaired(squeezed))).lstrip("0")
+
+
+def tail_of(squeezed: str) -> str:
+    """The last run of digits without leading zeros and without what stands before a run of three zeros."""
+    runs = _DIGITS.findall(squeezed)
+    if not runs:
+        return ""
+    return str(re.split(r"0{3,}(?=[1-9])", runs[-1])[-1]).lstrip("0")
+
+
+def _digits_repaired(squeezed: str) -> str:
+    return re.sub(r"(?<=\d)[OQIL|](?=\d|$)", lambda hit: hit.group().translate(_CONFUSABLE), squeezed)
+
+
+@lru_cache(maxsize=131_072)
+def number_keys(number: str) -> tuple[str, ...]:
+    """Keys of one number, the strongest first: the whole, its digits, its last run of digits."""
+    squeezed = squeeze(number)
+    if len(squeezed) < KEY_LENGTH_MINIMUM or not _DIGITS.search(squeezed):
+        return ()
+    keys = [fold(squeezed)[:KEY_LENGTH_LIMIT]]
+    for digits in (digits_of(squeezed), tail_of(squeezed)):
+        if len(digits) >= DIGITS_KEY_MINIMUM and digits not in keys:
+            keys.append(digits[:KEY_LENGTH_LIMIT])
+    return tuple(keys)
+
+
+def document_keys(number: str, references: Iterable[str] = ()) -> frozenset[str]:
+    """The keys to store and index for one document: of its number and of every other reference."""
+    keys: set[str] = set(number_keys(number))
+    for reference in references:
+        keys.update(number_keys(reference))
+    return frozenset(keys)
+
+
+def lookup_keys(payment: PaymentFacts) -> frozenset[str]:
+    """Every key that the payment's texts and structured fields may mean; at most KEYS_LIMIT."""
+    return frozenset(token.key for token in payment_tokens(payment))
+
+
+def payment_tokens(payment: PaymentFacts) -> tuple[Token, ...]:
+    """The numbers of all fields, structured ones first; each key once, in its strongest kind."""
+    found: dict[str, Token] = {}
+    for line in payment.referred_documents:
+        for key in number_keys(line.number):
+            found.setdefault(key, Token(key, "structured", -1, -1, line.number))
+    for reference in payment.structured_references:
+        for number in coded_numbers(reference):
+            for key in number_keys(number):
+                found.setdefault(key, Token(key, "structured", -1, -1, number))
+    for token in text_tokens(payment.remittance_text):
+        _keep_stronger(found, token)
+    if squeeze(payment.end_to_end_id) not in _EMPTY_END_TO_END:
+        for token in text_tokens(payment.end_to_end_id):
+            _keep_stronger(found, token)
+    return tuple(list(found.values())[:KEYS_LIMIT])
+
+
+_STRENGTH = {"structured": 0, "whole": 1, "joined": 2, "digits": 3, "expanded": 4, "masked": 5}
+
+
+def _keep_stronger(found: dict[str, Token], token: Token) -> None:
+    known = found.get(token.key)
+    if known is None or _STRENGTH[token.kind] < _STRENGTH[known.kind]:
+        found[token.key] = token
+
+
+@lru_cache(maxsize=16_384)
+def text_tokens(text: str) -> tuple[Token, ...]:
+    """Numbers of a free text: whole tokens, neighbours joined over separators, ranges and lists written out.
+
+    Dates and amounts of money are recognised and only kept as `masked`, the weakest kind.
+    """
+    cleaned = clean(text)
+    masked = [hit.span() for pattern in (_DATE, _AMOUNT) for hit in pattern.finditer(cleaned)]
+    words = list(_TOKEN.finditer(cleaned))[:TOKENS_LIMIT]
+    found: dict[str, Token] = {}
+    for index, word in enumerate(words):
+        for token in _tokens_from(cleaned, words, index, _hidden(word, masked)):
+            _keep_stronger(found, token)
+    plain = [word for word in words if not _hidden(word, masked)]
+    for token in _expanded(cleaned, plain):
+        _keep_stronger(found, token)
+    return tuple(sorted(found.values(), key=lambda token: (token.start, token.end, token.key)))[:KEYS_LIMIT]
+
+
+def _hidden(word: re.Match[str], masked: list[tuple[int, int]]) -> bool:
+    return any(start < word.end() and word.start() < end for start, end in masked)
+
+
+def _tokens_from(text: str, words: list[re.Match[str]], index: int, hidden: bool) -> Iterable[Token]:
+    """The word at `index` alone, its runs of digits, and its joins with the words after it."""
+    first = words[index]
+    joined = first.group()
+    kind = "masked" if hidden else "whole"
+    yield from _keys_of(joined, kind, first.start(), first.end())
+    if not joined.isdigit():
+        for run in _DIGITS.finditer(_digits_repaired(joined)):
+            digits = run.group().lstrip("0")
+            if len(digits) >= DIGITS_KEY_MINIMUM:
+                start = first.start() + run.start()
+                yield Token(digits, "masked" if hidden else "digits", start, first.start() + run.end(), digits)
+    if joined.isalpha() and len(joined) > PREFIX_LENGTH_LIMIT:
+        return
+    for following in range(index + 1, min(index + JOINED_TOKENS_LIMIT, len(words))):
+        gap = text[words[following - 1].end() : words[following].start()]
+        word = words[following].group()
+        if word.isalpha() or not _JOINER.fullmatch(gap):
+            return
+        joined += word
+        if len(joined) > KEY_LENGTH_LIMIT:
+            return
+        yield from _keys_of(joined, "masked" if hidden else "joined", first.start(), words[following].end())
+
+
+def _keys_of(squeezed: str, kind: str, start: int, end: int) -> Iterable[Token]:
+    folded = fold(squeezed)
+    if sum(char.isdigit() for char in folded) < KEY_LENGTH_MINIMUM:
+        return
+    if KEY_LENGTH_MINIMUM <= len(squeezed) <= KEY_LENGTH_LIMIT:
+        yield Token(folded, kind, start, end, squeezed)
+    if _PREFIX_AND_DIGITS.fullmatch(squeezed):
+        digits = digits_of(squeezed)
+        if len(digits) >= KEY_LENGTH_MINIMUM and digits != folded:
+            yield Token(digits, "digits" if kind == "whole" else kind, start, end, squeezed)
+
+
+def _expanded(text: str, words: list[re.Match[str]]) -> Iterable[Token]:
+    """Ranges (`1001-1005`) and lists of endings (`1001/02/05`) written out as numbers of their own."""
+    for index, word in enumerate(words):
+        head = re.fullmatch(r"([A-Z]*)([0-9]{3,18})", word.group())
+        if head is None:
+            continue
+        letters, digits = head.groups()
+        endings: list[str] = []
+        if index + 1 < len(words):
+            gap = text[word.end() : words[index + 1].start()]
+            last = words[index + 1].group().removeprefix(letters)
+            if _RANGE_SIGN.fullmatch(gap) and last.isdigit() and len(last) <= len(digits):
+                end = int(digits[: len(digits) - len(last)] + last)
+                if int(digits) < end <= int(digits) + RANGE_LIMIT:
+                    endings = [str(n).zfill(len(digits)) for n in range(int(digits), end + 1)]
+        position = index + 1
+        while not endings or position > index + 1:
+            if position >= len(words) or position > index + RANGE_LIMIT:
+                break
+            gap = text[words[position - 1].end() : words[position].start()]
+            last = words[position].group()
+            if not (_LIST_SIGN.fullmatch(gap) and last.isdigit() and len(last) < len(digits)):
+                break
+            endings.append(digits[: len(digits) - len(last)] + last)
+            position += 1
+        for number in endings:
+            yield from _keys_of(letters + number, "expanded", word.start(), word.end())
