@@ -30,5 +30,8 @@ def zone(name: str) -> ZoneInfo:
 
 
 def business_date(instant: datetime, time_zone: str) -> date:
-    """The organization's local date at that instant: its "today"."""
+    """The organization's local date at that instant: its "today". Raises ValueError for a naive datetime."""
+    if instant.tzinfo is None:
+        # Python would read it in the time zone of the machine.
+        raise ValueError("an instant has a time zone")
     return instant.astimezone(zone(time_zone)).date()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
 from uuid import UUID
 
@@ -24,6 +24,8 @@ ApplicationId = NewType("ApplicationId", UUID)
 ImportId = NewType("ImportId", UUID)
 JobId = NewType("JobId", UUID)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def new_id() -> UUID:
     """A fresh UUIDv7; two calls of one process never go backwards."""
@@ -31,6 +33,9 @@ def new_id() -> UUID:
 
 
 def lowest_id_at(instant: datetime) -> UUID:
-    """The smallest UUIDv7 of that millisecond: the bound of a time partition keyed by id."""
-    milliseconds = int(instant.timestamp() * 1000)
+    """The smallest UUIDv7 of that millisecond: the bound of a time partition keyed by id.
+
+    Raises TypeError for a naive datetime, ValueError for an instant before 1970.
+    """
+    milliseconds = (instant - _EPOCH) // timedelta(milliseconds=1)
     return UUID(int=(milliseconds << 80) | (0x7 << 76) | (0b10 << 62))
