@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.core.money import to_text
+from app.core.money import Money, to_text
 from app.integrations.bank_formats.records import Balance, EntryStatus, Problem, Statement
 
 

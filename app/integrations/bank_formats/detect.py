@@ -1,0 +1,24 @@
+"""Which bank format a file is in, and the one entrance that reads any of them."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from app.integrations.bank_formats.camt import parse_camt
+from app.integrations.bank_formats.records import StatementFile
+from app.integrations.bank_formats.source import ByteSource
+
+MAX_FILE_BYTES = 256 * 1024 * 1024
+
+
+def parse_bank_file(
+    data: bytes | BinaryIO, *, default_currency: str | None = None, max_bytes: int = MAX_FILE_BYTES
+) -> StatementFile:
+    """Read a bank file of any known format into the common records.
+
+    `data` is the bytes, or a binary stream that is read once, forwards, never past `max_bytes`.
+    `default_currency` (ISO 4217) is used only where a statement names no currency at all.
+    Raises BankFileRefused when the file as a whole cannot be used; what concerns one entry is in `problems`.
+    """
+    source = ByteSource(data, max_bytes=max_bytes)
+    return parse_camt(source, default_currency=default_currency)
