@@ -36,7 +36,7 @@ def ensure_partitions(connection: Connection, now: datetime) -> None:
             if connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}) is not None:
                 continue
             held = connection.scalar(
-                text(f'SELECT EXISTS (SELECT 1 FROM "{table}_default" WHERE id >= :low AND id < :high)'),  # noqa: S608
+                text(f'SELECT EXISTS (SELECT 1 FROM "{table}_default" WHERE id >= :low AND id < :high)'),
                 {"low": low, "high": high},
             )
             if not held:

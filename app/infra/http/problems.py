@@ -1,0 +1,161 @@
+"""Every refusal as RFC 9457 `application/problem+json`. The only module that knows the HTTP status of a refusal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from app.core import errors
+from app.infra.constraints import refusal_of
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_BASE = "https://duecourse.example/problems/"
+_STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
+    (errors.NotFound, 404),
+    (errors.StaleVersion, 412),
+    (errors.VersionRequired, 428),
+    (errors.Conflict, 409),
+    (errors.RuleViolation, 422),
+    (errors.Forbidden, 403),
+    (errors.Unauthenticated, 401),
+    (errors.TooLarge, 413),
+    (errors.RateLimited, 429),
+    (errors.Unavailable, 503),
+)
+log = structlog.get_logger(__name__)
+
+
+class ProblemField(BaseModel):
+    """One field at fault."""
+
+    pointer: str = Field(description="JSON pointer into the request: /body fields, or /query/…, /path/…, /header/…")
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str | None = None
+    errors: list[ProblemField] = Field(default_factory=list)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: these problem statuses besides those that every route may answer."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({400, 401, 403, 422, 500, 503, *statuses}):
+        described[status] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return described
+
+
+def status_of(error: errors.DomainError) -> int:
+    """The HTTP status of a refusal."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+
+
+def problem_response(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    title: str | None = None,
+    fields: Sequence[Mapping[str, str]] = (),
+    facts: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Build the problem document of this request."""
+    body: dict[str, object] = {
+        "type": TYPE_BASE + code.replace(".", "/"),
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "request_id": request.scope.get("state", {}).get("request_id"),
+        "errors": list(fields),
+    }
+    for key, value in (facts or {}).items():
+        body.setdefault(key, value if isinstance(value, str | int | bool | None) else str(value))
+    text = json.dumps(body, ensure_ascii=True)
+    return Response(text, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def refusal_response(request: Request, error: errors.DomainError) -> Response:
+    """The problem document of a domain refusal."""
+    headers: dict[str, str] = {}
+    status = status_of(error)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status in (429, 503):
+        headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 1))
+    return problem_response(
+        request,
+        status,
+        error.code,
+        error.detail,
+        title=error.title,
+        fields=[{"pointer": f.pointer, "code": f.code, "detail": f.detail} for f in error.errors],
+        facts=error.facts,
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers: no error leaves the service in another shape."""
+
+    async def on_domain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, errors.DomainError)
+        return refusal_response(request, error)
+
+    async def on_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return problem_response(
+            request,
+            422,
+            "request.invalid",
+            "the request does not fit its schema; see errors",
+            fields=[_field(item) for item in error.errors()[:100]],
+        )
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        phrase = HTTPStatus(error.status_code).phrase
+        code = "http." + phrase.lower().replace(" ", "_").replace("-", "_")
+        detail = str(error.detail) or phrase
+        return problem_response(request, error.status_code, code, detail, headers=error.headers)
+
+    async def on_fault(request: Request, error: Exception) -> Response:
+        refusal = refusal_of(error)
+        if refusal is not None:
+            return refusal_response(request, refusal)
+        log.error("request.failed", exc_info=error, path=request.url.path)
+        return problem_response(request, 500, "internal_error", "the service failed; the request had no effect")
+
+    app.add_exception_handler(errors.DomainError, on_domain)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_fault)
+
+
+def _field(item: Mapping[str, Any]) -> dict[str, str]:
+    where = [str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"]]
+    pointer = "/" + "/".join(where[1:] if where[:1] == ["body"] else where)
+    return {"pointer": pointer, "code": str(item["type"]), "detail": str(item["msg"])}

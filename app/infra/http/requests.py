@@ -1,0 +1,220 @@
+"""One way to read and one way to write over HTTP.
+
+A route takes `read: Annotated[ReadSession, reads("invoices:read")]`, or
+`write: Annotated[Write, writes("invoices:write")]` and returns `await write.run(work)`. `run` opens the transaction,
+claims the idempotency key, runs the work, stores the answer, commits, and only then is there a response: a commit that
+fails can never have answered 201. A deadlock runs the work again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response, Security
+from fastapi.security import OAuth2, SecurityScopes
+from pydantic import BaseModel
+
+from app.core.clock import utc_now
+from app.core.errors import DomainError, RuleViolation, StaleVersion, Unauthenticated, VersionRequired
+from app.infra import idempotency
+from app.infra.constraints import is_transient, refusal_of
+from app.infra.database import Database, ReadSession, WriteSession
+from app.infra.principal import Authenticator, Principal
+
+ATTEMPTS_PER_WRITE = 4
+oauth2 = OAuth2(
+    scheme_name="oauth2",
+    flows={"clientCredentials": {"tokenUrl": "/v1/oauth/token", "scopes": {}}},
+    auto_error=False,
+)
+
+
+class IfMatchInvalid(RuleViolation):
+    """`If-Match` is not an entity tag of this service."""
+
+    code = "if_match_invalid"
+
+
+async def authenticate(
+    request: Request, scopes: SecurityScopes, authorization: Annotated[str | None, Depends(oauth2)]
+) -> Principal:
+    """The caller of this request, with every scope that the operation asks for."""
+    kind, _, token = (authorization or "").partition(" ")
+    if kind.lower() != "bearer" or not token or len(token) > 8192:
+        raise Unauthenticated("a bearer token is required")
+    authenticator: Authenticator = request.app.state.authenticator
+    principal = await authenticator.principal(token.strip())
+    for scope in scopes.scopes:
+        principal.require(scope)
+    request.scope.setdefault("state", {})["principal"] = principal
+    return principal
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a piece of work answers: body, status, the version behind `ETag`, where the created thing lives.
+
+    `replay_body` is what a replay may show when the body holds a secret.
+    """
+
+    body: BaseModel | None
+    status: int = 200
+    version: int | None = None
+    location: str | None = None
+    replay_body: BaseModel | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def head(self) -> dict[str, str]:
+        """Response headers."""
+        made = dict(self.headers)
+        if self.version is not None:
+            made["ETag"] = etag(self.version)
+        if self.location is not None:
+            made["Location"] = self.location
+        return made
+
+
+type_json = "application/json"
+
+
+def etag(version: int) -> str:
+    """The entity tag of a row version."""
+    return f'"{version}"'
+
+
+def created(body: BaseModel, *, version: int | None = None, location: str | None = None) -> Answer:
+    """201 with the created resource."""
+    return Answer(body, 201, version, location)
+
+
+def answer(body: BaseModel, *, version: int | None = None, status: int = 200) -> Answer:
+    """200 (or another success) with a resource."""
+    return Answer(body, status, version)
+
+
+@dataclass(slots=True)
+class Write:
+    """A write request before its transaction."""
+
+    principal: Principal
+    database: Database
+    request: Request
+    idempotency_key: str | None
+    if_match: str | None
+    now: datetime
+
+    async def run(self, work: Callable[[WriteSession], Awaitable[Answer]]) -> Response:
+        """Run the work in one transaction, committed before the response exists; see the module's text."""
+        for attempt in range(1, ATTEMPTS_PER_WRITE + 1):
+            try:
+                return await self._once(work)
+            except DomainError:
+                raise
+            except Exception as error:
+                if is_transient(error) and attempt < ATTEMPTS_PER_WRITE:
+                    await asyncio.sleep(0.01 * attempt)
+                    continue
+                refusal = refusal_of(error)
+                if refusal is not None:
+                    raise refusal from error
+                raise
+        raise AssertionError("unreachable")
+
+    async def _once(self, work: Callable[[WriteSession], Awaitable[Answer]]) -> Response:
+        request_id = self.request.scope.get("state", {}).get("request_id")
+        principal = self.principal
+        async with self.database.write(principal.organization_id, principal.actor, request_id=request_id) as session:
+            claim: idempotency.Claim | None = None
+            if self.idempotency_key is not None:
+                claim = await idempotency.claim(
+                    session, principal.client, self._route(), self.idempotency_key, await self._fingerprint()
+                )
+                if claim.stored is not None:
+                    stored = claim.stored
+                    headers = {**stored.headers, "Idempotency-Replayed": "true"}
+                    return Response(stored.body, stored.status, headers=headers, media_type=type_json)
+            made = await work(session)
+            body = made.body.model_dump_json().encode() if made.body is not None else b""
+            if claim is not None:
+                kept = made.replay_body.model_dump_json().encode() if made.replay_body is not None else body
+                await idempotency.store(session, claim, made.status, made.head(), kept)
+        return Response(body, made.status, headers=made.head(), media_type=type_json if body else None)
+
+    def expected_version(self, *, required: bool = True) -> int | None:
+        """The version in `If-Match`. Raises VersionRequired when it is missing but required, IfMatchInvalid."""
+        if self.if_match is None:
+            if required:
+                raise VersionRequired("send If-Match with the ETag that you read", pointer="/header/If-Match")
+            return None
+        text = self.if_match.strip()
+        if text == "*":
+            return None
+        if not (text.startswith('"') and text.endswith('"') and text[1:-1].isascii() and text[1:-1].isdigit()):
+            raise IfMatchInvalid("If-Match is not an ETag of this service", pointer="/header/If-Match")
+        return int(text[1:-1][:18])
+
+    def _route(self) -> str:
+        route = self.request.scope.get("route")
+        return f"{self.request.method} {getattr(route, 'path', self.request.url.path)}"
+
+    async def _fingerprint(self) -> bytes:
+        digest = hashlib.sha256(f"{self.request.method} {self.request.url.path}?{self.request.url.query}\n".encode())
+        digest.update(await self.request.body())
+        return digest.digest()
+
+
+def check_version(expected: int | None, present: int) -> None:
+    """Raise StaleVersion when the caller read another version than the present one."""
+    if expected is not None and expected != present:
+        raise StaleVersion(f"the present version is {present}, If-Match names {expected}", version=present)
+
+
+async def _write(
+    request: Request,
+    principal: Annotated[Principal, Security(authenticate)],
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
+    ] = None,
+    if_match: Annotated[str | None, Header(alias="If-Match", max_length=64)] = None,
+) -> Write:
+    return Write(principal, request.app.state.database, request, idempotency_key, if_match, utc_now())
+
+
+async def _read(
+    request: Request, principal: Annotated[Principal, Security(authenticate)]
+) -> AsyncIterator[ReadSession]:
+    database: Database = request.app.state.read_database
+    try:
+        async with database.read(principal.organization_id) as session:
+            yield session
+    except DomainError:
+        raise
+    except Exception as error:
+        refusal = refusal_of(error)
+        if refusal is not None:
+            raise refusal from error
+        raise
+
+
+def reads(*scopes: str) -> Any:
+    """Dependency: a read-only session of the caller's organization; the caller holds these scopes."""
+    return _with_scopes(_read, scopes)
+
+
+def writes(*scopes: str) -> Any:
+    """Dependency: a `Write` of the caller, who holds these scopes."""
+    return _with_scopes(_write, scopes)
+
+
+def callers(*scopes: str) -> Any:
+    """Dependency: only the principal."""
+    return Security(authenticate, scopes=scopes)
+
+
+def _with_scopes(dependency: Any, scopes: tuple[str, ...]) -> Any:
+    return Security(dependency, scopes=scopes)

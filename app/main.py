@@ -1,0 +1,67 @@
+"""The HTTP service: `uvicorn app.main:create_app --factory`. Routers, error handlers, lifespan; no rules."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from app.infra.connection import APP_ROLE, database_settings
+from app.infra.database import Database
+from app.infra.http import problems
+from app.infra.http.middleware import RequestContext
+from app.infra.telemetry import configure_logs
+from app.invoices.router import router as invoices_router
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
+    """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
+    settings = settings or Settings()
+    configure_logs(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if database is not None:
+            app.state.database = app.state.read_database = database
+            yield
+            return
+        app.state.database = Database.connect(database_settings(settings, role=APP_ROLE))
+        app.state.read_database = Database.connect(
+            database_settings(settings, role=APP_ROLE, pool_size=settings.read_pool_size)
+        )
+        try:
+            yield
+        finally:
+            await app.state.database.close()
+            await app.state.read_database.close()
+
+    app = FastAPI(
+        title="Duecourse",
+        version="1",
+        description="Accounts receivable and collections: accounts, invoices, cash application, aging.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    problems.install(app)
+    for router in (invoices_router,):
+        app.include_router(router, prefix="/v1")
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Request-Id"],
+            expose_headers=["ETag", "Location", "Link", "Idempotency-Replayed", "X-Request-Id", "Retry-After"],
+        )
+    app.add_middleware(
+        RequestContext,
+        body_limit_bytes=settings.request_body_limit_bytes,
+        upload_limit_bytes=settings.upload_limit_bytes,
+    )
+    return app
