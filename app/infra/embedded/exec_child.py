@@ -11,15 +11,15 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
 import signal
 import sys
-import time
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def _follow_parent(parent: int, death_signal: int) -> None:
-    """Linux: the kernel sends us `death_signal` when the thread that started us ends."""
+def follow_parent(parent: int, death_signal: int) -> None:
+    """Linux: the kernel sends us `death_signal` when the thread that started us ends. Raises `OSError`."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
@@ -27,22 +27,19 @@ def _follow_parent(parent: int, death_signal: int) -> None:
         os._exit(1)
 
 
-def _watch_parent(parent: int, death_signal: int) -> None:
-    """Elsewhere: a forked watcher looks twice a second and sends the signal for the kernel."""
+def _watch_parent(life_line: int, death_signal: int) -> None:
+    """Elsewhere: a forked watcher holds one end of a pipe, and sends the signal for the kernel when the parent,
+    who holds the other end, is gone. (A process id would not do: a zombie still has one.)"""
     program = os.getpid()
     if os.fork() != 0:
+        os.close(life_line)
         return
-    while True:
-        time.sleep(0.5)
-        if os.getppid() != program:  # the program itself has ended
-            os._exit(0)
-        try:
-            os.kill(parent, 0)
-        except ProcessLookupError:
+    while os.getppid() == program:
+        readable, _, _ = select.select([life_line], [], [], 0.5)
+        if readable:
             os.kill(program, death_signal)
-            os._exit(0)
-        except PermissionError:
-            pass
+            break
+    os._exit(0)
 
 
 def main() -> None:
@@ -56,10 +53,10 @@ def main() -> None:
         os.setgroups([])
         os.setgid(order["gid"])
         os.setuid(order["uid"])
-    if sys.platform == "linux" and not order["watch"]:
-        _follow_parent(order["parent"], order["death_signal"])
+    if order["life_line"] is None:
+        follow_parent(order["parent"], order["death_signal"])
     else:
-        _watch_parent(order["parent"], order["death_signal"])
+        _watch_parent(order["life_line"], order["death_signal"])
     for number in (
         signal.SIGPIPE,
         signal.SIGINT,

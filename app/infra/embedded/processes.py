@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -29,11 +30,11 @@ class EmbeddedServerError(RuntimeError):
     """An embedded server could not be started; the text says why and what to do."""
 
 
-class InUse(EmbeddedServerError):  # noqa: N818 - named for the state
+class InUse(EmbeddedServerError):
     """Another live process holds the lock of this data folder."""
 
 
-class Cancelled(EmbeddedServerError):  # noqa: N818 - named for the state
+class Cancelled(EmbeddedServerError):
     """The caller was told to stop while a server was still starting."""
 
 
@@ -68,8 +69,9 @@ def spawn(
 
     It leads a session of its own, sees only `env`, and runs as `account` if one is named (then we must be root).
     Call it from the main thread: on Linux the death of the *thread* that called it counts. `watch` chooses the
-    portable way (a watcher that looks twice a second) on Linux too.
+    portable way (a watcher at the end of a pipe) on Linux too.
     """
+    life_line = _life_line() if watch or not LINUX else None
     order = {
         "argv": list(argv),
         "cwd": None if cwd is None else str(cwd),
@@ -77,15 +79,23 @@ def spawn(
         "gid": account.gid if account else None,
         "parent": os.getpid(),
         "death_signal": int(death_signal),
-        "watch": watch,
+        "life_line": life_line,
     }
     return subprocess.Popen(  # noqa: S603 - our own programs
         [sys.executable, "-I", "-S", str(EXEC_CHILD), json.dumps(order)],
         env=dict(env),
+        pass_fds=() if life_line is None else (life_line,),
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
     )
+
+
+@functools.cache
+def _life_line() -> int:
+    """The reading end of a pipe that nobody writes to: it reports an end of file when this process is gone."""
+    reader, _writer_kept_open_until_we_die = os.pipe()
+    return reader
 
 
 def stop(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> int:

@@ -51,8 +51,8 @@ class ValkeyServer:
         """Exit status, or None while the server runs."""
         return self._process.poll() if self._process else 0
 
-    def start(self, cancelled: Callable[[], bool] | None = None) -> None:
-        """Start and wait until it answers. Raises `EmbeddedServerError`, `Cancelled`."""
+    def launch(self) -> None:
+        """Start the server without waiting for it."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._socket.unlink(missing_ok=True)
         options = {
@@ -73,6 +73,10 @@ class ValkeyServer:
         ]
         with open_log(self._log) as log:
             self._process = spawn(argv, env={"LC_ALL": "C", "TZ": "UTC"}, stdout=log, stderr=log)
+
+    def start(self, cancelled: Callable[[], bool] | None = None) -> None:
+        """Start and wait until it answers. Raises `EmbeddedServerError`, `Cancelled`."""
+        self.launch()
         try:
             ready = wait_until(lambda: self.poll() is not None or self._answers(), START_SECONDS, cancelled)
         except Cancelled:
