@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.infra.connection import APP_ROLE, database_settings
@@ -13,8 +13,9 @@ from app.infra.database import Database
 from app.infra.http import problems
 from app.infra.http.middleware import RequestContext
 from app.infra.telemetry import configure_logs
-from app.invoices.router import router as invoices_router
 from app.settings import Settings
+
+ROUTERS: tuple[APIRouter, ...] = ()  # every room's router, low room to high
 
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     app.state.settings = settings
     problems.install(app)
-    for router in (invoices_router,):
+    for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     if settings.cors_origins:
         app.add_middleware(

@@ -1,0 +1,179 @@
+"""Shared field types of requests and responses. What fits their JSON schema is accepted, but for facts of the trade.
+
+Patterns are written for Rust's regex, ECMA 262 and Python alike: no look-around, no `\\s`, no `\\d`. Lone surrogates
+cannot stand in a JSON schema; Pydantic refuses them in every `str`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from app.core.money import CURRENCIES
+from app.infra.http.requests import etag, type_json
+
+CONTROL = r"\x00-\x1f\x7f-\x9f"
+BLANK = r" \xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff"
+NUMBER_LENGTH_MAX = 64
+DATE_MIN, DATE_MAX = date(1900, 1, 1), date(2200, 12, 31)
+_VISIBLE_ENDS = rf"^[^{CONTROL}{BLANK}](?:[^{CONTROL}]*[^{CONTROL}{BLANK}])?$"
+_ONE_LINE = rf"^[^{CONTROL}]*[^{CONTROL}{BLANK}][^{CONTROL}]*$"
+_LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+
+
+class Input(BaseModel):
+    """Base of every request body: unknown fields are refused, so that a misspelt one is not lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def text(max_length: int) -> StringConstraints:
+    """One line with something visible in it, up to `max_length` characters; blanks at both ends are cut off.
+
+    Use as `name: Annotated[str, text(200)]`.
+    """
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=_ONE_LINE)
+
+
+def lines(max_length: int) -> StringConstraints:
+    """Free text of several lines (tab, line feed and carriage return pass), may be empty."""
+    return StringConstraints(max_length=max_length, pattern=_LINES)
+
+
+def visible(max_length: int) -> StringConstraints:
+    """An identifier: one line, kept exactly as sent, no blanks at its ends."""
+    return StringConstraints(min_length=1, max_length=max_length, pattern=_VISIBLE_ENDS)
+
+
+Name = Annotated[str, text(200)]
+Reason = Annotated[str, text(500)]
+Comment = Annotated[str, lines(4000)]
+
+Number = TypeAliasType(
+    "Number",
+    Annotated[
+        str,
+        visible(NUMBER_LENGTH_MAX),
+        Field(description="A business number: kept exactly, no control characters, no blanks at its ends"),
+    ],
+)
+Source = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
+    Field(description="The system that a record comes from", examples=["gp"]),
+]
+ExternalId = Annotated[str, visible(200), Field(description="The record's key in that system", examples=["1000231"])]
+Country = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="ISO 3166-1 alpha-2", examples=["DE"])
+]
+
+
+class ExternalRef(Input):
+    """The key of a record in the system that it comes from; unique within a kind of resource."""
+
+    source: Source
+    id: ExternalId
+
+
+AMOUNT_PATTERN = r"^(0|[1-9][0-9]{0,15})(\.[0-9]{1,12})?$"
+Amount = TypeAliasType(
+    "Amount",
+    Annotated[
+        str,
+        StringConstraints(pattern=AMOUNT_PATTERN),
+        Field(
+            description="A plain decimal text. Decimals past those of the currency must be zero.",
+            examples=["1250.00"],
+        ),
+    ],
+)
+SignedAmount = TypeAliasType(
+    "SignedAmount",
+    Annotated[
+        str,
+        StringConstraints(pattern=AMOUNT_PATTERN.replace("^", "^-?", 1)),
+        Field(description="An amount that may be negative", examples=["-12.50"]),
+    ],
+)
+AmountOut = TypeAliasType(
+    "AmountOut",
+    Annotated[
+        str,
+        WithJsonSchema(
+            {
+                "type": "string",
+                "pattern": r"^-?[0-9]{1,19}(\.[0-9]{1,4})?$",
+                "description": "A plain decimal text with the currency's decimals",
+                "examples": ["1250.00"],
+            }
+        ),
+    ],
+)
+
+
+def _currency(value: Any) -> Any:
+    if not isinstance(value, str) or value not in CURRENCIES:
+        raise PydanticCustomError("currency_unknown", "Input should be a currency code of ISO 4217")
+    return value
+
+
+Currency = TypeAliasType(
+    "Currency",
+    Annotated[
+        str,
+        BeforeValidator(_currency),
+        WithJsonSchema(
+            {"type": "string", "enum": sorted(CURRENCIES), "description": "ISO 4217 code", "examples": ["EUR"]}
+        ),
+    ],
+)
+
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def parse_business_date(value: Any) -> date:
+    """A date from exactly `yyyy-mm-dd` (ISO 8601) between 1900-01-01 and 2200-12-31; nothing else passes."""
+    if type(value) is date:
+        found = value
+    elif not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+        raise PydanticCustomError("date_format", "Input should be a date as yyyy-mm-dd")
+    else:
+        try:
+            found = date.fromisoformat(value)
+        except ValueError:
+            raise PydanticCustomError("date_unknown", "Input should be a day of the calendar") from None
+    if not DATE_MIN <= found <= DATE_MAX:
+        raise PydanticCustomError("date_range", "Input should lie between 1900-01-01 and 2200-12-31")
+    return found
+
+
+BusinessDate = Annotated[
+    date,
+    BeforeValidator(parse_business_date),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date",
+            "pattern": r"^(19[0-9]{2}|2[01][0-9]{2}|2200)-[0-9]{2}-[0-9]{2}$",
+            "description": "yyyy-mm-dd between 1900-01-01 and 2200-12-31",
+            "examples": ["2026-03-31"],
+        }
+    ),
+]
+
+
+def resource_response(body: BaseModel, version: int | None = None) -> Response:
+    """200 with one resource, and its version as `ETag`."""
+    headers = {} if version is None else {"ETag": etag(version)}
+    return Response(body.model_dump_json(), headers=headers, media_type=type_json)
+
+
+ETAG_HEADER: dict[str, Any] = {
+    "ETag": {"description": "The resource's version, for If-Match", "schema": {"type": "string"}}
+}
