@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.infra.embedded import postgres_binaries
 from app.infra.embedded.postgres import PostgresServer, start_postgres
-from app.infra.embedded.processes import FolderLock, InUse, is_alive, spawn, stop, wait_until
+from app.infra.embedded.processes import FolderLock, InUse, folder_digest, is_alive, spawn, stop, wait_until
 from app.infra.embedded.valkey import start_valkey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "a path with spaces, and a comma"
     path.mkdir(mode=0o700)
     yield path
+    for left_by_a_killed_server in Path("/tmp").glob(f"duecourse-*-{folder_digest(path)}-*"):
+        shutil.rmtree(left_by_a_killed_server)
     shutil.rmtree(tmp_path, ignore_errors=True)  # 40 MB each; pytest would keep three
 
 
@@ -167,8 +169,7 @@ def _start_in_another_process(
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from app.infra.embedded import postgres_binaries
-from app.infra.embedded.postgres import start_postgres\n"
+        "from app.infra.embedded.postgres import start_postgres\n"
         "from app.infra.embedded.valkey import start_valkey\n"
         "folder = Path(sys.argv[1])\n"
         "postgres, valkey = start_postgres(folder), start_valkey(folder)\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Protocol
 
-from app.infra.embedded.processes import kill_group, open_log, spawn
+from app.infra.embedded.processes import kill, open_log, spawn
 
 BACKOFF_FIRST_SECONDS = 0.25
 BACKOFF_MAX_SECONDS = 10.0
@@ -114,7 +114,8 @@ class Keeper:
             while process.poll() is None and not cancelled():
                 wait(0.1)
                 self.tick()
-            kill_group(process.pid)
+            if process.poll() is None:
+                kill(process)
             return process.wait(), output.read_text(errors="replace")
         finally:
             output.unlink(missing_ok=True)
@@ -161,8 +162,7 @@ class Keeper:
                 break
             time.sleep(0.02)
         for process in self._processes.values():
-            kill_group(process.pid)
-            process.wait()
+            kill(process)
         self._kept.clear()
 
     def _ended(self, kept: _Kept, status: int, now: float) -> None:

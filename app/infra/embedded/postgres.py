@@ -25,7 +25,7 @@ from app.infra.embedded.processes import (
     FolderLock,
     describe,
     is_alive,
-    kill_group,
+    kill,
     last_lines,
     open_log,
     socket_folder,
@@ -220,7 +220,7 @@ class PostgresServer:
             try:
                 status = process.wait(INITDB_SECONDS)
             except BaseException:
-                kill_group(process.pid)
+                kill(process)
                 raise
         finally:
             secret.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -99,7 +100,7 @@ def _life_line() -> int:
 
 
 def stop(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> int:
-    """Send each signal in turn and wait its seconds; kill the whole group at the end. Returns the exit status."""
+    """Send each signal in turn and wait its seconds; kill what is left at the end. Returns the exit status."""
     for number, seconds in steps:
         if process.poll() is not None:
             break
@@ -108,16 +109,15 @@ def stop(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals,
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             continue
-    kill_group(process.pid)
+    return kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> int:
+    """Kill a child of `spawn` and what is left of its process group. Returns the exit status."""
+    process.kill()  # it may not lead its group yet
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+        os.killpg(process.pid, signal.SIGKILL)
     return process.wait()
-
-
-def kill_group(pid: int) -> None:
-    """Kill what is left of the process group that `spawn` made for `pid`."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
-        return
 
 
 def is_alive(pid: int) -> bool:
@@ -181,6 +181,11 @@ class FolderLock:
         self._file.close()
 
 
+def folder_digest(data_dir: Path) -> str:
+    """A short name for a data folder, part of the names of its socket folders."""
+    return hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
+
+
 def socket_folder(data_dir: Path, kind: str, owner: Account | None) -> Path:
     """A folder of mode 0700 with a short path, the same for the same data folder at every start.
 
@@ -189,7 +194,7 @@ def socket_folder(data_dir: Path, kind: str, owner: Account | None) -> Path:
     only if it belongs to us; otherwise a fresh name is taken.
     """
     uid = owner.uid if owner else os.geteuid()
-    digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
+    digest = folder_digest(data_dir)
     for base in dict.fromkeys(("/tmp", tempfile.gettempdir(), "/var/tmp")):  # noqa: S108 - checked below
         path = Path(base) / f"duecourse-{uid}-{digest}-{kind}"
         if len(os.fsencode(path)) > SOCKET_FOLDER_MAX_BYTES or not os.access(base, os.W_OK | os.X_OK):
