@@ -35,6 +35,7 @@ class Change(TenantTable, Recorded, Base):
     __table_args__ = (
         organization_fk(),
         Index(None, "organization_id", "entity_type", "entity_id"),
+        Index(None, "organization_id", "xid"),
         Index(None, "xid"),
         {"info": {"append_only": True, "worker_reads": True}, "postgresql_partition_by": "RANGE (id)"},
     )
@@ -45,13 +46,11 @@ class ChangeSeal(TenantTable, Base):
 
     __tablename__ = "change_seals"
     position: Mapped[int] = mapped_column(BigInteger)
-    xid: Mapped[int] = mapped_column(Xid8())
     sealed_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
     __table_args__ = (
         organization_fk(),
         UniqueConstraint("organization_id", "position"),
-        Index(None, "organization_id", "xid"),
         append_only(),
     )
 
@@ -59,14 +58,16 @@ class ChangeSeal(TenantTable, Base):
 class ChangeHead(TenantTable, Base):
     """How far the sealer of an organization is; `id` repeats the organization's id (one row each).
 
-    Everything with `xid` below `horizon` is sealed. `system_identifier` tells a restored database from the one that
-    counted these transaction ids.
+    Everything that the snapshot `seen` (the text of a `pg_snapshot`) shows as committed is sealed: what is left are
+    the transactions that were running then, and those that began later. Empty means that nothing is known, so that
+    every row is compared with the seals. `system_identifier` tells a restored database from the one that counted
+    these transaction ids.
     """
 
     __tablename__ = "change_heads"
     position: Mapped[int] = mapped_column(BigInteger, server_default="0")
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
-    horizon: Mapped[int] = mapped_column(Xid8(), server_default=text("'0'"))
+    seen: Mapped[str] = mapped_column(server_default="")
     system_identifier: Mapped[int] = mapped_column(BigInteger)
     __table_args__ = (organization_fk(), {"info": {"worker_reads": True}})
 
@@ -85,12 +86,16 @@ class IdempotencyKey(TenantTable, Recorded, Base):
     __table_args__ = (
         organization_fk(),
         UniqueConstraint("organization_id", "client", "route", "key"),
-        Index(None, "recorded_at"),
+        Index(None, "organization_id", "recorded_at"),
     )
 
 
 class Job(TenantTable, Recorded, Base):
-    """Work that is owed: a row with a state and a lease. Redis only wakes whoever looks here."""
+    """Work that is owed: a row with a state and a lease. Redis only wakes whoever looks here.
+
+    Owing is a plain insert, so that writers never wait for each other: the same kind and key may be due many times
+    over. A claim merges them into one, and only one row of a kind and key is leased at any time.
+    """
 
     __tablename__ = "jobs"
     kind: Mapped[str]
@@ -106,8 +111,9 @@ class Job(TenantTable, Recorded, Base):
     __table_args__ = (
         organization_fk(),
         one_of("state", "due", "leased", "done", "dead"),
-        Index("uq_jobs_owed", "organization_id", "kind", "key", unique=True,
-              postgresql_where=text("state IN ('due', 'leased')")),
+        Index("uq_jobs_leased", "organization_id", "kind", "key", unique=True,
+              postgresql_where=text("state = 'leased'")),
+        Index("ix_jobs_owed", "organization_id", "kind", "key", postgresql_where=text("state = 'due'")),
         Index("ix_jobs_claim", "run_at", postgresql_where=text("state = 'due'")),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("state = 'leased'")),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("state = 'done'")),
@@ -133,3 +139,4 @@ class Heartbeat(Base):
     process: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     seen_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    facts: Mapped[dict[str, Any]] = mapped_column(server_default="{}")

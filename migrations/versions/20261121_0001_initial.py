@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column(
             "seen_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("process", name=op.f("pk_heartbeats")),
     )
     op.create_table(
@@ -89,7 +90,7 @@ def upgrade() -> None:
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("horizon", Xid8(), server_default=sa.text("'0'"), nullable=False),
+        sa.Column("seen", sa.Text(), server_default="", nullable=False),
         sa.Column("system_identifier", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name=op.f("fk_change_heads_organization_id")
@@ -130,13 +131,13 @@ def upgrade() -> None:
         ["organization_id", "entity_type", "entity_id"],
         unique=False,
     )
+    op.create_index(op.f("ix_change_log_organization_id_xid"), "change_log", ["organization_id", "xid"], unique=False)
     op.create_index(op.f("ix_change_log_xid"), "change_log", ["xid"], unique=False)
     op.create_table(
         "change_seals",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("xid", Xid8(), nullable=False),
         sa.Column(
             "sealed_at",
             postgresql.TIMESTAMP(timezone=True),
@@ -150,9 +151,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_change_seals")),
         sa.UniqueConstraint("organization_id", "position", name=op.f("uq_change_seals_organization_id_position")),
         info={"append_only": True},
-    )
-    op.create_index(
-        op.f("ix_change_seals_organization_id_xid"), "change_seals", ["organization_id", "xid"], unique=False
     )
     op.create_table(
         "exchange_rates",
@@ -210,7 +208,12 @@ def upgrade() -> None:
             name=op.f("uq_idempotency_keys_organization_id_client_route_key"),
         ),
     )
-    op.create_index(op.f("ix_idempotency_keys_recorded_at"), "idempotency_keys", ["recorded_at"], unique=False)
+    op.create_index(
+        op.f("ix_idempotency_keys_organization_id_recorded_at"),
+        "idempotency_keys",
+        ["organization_id", "recorded_at"],
+        unique=False,
+    )
     op.create_table(
         "imports",
         sa.Column("organization_id", sa.UUID(), nullable=False),
@@ -298,11 +301,18 @@ def upgrade() -> None:
         "ix_jobs_lease", "jobs", ["lease_until"], unique=False, postgresql_where=sa.text("state = 'leased'")
     )
     op.create_index(
-        "uq_jobs_owed",
+        "ix_jobs_owed",
+        "jobs",
+        ["organization_id", "kind", "key"],
+        unique=False,
+        postgresql_where=sa.text("state = 'due'"),
+    )
+    op.create_index(
+        "uq_jobs_leased",
         "jobs",
         ["organization_id", "kind", "key"],
         unique=True,
-        postgresql_where=sa.text("state IN ('due', 'leased')"),
+        postgresql_where=sa.text("state = 'leased'"),
     )
     op.create_table(
         "legal_entities",
@@ -1366,6 +1376,7 @@ def upgrade() -> None:
         ),
         sa.Column("discount_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("discount_date", sa.Date(), nullable=True),
+        sa.Column("later_discounts", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("status", sa.Text(), server_default="open", nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column(
@@ -2015,19 +2026,20 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_matching_runs_organization_id_state"), table_name="matching_runs")
     op.drop_table("matching_runs")
     op.drop_table("legal_entities")
-    op.drop_index("uq_jobs_owed", table_name="jobs", postgresql_where=sa.text("state IN ('due', 'leased')"))
+    op.drop_index("uq_jobs_leased", table_name="jobs", postgresql_where=sa.text("state = 'leased'"))
+    op.drop_index("ix_jobs_owed", table_name="jobs", postgresql_where=sa.text("state = 'due'"))
     op.drop_index("ix_jobs_lease", table_name="jobs", postgresql_where=sa.text("state = 'leased'"))
     op.drop_index("ix_jobs_finished", table_name="jobs", postgresql_where=sa.text("state = 'done'"))
     op.drop_index("ix_jobs_claim", table_name="jobs", postgresql_where=sa.text("state = 'due'"))
     op.drop_table("jobs")
     op.drop_index(op.f("ix_imports_organization_id_state"), table_name="imports")
     op.drop_table("imports")
-    op.drop_index(op.f("ix_idempotency_keys_recorded_at"), table_name="idempotency_keys")
+    op.drop_index(op.f("ix_idempotency_keys_organization_id_recorded_at"), table_name="idempotency_keys")
     op.drop_table("idempotency_keys")
     op.drop_table("exchange_rates")
-    op.drop_index(op.f("ix_change_seals_organization_id_xid"), table_name="change_seals")
     op.drop_table("change_seals")
     op.drop_index(op.f("ix_change_log_xid"), table_name="change_log")
+    op.drop_index(op.f("ix_change_log_organization_id_xid"), table_name="change_log")
     op.drop_index(op.f("ix_change_log_organization_id_entity_type_entity_id"), table_name="change_log")
     op.drop_table("change_log")
     op.drop_table("change_heads")

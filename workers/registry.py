@@ -1,0 +1,8 @@
+"""Which handler runs which kind of job. A room's thin module in `workers/` adds its lines here."""
+
+from __future__ import annotations
+
+from app.infra.jobs import Handler
+
+HANDLERS: dict[str, Handler] = {}
+"""`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""
