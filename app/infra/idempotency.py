@@ -75,7 +75,7 @@ async def claim(session: WriteSession, client: str, route: str, key: str, reques
         raise KeyInFlight("a request with this Idempotency-Key is still being handled")
     if row["request_sha256"] != request_sha256:
         raise KeyOfOtherRequest("this Idempotency-Key was used for another request", pointer="/header/Idempotency-Key")
-    return Claim(fresh, Stored(row["status"], json.loads(row["headers"] or "{}"), bytes(row["body"] or b"")))
+    return Claim(fresh, Stored(row["status"], row["headers"] or {}, bytes(row["body"] or b"")))
 
 
 async def store(session: WriteSession, claim: Claim, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -116,6 +116,8 @@ class Instalment(Versioned, Recorded, TenantTable, Base):
     )
     discount_minor: Mapped[int] = minor(server_default="0")
     discount_date: Mapped[date | None]
+    later_discounts: Mapped[list[Any]] = mapped_column(server_default="[]")  # further tiers: [[date, minor], …]
+    reopened_on: Mapped[date | None]  # latest date on which something taken off came back
     status: Mapped[str] = mapped_column(server_default="open")
     __table_args__ = (
         organization_fk(),
@@ -180,6 +182,7 @@ class CreditMemo(Versioned, Recorded, TenantTable, Base):
     reason_code: Mapped[str | None]
     reason: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default="open")
+    reopened_on: Mapped[date | None]  # latest date on which an undone application gave credit back
     void_date: Mapped[date | None]
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str | None]

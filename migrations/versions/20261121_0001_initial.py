@@ -1048,8 +1048,11 @@ def upgrade() -> None:
             sa.Computed("amount_minor - applied_minor - withdrawn_minor", persisted=True),
             nullable=False,
         ),
+        sa.Column("withdrawn_as", sa.Text(), nullable=True),
         sa.Column("value_date", sa.Date(), nullable=False),
         sa.Column("accounting_date", sa.Date(), nullable=False),
+        sa.Column("account_since", sa.Date(), nullable=False),
+        sa.Column("reopened_on", sa.Date(), nullable=True),
         sa.Column("method", sa.Text(), server_default="bank_transfer", nullable=False),
         sa.Column("payer_name", sa.Text(), nullable=True),
         sa.Column("payer_bank_identifier", sa.Text(), nullable=True),
@@ -1060,7 +1063,15 @@ def upgrade() -> None:
         sa.Column("bank_entry_identity", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), server_default="manual", nullable=False),
         sa.Column("external_id", sa.Text(), nullable=True),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column(
+            "status",
+            sa.Text(),
+            sa.Computed(
+                "CASE WHEN amount_minor - applied_minor - withdrawn_minor > 0 THEN CASE WHEN account_id IS NULL THEN 'unidentified'::text WHEN applied_minor > 0 THEN 'partially_applied'::text ELSE 'unapplied'::text END ELSE COALESCE(withdrawn_as, 'applied'::text) END",
+                persisted=True,
+            ),
+            nullable=False,
+        ),
         sa.Column("matching_state", sa.Text(), server_default="waiting", nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column(
@@ -1089,6 +1100,10 @@ def upgrade() -> None:
             "status IN ('unidentified', 'unapplied', 'partially_applied', 'applied', 'reversed', 'refunded', 'not_receivable')",
             name=op.f("ck_payments_status"),
         ),
+        sa.CheckConstraint(
+            "withdrawn_as IN ('reversed', 'refunded', 'not_receivable')", name=op.f("ck_payments_withdrawn_as")
+        ),
+        sa.CheckConstraint("account_since >= accounting_date", name=op.f("ck_payments_account_since")),
         sa.CheckConstraint(
             "amount_minor - applied_minor - withdrawn_minor >= 0", name=op.f("ck_payments_never_over_applied")
         ),
@@ -1122,6 +1137,13 @@ def upgrade() -> None:
         "payments",
         ["organization_id", "accounting_date"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_payments_organization_id_bank_reference"),
+        "payments",
+        ["organization_id", "bank_reference"],
+        unique=False,
+        postgresql_where=sa.text("bank_reference IS NOT NULL"),
     )
     op.create_index(
         op.f("ix_payments_organization_id_end_to_end_id"),
@@ -1263,6 +1285,7 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), server_default="open", nullable=False),
+        sa.Column("reopened_on", sa.Date(), nullable=True),
         sa.Column("void_date", sa.Date(), nullable=True),
         sa.Column("voided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("void_reason", sa.Text(), nullable=True),
@@ -1377,6 +1400,7 @@ def upgrade() -> None:
         sa.Column("discount_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("discount_date", sa.Date(), nullable=True),
         sa.Column("later_discounts", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("reopened_on", sa.Date(), nullable=True),
         sa.Column("status", sa.Text(), server_default="open", nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column(
@@ -1711,6 +1735,7 @@ def upgrade() -> None:
         sa.Column("source_currency", sa.Text(), nullable=False),
         sa.Column("source_amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("exchange_rate", sa.Numeric(precision=24, scale=12), nullable=True),
+        sa.Column("exchange_difference_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("effective_date", sa.Date(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("proposal_id", sa.UUID(), nullable=True),
@@ -1976,6 +2001,11 @@ def downgrade() -> None:
         op.f("ix_payments_organization_id_end_to_end_id"),
         table_name="payments",
         postgresql_where=sa.text("end_to_end_id IS NOT NULL"),
+    )
+    op.drop_index(
+        op.f("ix_payments_organization_id_bank_reference"),
+        table_name="payments",
+        postgresql_where=sa.text("bank_reference IS NOT NULL"),
     )
     op.drop_index(op.f("ix_payments_organization_id_accounting_date"), table_name="payments")
     op.drop_table("payments")

@@ -92,7 +92,7 @@ def page_request(
 class SortKey:
     """A column of the order, how to read its value from a cursor, and the direction."""
 
-    column: ColumnElement[Any]
+    column: Any  # a mapped attribute or column expression
     parse: Callable[[Any], Any]
     descending: bool = False
 

@@ -20,7 +20,7 @@ from fastapi.security import OAuth2, SecurityScopes
 from pydantic import BaseModel
 
 from app.core.clock import utc_now
-from app.core.errors import DomainError, RuleViolation, StaleVersion, Unauthenticated, VersionRequired
+from app.core.errors import DomainError, RuleViolation, Unauthenticated, VersionRequired
 from app.infra import idempotency
 from app.infra.constraints import is_transient, refusal_of
 from app.infra.database import Database, ReadSession, WriteSession
@@ -166,12 +166,6 @@ class Write:
         digest = hashlib.sha256(f"{self.request.method} {self.request.url.path}?{self.request.url.query}\n".encode())
         digest.update(await self.request.body())
         return digest.digest()
-
-
-def check_version(expected: int | None, present: int) -> None:
-    """Raise StaleVersion when the caller read another version than the present one."""
-    if expected is not None and expected != present:
-        raise StaleVersion(f"the present version is {present}, If-Match names {expected}", version=present)
 
 
 async def _write(
