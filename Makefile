@@ -5,6 +5,7 @@ BOOTSTRAP_PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 py
   "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 RUN := .venv/.run.stamp
 DEV := .venv/.dev.stamp
+EMPTY_DATABASE := $(PY) -m app.infra.embedded.temporary
 PATHS := app workers migrations tests bootstrap.py
 
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ check: $(DEV) ## style, types, import contracts, migrations, OpenAPI
 	$(PY) -m ruff format --check $(PATHS)
 	$(PY) -m mypy
 	$(PY) -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
-	$(PY) -m app.infra.migrate --check
+	$(EMPTY_DATABASE) $(PY) -m app.infra.migrate --check
 	$(PY) -m app.openapi --check
 
 bench: $(DEV) ## measure (ONLY=name for one of them)
@@ -33,7 +34,7 @@ bench: $(DEV) ## measure (ONLY=name for one of them)
 
 migration: $(DEV) ## write a migration from the difference of models and migrations (m="what and why")
 	@$(if $(m),,$(error say what it does: make migration m="add a column for ..."))
-	@$(PY) -m app.infra.migrate --new "$(m)"
+	@$(EMPTY_DATABASE) $(PY) -m app.infra.migrate --new "$(m)"
 
 openapi: $(DEV) ## write openapi/openapi.json from the code
 	@$(PY) -m app.openapi
