@@ -24,6 +24,7 @@ _MESSAGES = {
 }
 _STATEMENT_TAGS = frozenset({"Rpt", "Stmt", "Ntfctn"})
 _VERSION = re.compile(r"camt\.05[234]\.(\d{3}\.\d{2})")
+MAX_RECORDS = 250_000  # statements, entries and transactions of one file
 _SEARCH_ELEMENTS = 2_000  # how far an envelope may reach before the message begins
 
 
@@ -56,6 +57,7 @@ class _Reader:
         self._in_statement = False
         self._in_entry = False
         self._searched = 0
+        self._records = 0
 
     def begin(self, name: str, namespace: str) -> None:
         """An element begins: the message, a statement or an entry opens."""
@@ -68,10 +70,16 @@ class _Reader:
             elif self._searched > _SEARCH_ELEMENTS:
                 raise BankFileRefused("bank_file.unknown_format", "this XML is no camt.052, camt.053 or camt.054")
         elif not self._in_statement:
-            self._in_statement = name in _STATEMENT_TAGS
-        elif not self._in_entry and name == "Ntry":
+            if name in _STATEMENT_TAGS:
+                self._in_statement = True
+                self._count_record()
+        elif self._in_entry:
+            if name == "TxDtls":
+                self._count_record()
+        elif name == "Ntry":
             self._in_entry = True
             self._entry_number += 1
+            self._count_record()
 
     def take(self, node: Node) -> bool:
         """An element is complete. True when it became a record."""
@@ -108,6 +116,11 @@ class _Reader:
             created_at=self._created_at,
             statements=tuple(self._statements),
         )
+
+    def _count_record(self) -> None:
+        self._records += 1
+        if self._records > MAX_RECORDS:
+            raise BankFileRefused("bank_file.too_large", f"the file holds more than {MAX_RECORDS} records")
 
     def _noting(self, where: str) -> Note:
         return lambda code, detail: self._entry_notes.append(Problem(where, code, detail))

@@ -129,13 +129,17 @@ def _batch(node: Node) -> Batch | None:
 
 def _with_entry_facts(transaction: Transaction, node: Node, additional: tuple[str, ...]) -> Transaction:
     """What stands at the entry holds for its only transaction too: exchange details, additional information."""
+    if additional:
+        texts = tuple(dict.fromkeys((*transaction.additional_information, *additional)))
+        transaction = replace(transaction, additional_information=texts)
+    if node.child("AmtDtls") is None:
+        return transaction
     of_entry = read_detail(_only(node, "AmtDtls"), lambda _code, _detail: None).transaction
     return replace(
         transaction,
         instructed=transaction.instructed or of_entry.instructed,
         counter_value=transaction.counter_value or of_entry.counter_value,
         exchange=transaction.exchange or of_entry.exchange,
-        additional_information=tuple(dict.fromkeys((*transaction.additional_information, *additional))),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from app.integrations.bank_formats.camt import parse_camt
+from app.integrations.bank_formats.errors import BankFileRefused
 from app.integrations.bank_formats.records import StatementFile
 from app.integrations.bank_formats.source import ByteSource
 
-MAX_FILE_BYTES = 256 * 1024 * 1024
+MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 def parse_bank_file(
@@ -21,4 +22,16 @@ def parse_bank_file(
     Raises BankFileRefused when the file as a whole cannot be used; what concerns one entry is in `problems`.
     """
     source = ByteSource(data, max_bytes=max_bytes)
-    return parse_camt(source, default_currency=default_currency)
+    head = source.head()
+    if not head.strip():
+        raise BankFileRefused("bank_file.empty", "the file is empty")
+    if looks_like_xml(head):
+        return parse_camt(source, default_currency=default_currency)
+    raise BankFileRefused("bank_file.unknown_format", "the file is in no bank format that is known here")
+
+
+def looks_like_xml(head: bytes) -> bool:
+    """Whether the first bytes begin an XML file, in UTF-8, a single-byte encoding or UTF-16."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")):
+        return True
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")

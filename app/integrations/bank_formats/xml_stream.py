@@ -19,6 +19,7 @@ from app.integrations.bank_formats.source import ByteSource
 MAX_DEPTH = 48  # camt needs about 20
 MAX_TEXT_CHARACTERS = 20_000  # in one element; the longest of camt is 500
 MAX_HELD_NODES = 200_000
+MAX_NAMES = 5_000  # different element and attribute names; camt has about 400
 MAX_TOKEN_CHUNKS = 4  # chunks in which nothing at all was recognised (one giant tag or comment)
 _ENCODING_ERRORS = {18, 19}  # expat: unknown encoding, encoding of the declaration is wrong
 
@@ -36,11 +37,14 @@ class Node:
 
     def child(self, *path: str) -> Node | None:
         """The first descendant along a path of names, or None."""
-        node: Node | None = self
+        node = self
         for name in path:
-            if node is None:
+            for child in node.children:
+                if child.tag == name:
+                    node = child
+                    break
+            else:
                 return None
-            node = next((child for child in node.children if child.tag == name), None)
         return node
 
     def all(self, name: str) -> Iterator[Node]:
@@ -96,14 +100,22 @@ class _Target:
         if name is None:
             namespace, _, local = tag.rpartition("}")
             name = (local, namespace.removeprefix("{"))
-            if len(self._names) < 10_000:
-                self._names[tag] = name
+            self._remember(tag, name)
+        for key in attributes:
+            if key not in self._names:
+                self._remember(key, (key, ""))
         self._taker.begin(*name)
         self._stack.append(Node(name[0], attributes))
         self._held_before.append(self._held)
         self._held += 1
         self._text.clear()
         self._text_length = 0
+
+    def _remember(self, tag: str, name: tuple[str, str]) -> None:
+        """The parser keeps every name for ever, so their number is bounded."""
+        if len(self._names) >= MAX_NAMES:
+            raise BankFileRefused("bank_file.too_many_elements", f"more than {MAX_NAMES} different names")
+        self._names[tag] = name
 
     def data(self, text: str) -> None:
         self.calls += 1
@@ -142,12 +154,15 @@ def stream(source: ByteSource, taker: Taker) -> None:
 
 def _feed(parser: DefusedXMLParser, target: _Target, source: ByteSource) -> None:
     idle_chunks = 0
+    first = True
     for chunk in source.chunks():
+        if first:
+            chunk, first = chunk.lstrip(b" \t\r\n"), False  # some programs put a line before the declaration
         calls_before = target.calls
         parser.feed(chunk)
         idle_chunks = 0 if target.calls > calls_before else idle_chunks + 1
         if idle_chunks >= MAX_TOKEN_CHUNKS:
-            raise BankFileRefused("bank_file.text_too_long", "a single tag or comment is too long")
+            raise BankFileRefused("bank_file.text_too_long", "a tag is too long, or comments are")
 
 
 def _guarded(step: Callable[[], object], otherwise: str) -> None:

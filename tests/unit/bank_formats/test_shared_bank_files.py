@@ -1,0 +1,88 @@
+"""Bank files of other projects' test suites, where they are at hand: each loads or is refused with its reason.
+
+The expected figures are computed here by a separate, naive walk over each file, not by the parsers.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app.core.money import to_decimal
+from app.integrations.bank_formats.control import control_totals
+from app.integrations.bank_formats.detect import parse_bank_file
+from app.integrations.bank_formats.identity import identify
+
+FOLDER = Path(__file__).parents[4] / "shared" / "data" / "bank"
+CAMT = sorted(FOLDER.glob("camt05*/*.xml"))
+
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no bank files beside the project ({FOLDER.name})")
+
+
+def walk(element: ET.Element, name: str) -> list[ET.Element]:
+    return [found for found in element.iter() if found.tag.rpartition("}")[2] == name]
+
+
+def inner(element: ET.Element, name: str) -> str | None:
+    """Text of the first direct child of that name."""
+    return next((c.text for c in element if c.tag.rpartition("}")[2] == name), None)
+
+
+@pytest.mark.parametrize("path", CAMT, ids=lambda path: path.name)
+def test_camt_totals_and_references_equal_a_naive_walk(path: Path) -> None:
+    root = ET.parse(path).getroot()
+    file = parse_bank_file(path.read_bytes())
+    raw_statements = [s for name in ("Stmt", "Rpt", "Ntfctn") for s in walk(root, name)]
+    assert len(file.statements) == len(raw_statements)
+    for raw, found in zip(raw_statements, file.statements, strict=True):
+        raw_entries = walk(raw, "Ntry")
+        assert len(found.entries) + found.refused_entry_count == len(raw_entries)
+        assert found.refused_entry_count == 0
+        for raw_entry, entry in zip(raw_entries, found.entries, strict=True):
+            amount = Decimal(inner(raw_entry, "Amt") or "")
+            sign = 1 if inner(raw_entry, "CdtDbtInd") == "CRDT" else -1
+            assert to_decimal(entry.signed_minor, entry.currency) == amount * sign
+            assert sum(t.signed_minor for t in entry.transactions) == entry.signed_minor
+            assert entry.bank_reference == inner(raw_entry, "AcctSvcrRef")
+            for name in ("EndToEndId", "Ref", "Ustrd", "InstrId", "AddtlRmtInf"):
+                for node in walk(raw_entry, name):
+                    assert (node.text or "").strip() in repr(entry)
+            raw_dates = [node.text for name in ("BookgDt", "ValDt") for part in walk(raw_entry, name) for node in part]
+            shown = [str(day) for day in (entry.booking_date, entry.value_date) if day is not None]
+            assert shown == [(text or "")[:10] for text in raw_dates]
+            assert (entry.held_reason is not None) is (not raw_dates)
+
+
+@pytest.mark.parametrize("path", CAMT, ids=lambda path: path.name)
+def test_keys_of_camt_files_are_unique_within_the_file_and_stable(path: Path) -> None:
+    def keys() -> list[str]:
+        file = parse_bank_file(path.read_bytes())
+        return [key for found in file.statements for identity in identify(found) for key in identity.transaction_keys]
+
+    assert keys() == keys()
+    assert len(set(keys())) == len(keys())
+
+
+def test_balances_of_a_real_statement_hold() -> None:
+    (path,) = (path for path in CAMT if path.name.startswith("Subite"))
+    file = parse_bank_file(path.read_bytes())
+    assert [control_totals(found).difference_minor for found in file.statements] == [0, 0]
+    assert len(file.statements[0].entries) == 14
+
+
+def test_five_decimals_pass_because_they_are_zero_and_the_totals_show_the_difference() -> None:
+    (path,) = (path for path in CAMT if "five.decimals" in path.name)
+    (found,) = parse_bank_file(path.read_bytes()).statements
+    assert found.entries[0].amount_minor == 885
+    assert control_totals(found).difference_minor == 5
+
+
+def test_a_batch_of_twenty_without_details_is_kept_whole_with_the_reason() -> None:
+    (path,) = (path for path in CAMT if path.name.endswith("rousseau__camt.053.001.02.xml"))
+    (found,) = parse_bank_file(path.read_bytes()).statements
+    assert [problem.code for problem in found.problems] == ["batch.details_missing"]
+    assert [len(entry.transactions) for entry in found.entries] == [1, 1, 1]
+    assert control_totals(found).holds is True
