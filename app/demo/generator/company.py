@@ -49,6 +49,14 @@ class Terms:
     discount_days: int = 0
     instalments: tuple[tuple[int, int], ...] = ()  # (percent, net days) each
 
+    @property
+    def text(self) -> str:
+        """The terms as people write them: `2/10 net 30`."""
+        if self.instalments:
+            return ", ".join(f"{percent}% net {days}" for percent, days in self.instalments)
+        discount = f"{self.discount_basis_points // 100}/{self.discount_days} " if self.discount_basis_points else ""
+        return f"{discount}net {self.net_days}{' then end of month' if self.end_of_month else ''}"
+
     def due_dates(self, invoice_date: date, amount_minor: int) -> list[tuple[date, int]]:
         """Due date and amount in minor units of each instalment; the amounts sum to the invoice's."""
         if self.instalments:
@@ -127,15 +135,18 @@ def email(login: str) -> str:
 
 
 def _terms_json(terms: Terms) -> dict[str, Any]:
-    percent = f"{terms.discount_basis_points // 100}.{terms.discount_basis_points % 100:02d}"
+    """Code, name, the notation that people write, and the definition as `accounts.terms_notation` stores it."""
+    tiers = [{"percent_bp": terms.discount_basis_points, "days": terms.discount_days}]
     return {
         "code": terms.code,
         "name": terms.name,
-        "net_days": terms.net_days,
-        "end_of_month": terms.end_of_month,
-        "discount_percent": percent if terms.discount_basis_points else None,
-        "discount_days": terms.discount_days if terms.discount_basis_points else None,
-        "instalments": [{"percent": str(share), "net_days": days} for share, days in terms.instalments],
+        "text": terms.text,
+        "definition": {
+            "net_days": 0 if terms.instalments else terms.net_days,
+            "end_of_month": terms.end_of_month,
+            "discounts": tiers if terms.discount_basis_points else [],
+            "instalments": [{"share_bp": share * 100, "net_days": days} for share, days in terms.instalments],
+        },
     }
 
 

@@ -85,6 +85,11 @@ def read_statement(path: Path) -> ReadStatement:
         assert sum(_signed(detail) for detail in details) == _signed(entry)
         if (batch := entry.find("c:NtryDtls/c:Btch", NS)) is not None:
             assert int(_text(batch, "c:NbOfTxs")) == len(details) > 1
+    summary = statement.find("c:TxsSummry/c:TtlNtries", NS)
+    assert summary is not None
+    assert int(_text(summary, "c:NbOfNtries")) == len(statement.findall("c:Ntry", NS))
+    net = money.to_minor(_text(summary, "c:TtlNetNtry/c:Amt"), _text(statement, "c:Acct/c:Ccy"))
+    assert net == abs(total)
     days = [date.fromisoformat(_text(statement, f"c:FrToDt/c:{name}")[:10]) for name in ("FrDtTm", "ToDtTm")]
     return ReadStatement(
         path, account, int(_text(statement, "c:ElctrncSeqNb")), balances["OPBD"], balances["CLBD"],

@@ -4,7 +4,9 @@ from datetime import date
 
 import pytest
 
-from app.demo.generator.company import OWN_ACCOUNTS, TERMS_BY_CODE
+from app.accounts.rules import schedule
+from app.accounts.terms_notation import parse_terms_text, terms_from_json
+from app.demo.generator.company import OWN_ACCOUNTS, TERMS_BY_CODE, company_json
 from app.demo.generator.customers import Customer, build_customers
 from app.demo.generator.dice import Dice
 from app.demo.generator.documents import Document, add_parts
@@ -70,6 +72,17 @@ def test_runs_become_ranges_and_others_are_abbreviated() -> None:
     assert run[0].endswith("103")
     assert _range_text(["RE-2024-000101", "RE-2024-000177"], words, Dice(1)) == ["RE-2024-000101", "0177"]
     assert _range_text(["P4-1001-A", "P4-1002-B"], words, Dice(1)) == ["P4-1001-A", "P4-1002-B"]
+
+
+def test_the_service_reads_the_companys_terms_as_the_generator_does() -> None:
+    for stated in company_json(date(2024, 1, 1))["payment_terms"]:
+        terms = terms_from_json(stated["code"], stated["definition"])
+        assert parse_terms_text(stated["text"], stated["code"]) == terms
+        for day in (date(2024, 1, 31), date(2024, 2, 29), date(2025, 6, 3)):
+            mine = TERMS_BY_CODE[stated["code"]]
+            plans = schedule(terms, day, 1_190_01)
+            assert [(plan.due_date, plan.amount_minor) for plan in plans] == mine.due_dates(day, 1_190_01)
+            assert (plans[0].discount_minor, plans[0].discount_date) == mine.discount(day, 1_190_01)
 
 
 def test_terms_make_due_dates_discounts_and_instalments() -> None:
