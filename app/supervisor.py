@@ -38,7 +38,7 @@ PORT_PATIENCE_SECONDS = 1.5
 """The API of a supervisor that was killed a moment ago may hold the port until the kernel has buried it."""
 MAX_FAILURES_BEFORE_READY = 4
 READY_HINT_SECONDS = 60.0
-POSTGRES_STOP_SECONDS = 1.8
+POSTGRES_STOP_SECONDS = 1.6
 """With `children.SERVICE_STOP_SECONDS` and the kills after them, all is over within five seconds."""
 
 

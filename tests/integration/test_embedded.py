@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -22,7 +23,7 @@ from arq.connections import RedisSettings, create_pool
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.infra.embedded import postgres_binaries
+from app.infra.embedded import postgres_binaries, temporary
 from app.infra.embedded.postgres import PostgresServer, start_postgres
 from app.infra.embedded.processes import FolderLock, InUse, folder_digest, is_alive, spawn, stop, wait_until
 from app.infra.embedded.valkey import start_valkey
@@ -31,13 +32,18 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
+def remove_socket_folders(data_dir: Path) -> None:
+    """A server that was killed leaves its own; the next start on the same data would use it again."""
+    for path in Path("/tmp").glob(f"duecourse-*-{folder_digest(data_dir)}-*"):
+        shutil.rmtree(path)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "a path with spaces, and a comma"
     path.mkdir(mode=0o700)
     yield path
-    for left_by_a_killed_server in Path("/tmp").glob(f"duecourse-*-{folder_digest(path)}-*"):
-        shutil.rmtree(left_by_a_killed_server)
+    remove_socket_folders(path)
     shutil.rmtree(tmp_path, ignore_errors=True)  # 40 MB each; pytest would keep three
 
 
@@ -247,6 +253,7 @@ def test_an_ordinary_user_starts_and_stops_them() -> None:
         assert owner == "daemon"
         assert wait_until(lambda: not is_alive(int(words[0])), 5)
     finally:
+        remove_socket_folders(folder / "data")
         shutil.rmtree(folder)
 
 
@@ -305,6 +312,24 @@ def test_the_portable_watcher_ends_a_program_whose_parent_died(tmp_path: Path) -
     )
     pid = int(done.stdout)
     assert wait_until(lambda: not is_alive(pid), 5)
+
+
+def test_a_server_started_by_a_thread_outlives_the_thread(folder: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        server = pool.submit(start_valkey, folder).result()
+    time.sleep(0.3)
+    assert server.poll() is None
+    server.stop()
+
+
+def test_a_temporary_database_replaces_the_configured_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://precious/data")
+    script = (
+        "import os, sys; url = os.environ['DATABASE_URL']; "
+        "sys.exit(0 if url.startswith('postgresql://duecourse:') and url == os.environ['DATABASE_OWNER_URL'] else 9)"
+    )
+    assert temporary.main([sys.executable, "-c", script]) == 0
+    assert temporary.main([sys.executable, "-c", "raise SystemExit(4)"]) == 4
 
 
 def test_a_zombie_counts_as_dead() -> None:

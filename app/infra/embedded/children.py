@@ -21,7 +21,7 @@ BACKOFF_MAX_SECONDS = 10.0
 STEADY_SECONDS = 30.0
 """Who ran this long had a good start: its next failure counts as the first."""
 MAX_JOB_ATTEMPTS = 5
-SERVICE_STOP_SECONDS = 2.0
+SERVICE_STOP_SECONDS = 1.8
 LOG_CHECK_SECONDS = 60.0
 LOG_LIMIT_BYTES = 50_000_000
 

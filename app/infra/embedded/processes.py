@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,10 +70,11 @@ def spawn(
     """Start a program that gets `death_signal` when this process dies, however it dies.
 
     It leads a session of its own, sees only `env`, and runs as `account` if one is named (then we must be root).
-    Call it from the main thread: on Linux the death of the *thread* that called it counts. `watch` chooses the
-    portable way (a watcher at the end of a pipe) on Linux too.
+    On Linux the kernel sends it. It would count the end of the calling *thread* as a death, so other threads than
+    the main one get the portable way (a watcher at the end of a pipe), as does every other system and `watch`.
     """
-    life_line = _life_line() if watch or not LINUX else None
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    life_line = None if LINUX and in_main_thread and not watch else _life_line()
     order = {
         "argv": list(argv),
         "cwd": None if cwd is None else str(cwd),
