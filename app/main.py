@@ -14,9 +14,10 @@ from app.infra.http import problems
 from app.infra.http.middleware import RequestContext
 from app.infra.telemetry import configure_logs
 from app.invoices.router import router as invoices_router
+from app.invoices.router_credit_memos import router as credit_memos_router
 from app.settings import Settings
 
-ROUTERS: tuple[APIRouter, ...] = (invoices_router,)  # every room's router, low room to high
+ROUTERS: tuple[APIRouter, ...] = (invoices_router, credit_memos_router)  # every room's router, low room to high
 
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:

@@ -185,6 +185,28 @@ class Database:
             task.add_done_callback(self._background.discard)
 
 
+@asynccontextmanager
+async def attempt(session: WriteSession) -> AsyncIterator[None]:
+    """A part of the transaction that is done whole or not at all: a savepoint, and the rows gathered in memory.
+
+    For the rare rows of a batch that need several statements; not once for every row (see stack.md on subtransactions).
+    """
+    await session.flush()
+    sizes = {key: len(rows) for key, rows in session.memory.items() if isinstance(rows, list)}
+    await session.driver.execute("SAVEPOINT attempt")
+    try:
+        yield
+        await session.flush()
+    except BaseException:
+        session.expunge_all()
+        await session.driver.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+        for key, rows in session.memory.items():
+            if isinstance(rows, list):
+                del rows[sizes.get(key, 0) :]
+        raise
+    await session.driver.execute("RELEASE SAVEPOINT attempt")
+
+
 def _tenant(organization_id: UUID) -> str:
     # A UUID object prints as hex digits and dashes only, so that it is safe to put into the text.
     return f"SET LOCAL app.organization_id = '{UUID(str(organization_id))}';"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.errors import Conflict, NotFound, RuleViolation
+from app.core.errors import Conflict, Forbidden, NotFound, RuleViolation
 from app.infra.constraints import on_constraint
 
 
@@ -60,6 +60,60 @@ class OverApplied(RuleViolation):
     code = "instalment.over_applied"
 
 
+class AdjustmentNotFound(NotFound):
+    """No such adjustment in this organization."""
+
+    code = "adjustment.not_found"
+
+
+class AdjustmentDecided(Conflict):
+    """The adjustment is decided, posted or undone already."""
+
+    code = "adjustment.decided"
+
+
+class ApprovalByRequester(Forbidden):
+    """Nobody decides on their own request."""
+
+    code = "approval.by_requester"
+
+
+class ApprovalLimitExceeded(Forbidden):
+    """The amount is above the approval limit of the person who decides."""
+
+    code = "approval.limit_exceeded"
+
+
+class CreditMemoNotFound(NotFound):
+    """No such credit memo in this organization."""
+
+    code = "credit_memo.not_found"
+
+
+class CreditMemoVoid(Conflict):
+    """The credit memo is void."""
+
+    code = "credit_memo.void"
+
+
+class CreditMemoHasApplications(Conflict):
+    """The credit memo is applied or refunded in part: undo that first."""
+
+    code = "credit_memo.has_applications"
+
+
+class CreditMemoOverApplied(RuleViolation):
+    """More than the credit memo has open."""
+
+    code = "credit_memo.over_applied"
+
+
+class CorrectionBelowSettled(Conflict):
+    """The source lowers the amount below what is settled here already."""
+
+    code = "invoice.correction_below_settled"
+
+
 def _number_taken() -> NumberTaken:
     return NumberTaken("the number is taken within legal entity, kind and source", pointer="/number")
 
@@ -67,5 +121,13 @@ def _number_taken() -> NumberTaken:
 on_constraint("uq_invoices_number", _number_taken)
 on_constraint(
     "uq_invoices_external", lambda: ExternalIdTaken("the source has a document with this external id already")
+)
+on_constraint("uq_credit_memos_number", _number_taken)
+on_constraint(
+    "uq_credit_memos_external", lambda: ExternalIdTaken("the source has a document with this external id already")
+)
+on_constraint("ck_credit_memos_never_over_applied", lambda: CreditMemoOverApplied("more than the credit memo has open"))
+on_constraint(
+    "uq_adjustments_organization_id_reverses_id", lambda: AdjustmentDecided("the adjustment is undone already")
 )
 on_constraint("ck_instalments_never_over_applied", lambda: OverApplied("more than the instalment has open"))

@@ -35,6 +35,7 @@ class Invoice(Versioned, TenantTable, Base):
     account_id: Mapped[UUID]
     currency: Mapped[str]
     amount_minor: Mapped[int] = minor()
+    corrected_minor: Mapped[int] = minor(server_default="0")  # posted corrections from the source; may be negative
     tax_minor: Mapped[int] = minor(server_default="0")
     invoice_date: Mapped[date]
     accounting_date: Mapped[date]
@@ -269,7 +270,7 @@ class CreditMemoMovement(TenantTable, Recorded, Base):
     __table_args__ = (
         organization_fk(),
         tenant_fk("credit_memo_id", "credit_memos"),
-        one_of("kind", "refund", "void"),
+        one_of("kind", "refund", "void", "opening_settlement"),
         Index(None, "organization_id", "credit_memo_id"),
         append_only(),
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from app.infra.database import ReadSession, WriteSession
-from app.invoices.errors import InvoiceNotFound
+from app.invoices.errors import InstalmentNotFound, InvoiceNotFound
 from app.invoices.models import Instalment, Invoice, InvoiceLine
 from app.invoices.rules import IssueInvoice
 
@@ -196,6 +196,14 @@ async def list_instalments(session: ReadSession, invoice_ids: Iterable[UUID]) ->
     return found
 
 
+async def get_instalment(session: ReadSession, instalment_id: UUID) -> Instalment:
+    """The instalment as it is now. Raises InstalmentNotFound."""
+    found = await session.get(Instalment, (session.organization_id, instalment_id), populate_existing=True)
+    if found is None:
+        raise InstalmentNotFound("no such instalment")
+    return found
+
+
 async def lock_instalments(session: WriteSession, invoice_id: UUID) -> list[Instalment]:
     """The instalments of an invoice, locked in the order of their ids."""
     statement = (
@@ -296,8 +304,8 @@ async def void_documents(
 
 _INVOICE_DOCUMENT = """
 SELECT i.id, i.kind, i.number, i.source, i.external_id, i.legal_entity_id, i.account_id, i.currency, i.amount_minor,
-    i.tax_minor, i.invoice_date, i.accounting_date, i.payment_terms_id, i.terms_differ, i.purchase_order,
-    i.delivery_reference, i.contract_reference, i.delivery_status, i.void_date, i.void_reason, i.corrects_id,
+    i.corrected_minor, i.tax_minor, i.invoice_date, i.accounting_date, i.payment_terms_id, i.terms_differ,
+    i.purchase_order, i.delivery_reference, i.contract_reference, i.delivery_status, i.void_date, i.void_reason, i.corrects_id,
     i.version, i.created_at, i.updated_at,
     (SELECT json_agg(json_build_array(p.id, p.ordinal, p.due_date, p.original_due_date, p.amount_minor, p.open_minor,
                                       p.discount_minor, p.discount_date, p.status) ORDER BY p.ordinal)
@@ -310,3 +318,33 @@ async def invoice_documents(session: ReadSession, ids: Sequence[UUID]) -> dict[U
     """Invoices with their instalments as rows ready for `schemas.invoice_read`, by id."""
     rows = await session.driver.fetch(_INVOICE_DOCUMENT, session.organization_id, list(ids))
     return {row["id"]: row for row in rows}
+
+
+async def lock_instalment(session: WriteSession, instalment_id: UUID) -> Instalment:
+    """One instalment, locked for a change. Raises InstalmentNotFound."""
+    key = (session.organization_id, instalment_id)
+    found = await session.get(Instalment, key, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise InstalmentNotFound("no such instalment")
+    return found
+
+
+async def last_change_date(session: ReadSession, instalment_id: UUID) -> date | None:
+    """The effective date of the newest due-date change, or None."""
+    found: date | None = await session.driver.fetchval(
+        "SELECT max(effective_date) FROM instalment_changes WHERE organization_id = $1 AND instalment_id = $2",
+        session.organization_id,
+        instalment_id,
+    )
+    return found
+
+
+async def set_due_date(session: WriteSession, instalment: Instalment, due_date: date) -> None:
+    """Write the present due date of an instalment and raise both versions."""
+    stamp = "version = version + 1, updated_at = current_setting('app.recorded_at')::timestamptz"
+    key = "WHERE organization_id = $1 AND id = $2"
+    organization = session.organization_id
+    await session.driver.execute(
+        f"UPDATE instalments SET due_date = $3, {stamp} {key}", organization, instalment.id, due_date
+    )
+    await session.driver.execute(f"UPDATE invoices SET {stamp} {key}", organization, instalment.invoice_id)

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
+from app.infra.http.batches import Atomic, BatchResult, batch_result
 from app.infra.http.fields import BusinessDate, Currency, ExternalId, Number, Source, resource_response, text
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
+from app.infra.versions import check_version
 from app.invoices import queries
-from app.invoices.errors import InvoiceNotFound
+from app.invoices.due_dates import change_due_date
+from app.invoices.errors import InstalmentNotFound, InvoiceNotFound
 from app.invoices.issue import issue_invoice
 from app.invoices.models import Invoice
 from app.invoices.queries import InvoiceFilter
-from app.invoices.schemas import InvoiceCreate, InvoiceRead, InvoiceVoidRequest, Kind, invoice_read
+from app.invoices.rules import IssueInvoice
+from app.invoices.schemas import (
+    DueDateChange,
+    InvoiceBatch,
+    InvoiceCreate,
+    InvoiceRead,
+    InvoiceVoidRequest,
+    Kind,
+    invoice_read,
+)
+from app.invoices.upsert import upsert_invoices
 from app.invoices.void import void_invoice
+from app.organizations.queries import local_today
 
 router = APIRouter(prefix="/invoices", tags=["invoices"])
 _SORTS = {
@@ -112,6 +128,87 @@ async def get_invoice(invoice_id: UUID, read: Annotated[ReadSession, reads("invo
     return resource_response(found, found.version)
 
 
+@router.put(
+    "/by-ref/{source}/{external_id}",
+    operation_id="upsertInvoice",
+    summary="Create or update an invoice by its source's key",
+    response_model=InvoiceRead,
+    responses=problems(409),
+)
+async def upsert_invoice(
+    source: Source, external_id: ExternalId, body: InvoiceCreate, write: Annotated[Write, writes("invoices:write")]
+) -> Response:
+    """After posting nothing is overwritten: a new amount posts a correction, another account or date reissues."""
+
+    async def work(session: WriteSession) -> Answer:
+        command = replace(body.command(), source=source, external_id=external_id)
+        today = await local_today(session, write.now)
+        (result,) = await upsert_invoices(session, [command], today=today)
+        if isinstance(result, DomainError):
+            raise result
+        made = await _document(session, result.id)
+        if result.outcome == "created":
+            return created(made, version=made.version, location=f"/v1/invoices/{made.id}")
+        return answer(made, version=made.version)
+
+    return await write.run(work)
+
+
+@router.post(
+    "/batch",
+    operation_id="upsertInvoices",
+    summary="Create or update up to 1,000 invoices",
+    response_model=BatchResult,
+    responses=problems(409, 413),
+)
+async def upsert_batch(
+    body: InvoiceBatch, write: Annotated[Write, writes("invoices:write")], atomic: Atomic = False
+) -> Response:
+    """One result for each item, in order; with `atomic=true` all or nothing."""
+
+    async def work(session: WriteSession) -> Answer:
+        commands: list[IssueInvoice | DomainError] = [_command(item) for item in body.items]
+        good = [command for command in commands if isinstance(command, IssueInvoice)]
+        done = iter(await upsert_invoices(session, good, today=await local_today(session, write.now)))
+        outcomes: list[tuple[str, UUID] | DomainError] = []
+        for command in commands:
+            result = command if isinstance(command, DomainError) else next(done)
+            outcomes.append(result if isinstance(result, DomainError) else (result.outcome, result.id))
+        return answer(batch_result(outcomes, atomic=atomic))
+
+    return await write.run(work)
+
+
+@router.post(
+    "/{invoice_id}/instalments/{instalment_id}/due-date",
+    operation_id="changeDueDate",
+    summary="Change the due date of an instalment",
+    response_model=InvoiceRead,
+    responses=problems(404, 409, 412),
+)
+async def change_instalment_due_date(
+    invoice_id: UUID, instalment_id: UUID, body: DueDateChange, write: Annotated[Write, writes("invoices:write")]
+) -> Response:
+    """Dated: reports of a day before the effective date still see the earlier due date."""
+
+    async def work(session: WriteSession) -> Answer:
+        before = await _document(session, invoice_id)
+        check_version(write.expected_version(required=False), before.version)
+        if instalment_id not in {part.id for part in before.instalments}:
+            raise InstalmentNotFound("the invoice has no such instalment")
+        await change_due_date(
+            session,
+            instalment_id,
+            due_date=body.due_date,
+            effective_date=body.effective_date,
+            reason=body.reason,
+        )
+        made = await _document(session, invoice_id)
+        return answer(made, version=made.version)
+
+    return await write.run(work)
+
+
 @router.post(
     "/{invoice_id}/void",
     operation_id="voidInvoice",
@@ -136,6 +233,13 @@ async def void(
         return answer(made, version=made.version)
 
     return await write.run(work)
+
+
+def _command(item: InvoiceCreate) -> IssueInvoice | DomainError:
+    try:
+        return item.command()
+    except DomainError as refusal:
+        return refusal
 
 
 async def _document(session: ReadSession, invoice_id: UUID) -> InvoiceRead:

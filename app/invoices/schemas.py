@@ -126,6 +126,20 @@ class InvoiceVoidRequest(Input):
     reason: Reason
 
 
+class InvoiceBatch(Input):
+    """Documents to create or update, each with its `external_ref` (without one it is issued)."""
+
+    items: Annotated[list[InvoiceCreate], Field(min_length=1, max_length=1000)]
+
+
+class DueDateChange(Input):
+    """The agreed due date, from when on it holds, and why."""
+
+    due_date: BusinessDate
+    effective_date: BusinessDate
+    reason: Reason
+
+
 class InstalmentRead(BaseModel):
     """An instalment: due date and open amount."""
 
@@ -206,7 +220,7 @@ def invoice_read(row: Mapping[str, Any]) -> InvoiceRead:
         reference = ExternalRef(source=row["source"], id=row["external_id"])
     return InvoiceRead(
         external_ref=reference,
-        amount=to_text(row["amount_minor"], currency),
+        amount=to_text(row["amount_minor"] + row["corrected_minor"], currency),
         tax_amount=to_text(row["tax_minor"], currency),
         open_amount=to_text(open_minor, currency),
         status=status,

@@ -891,6 +891,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.UUID(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("corrected_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("tax_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("invoice_date", sa.Date(), nullable=False),
         sa.Column("accounting_date", sa.Date(), nullable=False),
@@ -1799,6 +1800,12 @@ def upgrade() -> None:
         info={"append_only": True},
     )
     op.create_index(
+        op.f("ix_applications_organization_id_account_id"),
+        "applications",
+        ["organization_id", "account_id"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_applications_organization_id_credit_memo_id"),
         "applications",
         ["organization_id", "credit_memo_id"],
@@ -1843,7 +1850,9 @@ def upgrade() -> None:
             server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
             nullable=False,
         ),
-        sa.CheckConstraint("kind IN ('refund', 'void')", name=op.f("ck_credit_memo_movements_kind")),
+        sa.CheckConstraint(
+            "kind IN ('refund', 'void', 'opening_settlement')", name=op.f("ck_credit_memo_movements_kind")
+        ),
         sa.ForeignKeyConstraint(
             ["organization_id", "credit_memo_id"],
             ["credit_memos.organization_id", "credit_memos.id"],
@@ -1952,6 +1961,7 @@ def downgrade() -> None:
         table_name="applications",
         postgresql_where=sa.text("credit_memo_id IS NOT NULL"),
     )
+    op.drop_index(op.f("ix_applications_organization_id_account_id"), table_name="applications")
     op.drop_table("applications")
     op.drop_index(op.f("ix_adjustments_organization_id_state_id"), table_name="adjustments")
     op.drop_index(op.f("ix_adjustments_organization_id_instalment_id"), table_name="adjustments")

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -98,7 +98,7 @@ class SortKey:
 
 
 def choose_sort(
-    page: PageRequest, allowed: dict[str, tuple[SortKey, ...]], default: str
+    page: PageRequest, allowed: Mapping[str, tuple[SortKey, ...]], default: str
 ) -> tuple[str, Sequence[SortKey]]:
     """The sort keys for `?sort=`: `allowed` names ascending orders; `-name` turns every key. Raises SortInvalid."""
     wanted = page.sort or default
