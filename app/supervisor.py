@@ -28,7 +28,16 @@ from pydantic import ValidationError
 from app.infra.embedded.children import Child, Keeper, StopSignals
 from app.infra.embedded.exec_child import follow_parent
 from app.infra.embedded.postgres import PostgresServer
-from app.infra.embedded.processes import LINUX, Cancelled, EmbeddedServerError, FolderLock, InUse, last_lines
+from app.infra.embedded.processes import (
+    LINUX,
+    Cancelled,
+    EmbeddedServerError,
+    FolderLock,
+    InUse,
+    give_to_owner_of_folder,
+    keep_secret,
+    last_lines,
+)
 from app.infra.embedded.valkey import ValkeyServer
 from app.settings import Settings
 
@@ -118,6 +127,7 @@ class _Supervisor:
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._logs.mkdir(mode=0o700, exist_ok=True)
+            give_to_owner_of_folder(self._logs)
             self._lock = FolderLock(self._data_dir / "supervisor.lock", "the data folder")
         except OSError as error:
             raise StartFailed(f"the data folder {self._data_dir} cannot be used: {error.strerror}") from None
@@ -135,8 +145,10 @@ class _Supervisor:
     def watch(self) -> None:
         """Restart what has ended; remember when the demo data are complete."""
         self.keeper.tick()
-        if self._plan.demo_load is not None and self._plan.demo_load.name in self.keeper.succeeded():
-            self._demo_loaded.touch()
+        load = self._plan.demo_load
+        if load is not None and load.name in self.keeper.succeeded() and not self._demo_loaded.exists():
+            self._demo_loaded.touch(mode=0o600)
+            give_to_owner_of_folder(self._demo_loaded)
 
     def stop(self) -> None:
         """Stop everything, last started first. Bounded; a second signal makes it immediate."""
@@ -172,16 +184,7 @@ class _Supervisor:
         """The configured secret, else one that is made once and kept, so that tokens outlive a restart."""
         if self._settings.token_secret is not None:
             return self._settings.token_secret.get_secret_value()
-        path = self._data_dir / "token_secret"
-        if not path.exists() or not path.read_text().strip():
-            fresh = path.with_name(".token_secret.new")
-            fresh.unlink(missing_ok=True)
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(48))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        return path.read_text().strip()
+        return keep_secret(self._data_dir / "token_secret", lambda: secrets.token_urlsafe(48))
 
     def _with_env(self, child: Child) -> Child:
         return Child(child.name, child.argv, {**self._env, **child.env}, child.restart, child.show_output)

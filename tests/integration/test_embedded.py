@@ -242,7 +242,8 @@ def test_an_ordinary_user_starts_and_stops_them() -> None:
     folder = Path("/var/tmp") / f"duecourse-test-{os.getpid()}"
     folder.mkdir(mode=0o700)
     shutil.chown(folder, "daemon", "daemon")
-    try:
+
+    def start_as_daemon() -> None:
         starter = _start_in_another_process(folder / "data", python=python, user="daemon")
         assert starter.stdout is not None
         words = starter.stdout.readline().split()
@@ -252,6 +253,14 @@ def test_an_ordinary_user_starts_and_stops_them() -> None:
         starter.stdout.close()
         assert owner == "daemon"
         assert wait_until(lambda: not is_alive(int(words[0])), 5)
+
+    try:
+        start_as_daemon()
+        as_root = start_postgres(folder / "data")  # root goes on with the files' owner, and leaves nothing of its own
+        assert as_root.pid is not None
+        assert psutil.Process(as_root.pid).username() == "daemon"
+        as_root.stop()
+        start_as_daemon()
     finally:
         remove_socket_folders(folder / "data")
         shutil.rmtree(folder)

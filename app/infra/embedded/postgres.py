@@ -25,6 +25,7 @@ from app.infra.embedded.processes import (
     FolderLock,
     describe,
     is_alive,
+    keep_secret,
     kill,
     last_lines,
     open_log,
@@ -101,7 +102,7 @@ class PostgresServer:
             installation = find_installation(self._cluster.stat().st_uid if self._cluster.exists() else None)
             self._bin, self._account = installation.bin, installation.account
             self._folder = socket_folder(self._data_dir, "pg", self._account)
-            self._password = self._read_or_make_password()
+            self._password = keep_secret(self._data_dir / "postgres_password", lambda: secrets.token_urlsafe(24))
             self._stop_stray()
             if not self._cluster.exists():
                 self._make_cluster()
@@ -186,17 +187,6 @@ class PostgresServer:
 
     def _cluster_argument(self) -> str:
         return "/proc/self/cwd" if self._account and LINUX else str(self._cluster)
-
-    def _read_or_make_password(self) -> str:
-        path = self._data_dir / "postgres_password"
-        if not path.exists():
-            fresh = path.with_name(f".{path.name}.{os.getpid()}")
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(24))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        return path.read_text().strip()
 
     def _make_cluster(self) -> None:
         """Run initdb in a folder beside, and rename: a cluster that has its name is complete."""

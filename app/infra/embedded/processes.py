@@ -174,6 +174,7 @@ class FolderLock:
             holder = self._file.read(20).strip() or "unknown"
             self._file.close()
             raise InUse(f"{purpose} of {path.parent} is already in use by process {holder}") from None
+        give_to_owner_of_folder(path)
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()
@@ -214,6 +215,13 @@ def socket_folder(data_dir: Path, kind: str, owner: Account | None) -> Path:
     raise EmbeddedServerError("no temporary folder with a short path can be written; set TMPDIR to one")
 
 
+def give_to_owner_of_folder(path: Path) -> None:
+    """Root works in another user's data folder: what it leaves there must still be of use to that user."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
+
+
 def last_lines(path: Path, count: int = 8) -> str:
     """The end of a log file, to be quoted in a message."""
     try:
@@ -229,4 +237,19 @@ def open_log(path: Path, limit_bytes: int = 20_000_000) -> IO[bytes]:
     """A log file open for appending; one that has grown past the limit is kept as `.1` and begun anew."""
     if path.exists() and path.stat().st_size > limit_bytes:
         path.replace(path.with_name(path.name + ".1"))
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab", buffering=0)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    give_to_owner_of_folder(path)
+    return os.fdopen(file, "ab", buffering=0)
+
+
+def keep_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in this file of mode 0600; made at the first call, whole or not at all."""
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
+        give_to_owner_of_folder(fresh)
+        fresh.replace(path)
+    return path.read_text().strip()
