@@ -81,3 +81,15 @@ async def claim(session: WriteSession, client: str, route: str, key: str, reques
 async def store(session: WriteSession, claim: Claim, status: int, headers: dict[str, str], body: bytes) -> None:
     """Keep the answer with the key, in the same transaction."""
     await session.driver.execute(_STORE, session.organization_id, claim.id, status, json.dumps(headers), body)
+
+
+async def clear_old(session: WriteSession, older_than_seconds: float, limit: int = 1_000) -> int:
+    """Delete up to `limit` keys of the organization that are older than that; returns how many."""
+    status = await session.driver.execute(
+        "DELETE FROM idempotency_keys WHERE organization_id = $1 AND id IN (SELECT id FROM idempotency_keys"
+        " WHERE organization_id = $1 AND recorded_at < clock_timestamp() - make_interval(secs => $2) LIMIT $3)",
+        session.organization_id,
+        older_than_seconds,
+        limit,
+    )
+    return int(status.split()[-1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from app.core.ids import OrganizationId, new_id
 from app.infra.database import Database, WriteSession
 from app.settings import Settings
 
-LEASE_SECONDS = 60
+LEASE_SECONDS = 30
 ATTEMPTS_LIMIT = 8
 _MEMORY = "jobs"
 _INSERT = """
@@ -29,10 +29,13 @@ SELECT $1, r.id, r.kind, r.key, r.payload, coalesce(r.run_at, clock_timestamp())
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[]) AS r(id, kind, key, payload, run_at)
 """
 _EXTEND = """
-UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => $4)
+UPDATE jobs SET lease_until = greatest(lease_until, clock_timestamp() + make_interval(secs => $4))
 WHERE organization_id = $1 AND id = $2 AND lease_token = $3 AND state = 'leased' AND lease_until > clock_timestamp()
 RETURNING id
 """
+
+
+_Owed = tuple[tuple[str, str, datetime | None], dict[str, Any]]
 
 
 class LeaseLost(Exception):
@@ -67,17 +70,21 @@ def owe(
 
     The payload must follow from kind and key: of several merged ones the first due counts. No personal data in it.
     """
-    rows: dict[tuple[str, str, datetime | None], dict[str, Any]] | None = session.memory.get(_MEMORY)
+    rows: list[_Owed] | None = session.memory.get(_MEMORY)
     if rows is None:
-        rows = session.memory[_MEMORY] = {}
+        rows = session.memory[_MEMORY] = []
         session.before_commit.append(_write)
-    rows.setdefault((kind, key, run_at), payload or {})
+    rows.append(((kind, key, run_at), payload or {}))
     if run_at is None or run_at <= utc_now():
         session.rings.add(kind)
 
 
 async def _write(session: WriteSession) -> None:
-    rows = session.memory.pop(_MEMORY)
+    rows: dict[tuple[str, str, datetime | None], dict[str, Any]] = {}
+    for what, payload in session.memory.pop(_MEMORY):
+        rows.setdefault(what, payload)
+    if not rows:
+        return
     await session.driver.execute(
         _INSERT,
         session.organization_id,
@@ -126,20 +133,17 @@ class JobContext:
     payload: dict[str, Any]
     lease_token: UUID
     attempt: int = 1
-    on_extended: list[Callable[[], None]] = field(default_factory=list)
 
     async def extend(self, seconds: float = LEASE_SECONDS) -> None:
-        """Keep the job for so many seconds more; call it in long loops, and just before anything leaves the machine.
+        """Make sure that the job is still ours, for so many seconds more: just before anything leaves the machine.
 
-        Raises LeaseLost when the lease has run out: the handler must stop then. Without it a handler is cancelled
-        `LEASE_SECONDS` after its start.
+        Raises LeaseLost when it is not: the handler must stop. The worker renews the leases of running handlers by
+        itself; a handler that blocks the event loop for longer than a lease loses it.
         """
         async with self.claims.across() as driver:
             kept = await driver.fetchval(_EXTEND, self.organization_id, self.job_id, self.lease_token, float(seconds))
         if kept is None:
             raise LeaseLost(f"{self.kind} {self.key}: the lease is lost")
-        for tell in self.on_extended:
-            tell()
 
 
 Handler = Callable[[JobContext], Awaitable[None]]
