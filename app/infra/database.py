@@ -160,9 +160,12 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[AsyncConnection, asyncpg.Connection]]:
         async with self.engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            driver = raw.driver_connection
+            driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
+            if driver.is_closed():  # the server was restarted while it lay in the pool
+                await connection.invalidate()
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None
             yield connection, driver
 
     async def _begin(self, driver: asyncpg.Connection, head: str, begin: str) -> None:
