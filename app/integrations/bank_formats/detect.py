@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from app.integrations.bank_formats.camt import parse_camt
 from app.integrations.bank_formats.errors import BankFileRefused
+from app.integrations.bank_formats.mt940 import looks_like_mt940, parse_mt940
 from app.integrations.bank_formats.records import StatementFile
 from app.integrations.bank_formats.source import ByteSource
 
@@ -27,6 +28,9 @@ def parse_bank_file(
         raise BankFileRefused("bank_file.empty", "the file is empty")
     if looks_like_xml(head):
         return parse_camt(source, default_currency=default_currency)
+    text = head.decode("latin-1").replace("\r", "\n")
+    if looks_like_mt940(text):
+        return parse_mt940(source, default_currency=default_currency)
     raise BankFileRefused("bank_file.unknown_format", "the file is in no bank format that is known here")
 
 

@@ -14,6 +14,7 @@ import pytest
 from app.core.money import to_decimal
 from app.integrations.bank_formats.control import control_totals
 from app.integrations.bank_formats.detect import parse_bank_file
+from app.integrations.bank_formats.errors import BankFileRefused
 from app.integrations.bank_formats.identity import identify
 
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "bank"
@@ -86,3 +87,50 @@ def test_a_batch_of_twenty_without_details_is_kept_whole_with_the_reason() -> No
     assert [problem.code for problem in found.problems] == ["batch.details_missing"]
     assert [len(entry.transactions) for entry in found.entries] == [1, 1, 1]
     assert control_totals(found).holds is True
+
+
+MT940 = sorted(FOLDER.glob("mt940/*"))
+
+
+def naive_mt940_sum(text: str) -> tuple[int, Decimal]:
+    """Lines 61 and their signed sum, by the position of mark and comma only."""
+    total, count = Decimal(0), 0
+    for line in text.splitlines():
+        if not line.startswith(":61:"):
+            continue
+        count += 1
+        rest = line[4:].lstrip("0123456789 ")
+        money_out = rest.startswith(("D", "RC"))
+        rest = rest.lstrip("RCDFN")
+        whole, _, rest = rest.partition(",")
+        cents = "".join(character for character in rest[:2] if character.isdigit())
+        total += Decimal(f"{whole}.{cents}0") * (-1 if money_out else 1)
+    return count, total
+
+
+@pytest.mark.parametrize("path", MT940, ids=lambda path: path.name)
+def test_mt940_entries_and_sums_equal_a_naive_walk(path: Path) -> None:
+    text = path.read_bytes().decode("latin-1")
+    if "cmxl_statement_details" in path.name:  # a fragment: no account, no balance
+        with pytest.raises(BankFileRefused, match="no statement names an account"):
+            parse_bank_file(path.read_bytes())
+        return
+    file = parse_bank_file(path.read_bytes())
+    count, total = naive_mt940_sum(text)
+    if "multiline" in path.name:  # a stray entry after the end of the message
+        assert [p.code for p in file.problems] == ["file.account_missing"]
+        count, total = count - 1, total - Decimal("119")
+    entries = [entry for found in file.statements for entry in found.entries]
+    assert len(entries) == count
+    assert sum(found.refused_entry_count for found in file.statements) == 0
+    assert sum((to_decimal(e.signed_minor, e.currency) for e in entries), Decimal(0)) == total
+    references = {line.partition("//")[2].strip() for line in text.splitlines() if line.startswith(":61:")}
+    assert {entry.bank_reference for entry in entries} - {None} <= references
+    assert references - {"", "NONREF", "O/341241774"} == {entry.bank_reference for entry in entries} - {None}
+
+
+def test_every_statement_of_the_long_sepa_file_holds() -> None:
+    (path,) = (path for path in MT940 if "sepa_mt9401" in path.name)
+    statements = parse_bank_file(path.read_bytes()).statements
+    assert sum(len(found.entries) for found in statements) == 97
+    assert {control_totals(found).difference_minor for found in statements} == {0}
