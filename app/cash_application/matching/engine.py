@@ -2,45 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from app.cash_application.matching.amounts import relation
+from app.cash_application.matching.confidence import SHIPPED, Calibration
+from app.cash_application.matching.duplicates import EarlierPayments
+from app.cash_application.matching.hypotheses import Case
+from app.cash_application.matching.index import ItemIndex
+from app.cash_application.matching.payer import AccountIndex, RunIdentities, identify_payer
+from app.cash_application.matching.references import payment_tokens
+from app.cash_application.matching.run import Run
+from app.cash_application.matching.strategies import exactly_named
+from app.cash_application.matching.text_evidence import exact_mentions
 from app.cash_application.matching.types import (
     AccountFacts,
-    Band,
     OpenItem,
     PayerIdentity,
     PaymentFacts,
     Proposal,
-    ResidualTreatment,
     Settings,
 )
 
 
 def match(
     payments: Sequence[PaymentFacts],
-    items: Sequence[OpenItem],
-    accounts: Sequence[AccountFacts] = (),
-    identities: Sequence[PayerIdentity] = (),
+    items: Iterable[OpenItem],
+    accounts: Iterable[AccountFacts] = (),
+    identities: Iterable[PayerIdentity] = (),
     settings: Settings | None = None,
-    earlier: Sequence[PaymentFacts] = (),
+    earlier: Iterable[PaymentFacts] = (),
+    calibration: Calibration = SHIPPED,
 ) -> tuple[Proposal, ...]:
     """One proposal per payment, in the order of `payments`; the answer does not depend on any input's order.
 
     `items` are the candidates: documents found by `lookup_keys`, and the open items of every account that the
     payments' identities or references name. `earlier` are payments of the last weeks, to recognise
-    duplicates.
+    duplicates. Payments without a positive amount are refused with ValueError.
     """
-    del items, accounts, identities, settings, earlier
-    return tuple(
-        Proposal(
-            payment_id=payment.id,
-            account_id=payment.account_id,
-            allocations=(),
-            residual_minor=payment.amount_minor,
-            residual_treatment=ResidualTreatment.UNIDENTIFIED,
-            strategy="none",
-            confidence=0.0,
-            band=Band.NONE,
-        )
-        for payment in payments
-    )
+    chosen = settings or Settings()
+    if any(payment.amount_minor <= 0 for payment in payments):
+        raise ValueError("only payments with a positive amount can be matched")
+    index = ItemIndex(items, chosen)
+    account_index = AccountIndex(accounts, identities)
+    ordered = sorted(payments, key=lambda payment: (payment.value_date, payment.id))
+    cases = {payment.id: _case(payment, index, account_index, chosen) for payment in ordered}
+    shown = learn_from_run(cases.values()) if chosen.learn_within_run else RunIdentities()
+    for case in cases.values():
+        case.payers = identify_payer(case.payment, case.tokens, account_index, shown)
+    repeated = EarlierPayments((*ordered, *earlier))
+    proposals = Run(cases, index, calibration, repeated).solve()
+    return tuple(proposals[payment.id] for payment in payments)
+
+
+def _case(payment: PaymentFacts, index: ItemIndex, accounts: AccountIndex, settings: Settings) -> Case:
+    tokens = payment_tokens(payment)
+    mentions = exact_mentions(index, payment, tokens)
+    return Case(payment, tokens, mentions, {}, index, accounts, settings)
+
+
+def learn_from_run(cases: Iterable[Case]) -> RunIdentities:
+    """Identities shown by payments whose undamaged references belong to one account and agree with the
+    amount.
+    """
+    shown = RunIdentities()
+    for case in cases:
+        owners = {item.account_id for item, text in case.mentions.values() if text.exact}
+        if len(owners) != 1:
+            continue
+        account_id = next(iter(owners))
+        named = exactly_named(case, account_id)
+        taken, late = case.discounts(named)
+        total = sum(case.open_of(item) for item in named)
+        if relation(case.payment, total, taken, late, case.settings) is not None:
+            shown.learn(case.payment, account_id)
+    return shown

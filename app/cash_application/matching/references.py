@@ -27,6 +27,9 @@ KEY_LENGTH_LIMIT = 40
 DIGITS_KEY_MINIMUM = 4
 JOINED_TOKENS_LIMIT = 5
 PREFIX_LENGTH_LIMIT = 6
+TILED_LENGTH_MINIMUM = 16
+TILE_LENGTHS = range(8, 13)
+TILES_LIMIT = 20
 
 _CONFUSABLE = str.maketrans("OQIL|", "00111")
 _TOKEN = re.compile(r"[0-9A-Z|]+")
@@ -48,7 +51,8 @@ _EMPTY_END_TO_END = frozenset({"NOTPROVIDED", "NOTAVAILABLE", "NONREF", "NONE", 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One number that a text may mean. `kind`: whole, joined, digits, expanded, structured, masked."""
+    """One number that a text may mean. `kind`: whole, joined, digits, expanded, tiled,
+    structured, masked."""
 
     key: str
     kind: str
@@ -143,7 +147,7 @@ def payment_tokens(payment: PaymentFacts) -> tuple[Token, ...]:
     return tuple(list(found.values())[:KEYS_LIMIT])
 
 
-_STRENGTH = {"structured": 0, "whole": 1, "joined": 2, "digits": 3, "expanded": 4, "masked": 5}
+_STRENGTH = {"structured": 0, "whole": 1, "joined": 2, "digits": 3, "expanded": 4, "tiled": 5, "masked": 6}
 
 
 def _keep_stronger(found: dict[str, Token], token: Token) -> None:
@@ -181,6 +185,8 @@ def _tokens_from(text: str, words: list[re.Match[str]], index: int, hidden: bool
     joined = first.group()
     kind = "masked" if hidden else "whole"
     yield from _keys_of(joined, kind, first.start(), first.end())
+    if len(joined) >= TILED_LENGTH_MINIMUM and joined.isdigit():
+        yield from _tiles(joined, first.start())
     if not joined.isdigit():
         for run in _DIGITS.finditer(_digits_repaired(joined)):
             digits = run.group().lstrip("0")
@@ -198,6 +204,18 @@ def _tokens_from(text: str, words: list[re.Match[str]], index: int, hidden: bool
         if len(joined) > KEY_LENGTH_LIMIT:
             return
         yield from _keys_of(joined, "masked" if hidden else "joined", first.start(), words[following].end())
+
+
+def _tiles(digits: str, start: int) -> Iterable[Token]:
+    """A long run of digits cut into numbers of one length, as when a bank drops what stood between them.
+
+    This is not a number inside a longer one: the pieces use up the whole run.
+    """
+    for length in TILE_LENGTHS:
+        if len(digits) % length == 0 and len(digits) >= 2 * length:
+            for at in range(0, min(len(digits), TILES_LIMIT * length), length):
+                tile = digits[at : at + length]
+                yield Token(tile, "tiled", start + at, start + at + length, tile)
 
 
 def _keys_of(squeezed: str, kind: str, start: int, end: int) -> Iterable[Token]:

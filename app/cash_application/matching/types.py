@@ -197,7 +197,7 @@ class Settings:
     accounts_tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
     future_days: int = 0
     discount_grace_days: int = 0
-    propose_oldest_first: bool = True
+    propose_oldest_first: bool = False
     learn_within_run: bool = True
     search_steps_limit: int = 20_000
     candidates_limit: int = 5_000

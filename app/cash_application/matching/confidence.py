@@ -1,0 +1,160 @@
+"""From weights to probabilities: competition of all answers, calibration, and what corrections teach.
+
+The raw confidence of an answer is its share of the weight of all answers found, of answers that were not
+looked for (chance sums of larger sets), and of "something else altogether" (on account, an invoice unknown
+here). A shipped table, fitted by isotonic regression on labelled outcomes, then says how often such a share
+was right.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import exp, log, sqrt
+
+from app.cash_application.matching.amounts import log_density
+from app.cash_application.matching.calibration_table import SHIPPED_POINTS
+from app.cash_application.matching.hypotheses import Case, Hypothesis
+
+SOMETHING_ELSE_LOG = log(0.10)
+NAMED_IN_PART_LOG = log(0.0002)
+NAMED_AND_MORE_LOG = log(0.03)
+RAW_LIMIT = 25.0
+TIE_NATS = 0.4
+
+
+def something_else_log(case: Case, exact_sums: Iterable[tuple[str, int, float]]) -> float:
+    """Weight of all that was not looked for. `exact_sums`: per account the sum and text weight of what is
+    named.
+
+    Where documents are named undamaged, they may be part of it: less likely when they already exceed the
+    payment.
+    """
+    payer = max([evidence.nats for evidence in case.payers.values()] or [0.0])
+    weights = [payer + SOMETHING_ELSE_LOG + log_density(case.payment.amount_minor)]
+    for account_id, total, text in exact_sums:
+        rest = case.payment.amount_minor - total
+        prior = NAMED_AND_MORE_LOG if rest > 0 else NAMED_IN_PART_LOG
+        weights.append(case.payer_nats(account_id) + text + prior + log_density(case.payment.amount_minor))
+    return log_sum(weights)
+
+
+def log_sum(weights: Sequence[float]) -> float:
+    """Logarithm of the sum of exponentials, without overflow."""
+    top = max(weights)
+    return top + log(sum(exp(weight - top) for weight in weights))
+
+
+def strongest_first(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """One hypothesis per answer (its best), the weightiest first; equal weights in an order of content."""
+    best: dict[tuple[str, ...], Hypothesis] = {}
+    for hypothesis in hypotheses:
+        known = best.get(hypothesis.key)
+        if known is None or hypothesis.weight > known.weight:
+            best[hypothesis.key] = hypothesis
+    return sorted(best.values(), key=lambda hypothesis: (-hypothesis.weight, hypothesis.key))
+
+
+def raw_odds(best: Hypothesis, others: Sequence[Hypothesis], something_else: float) -> float:
+    """Logarithm of the odds of the best answer against all others together, within ±RAW_LIMIT."""
+    against = [something_else, *(other.weight + log(other.multiplicity) for other in others)]
+    if best.multiplicity > 1:
+        against.append(best.weight + log(best.multiplicity - 1))
+    return max(-RAW_LIMIT, min(RAW_LIMIT, best.weight - log_sum(against)))
+
+
+def is_tie(ranked: Sequence[Hypothesis]) -> bool:
+    """Whether the two best answers are as good as each other."""
+    if not ranked:
+        return False
+    if ranked[0].multiplicity > 1:
+        return True
+    return len(ranked) > 1 and ranked[0].weight - ranked[1].weight < TIE_NATS
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Rising points (raw log-odds, share that was right); between them linear, outside constant."""
+
+    points: tuple[tuple[float, float], ...]
+
+    def confidence(self, raw: float) -> float:
+        """The share of answers with such raw odds that were right."""
+        if not self.points:
+            return 1 / (1 + exp(-raw))
+        position = bisect_right(self.points, raw, key=lambda point: point[0])
+        if position == 0:
+            return self.points[0][1]
+        if position == len(self.points):
+            return self.points[-1][1]
+        (left, low), (right, high) = self.points[position - 1], self.points[position]
+        return low + (high - low) * (raw - left) / (right - left)
+
+
+SHIPPED = Calibration(SHIPPED_POINTS)
+
+
+def fit_calibration(outcomes: Iterable[tuple[float, bool]], bin_minimum: int = 40) -> Calibration:
+    """Isotonic regression (pool adjacent violators) of right or wrong on raw odds, shrunk by one
+    pseudo-failure.
+
+    Bins hold at least `bin_minimum` outcomes, so that no point rests on a handful.
+    """
+    ordered = sorted(outcomes)
+    blocks: list[list[float]] = []  # [sum of raw, right, count]
+    for start in range(0, len(ordered), bin_minimum):
+        chunk = ordered[start : start + bin_minimum]
+        if len(chunk) < bin_minimum and blocks:
+            blocks[-1] = [
+                blocks[-1][0] + sum(raw for raw, _ in chunk),
+                blocks[-1][1] + sum(right for _, right in chunk),
+                blocks[-1][2] + len(chunk),
+            ]
+        else:
+            blocks.append([sum(raw for raw, _ in chunk), float(sum(right for _, right in chunk)), float(len(chunk))])
+    pooled: list[list[float]] = []
+    for block in blocks:
+        pooled.append(block)
+        while len(pooled) > 1 and pooled[-2][1] * pooled[-1][2] >= pooled[-1][1] * pooled[-2][2]:
+            last = pooled.pop()
+            pooled[-1] = [one + other for one, other in zip(pooled[-1], last, strict=True)]
+    points = tuple((total / count, right / (count + 1)) for total, right, count in pooled)
+    return Calibration(tuple(_rising(points)))
+
+
+def _rising(points: Sequence[tuple[float, float]]) -> Iterable[tuple[float, float]]:
+    highest = 0.0
+    for raw, share in points:
+        highest = max(highest, share)
+        yield round(raw, 4), round(highest, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """What corrections say about automatic applications: Beta(right + a, wrong + b) of the shipped prior.
+
+    The prior is worth `PRIOR_COUNT` applications at the shipped precision.
+    """
+
+    right: int
+    wrong: int
+    prior_right: float = 99.8
+    prior_wrong: float = 0.2
+
+    @property
+    def mean(self) -> float:
+        """Posterior mean of the precision, 0..1."""
+        total = self.right + self.wrong + self.prior_right + self.prior_wrong
+        return (self.right + self.prior_right) / total
+
+    def is_credibly_below(self, target: float, deviations: float = 2.0) -> bool:
+        """Whether the precision lies below the target by more than `deviations` posterior standard
+        deviations.
+
+        From then on automatic application is to be switched off, with a notice.
+        """
+        alpha, beta = self.right + self.prior_right, self.wrong + self.prior_wrong
+        total = alpha + beta
+        deviation = sqrt(alpha * beta / (total * total * (total + 1)))
+        return self.mean + deviations * deviation < target

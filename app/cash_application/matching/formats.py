@@ -1,0 +1,81 @@
+"""What an organization's document numbers look like, learned from the numbers themselves.
+
+A format is a shape (letters stand, digits vary), a length, and the beginning that all its numbers share. Only
+what varies tells one document from another: of `INV100000000022749` the last six digits, if all begin
+`INV100000000`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.cash_application.matching.references import fold, squeeze
+
+SAMPLE_MINIMUM = 20
+INFORMATION_LIMIT = 9
+_LETTERS = re.compile(r"^[A-Z]*")
+_DIGIT = re.compile(r"[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """`shape` with 9 for any digit, the shared beginning of its numbers, and how many were seen."""
+
+    shape: str
+    prefix: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormats:
+    """The formats of one organization; `information` says how many characters of a number tell it apart."""
+
+    by_shape: dict[str, NumberFormat]
+    lengths: frozenset[int]
+
+    def information(self, number: str) -> int:
+        """Characters of the number that vary within its format, 1 to INFORMATION_LIMIT."""
+        squeezed = squeeze(number)
+        known = self.by_shape.get(_shape(squeezed))
+        letters = _LETTERS.match(squeezed)
+        fixed = len(letters.group()) if letters else 0
+        if known is not None and known.count >= SAMPLE_MINIMUM:
+            fixed = max(fixed, len(known.prefix))
+        return max(1, min(INFORMATION_LIMIT, len(squeezed) - fixed))
+
+    def looks_like_number(self, key: str) -> bool:
+        """Whether a token has about the length of the organization's numbers and at least five digits."""
+        if sum(char.isdigit() for char in key) < 5:
+            return False
+        return any(abs(len(key) - length) <= 1 for length in self.lengths)
+
+
+def learn_formats(numbers: Iterable[str]) -> NumberFormats:
+    """Formats of the given document numbers and references; the order of the numbers does not matter."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for number in numbers:
+        squeezed = squeeze(number)
+        if squeezed:
+            groups[_shape(squeezed)].append(squeezed)
+    formats = {
+        shape: NumberFormat(shape, _shared_beginning(min(members), max(members)), len(members))
+        for shape, members in groups.items()
+    }
+    return NumberFormats(formats, frozenset(len(fold(shape)) for shape in formats))
+
+
+def _shape(squeezed: str) -> str:
+    return _DIGIT.sub("9", squeezed)
+
+
+def _shared_beginning(first: str, last: str) -> str:
+    """Of the first and the last of a sorted list, hence of all between them."""
+    length = 0
+    for one, other in zip(first, last, strict=False):
+        if one != other:
+            break
+        length += 1
+    return first[:length]

@@ -1,0 +1,217 @@
+"""One possible answer for one payment, and what it weighs: all components are logarithms of probabilities
+(nats).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import comb, log
+
+from app.cash_application.matching.amounts import Relation, discount_of
+from app.cash_application.matching.index import ItemIndex, signed
+from app.cash_application.matching.payer import AccountIndex, PayerEvidence
+from app.cash_application.matching.references import Token
+from app.cash_application.matching.text_evidence import ItemText, mention_of_items, overlap, repaired_mentions
+from app.cash_application.matching.types import Difference, OpenItem, PaymentFacts, RemittanceLine, Settings
+
+UNREFERENCED_LOG = log(0.03)
+"""An item is paid without a word although the text does name numbers."""
+
+DATE_FREE_DAYS = 150
+DATE_STEP_DAYS = 60
+DATE_COST_LIMIT = 6.0
+EARLY_FREE_DAYS = 75
+
+
+@dataclass(slots=True)
+class Case:
+    """Everything known about one payment while its answer is sought."""
+
+    payment: PaymentFacts
+    tokens: tuple[Token, ...]
+    mentions: dict[str, tuple[OpenItem, ItemText]]
+    payers: dict[str, PayerEvidence]
+    index: ItemIndex
+    accounts: AccountIndex
+    settings: Settings
+    pools: dict[str, list[OpenItem]] = field(default_factory=dict)
+    repaired: set[str] = field(default_factory=set)
+    _number_tokens: list[Token] | None = None
+
+    def pool(self, account_id: str) -> list[OpenItem]:
+        """The account's items open for this payment; remembered."""
+        known = self.pools.get(account_id)
+        if known is None:
+            known = self.pools[account_id] = self.index.pool(account_id, self.payment)
+        return known
+
+    def payer_nats(self, account_id: str) -> float:
+        """Weight of the account as the payer."""
+        evidence = self.payers.get(account_id)
+        return evidence.nats if evidence else 0.0
+
+    def text_nats(self, item: OpenItem) -> float:
+        """Weight of the text for the item; below zero when the text names numbers, but not its."""
+        mention = self.mentions.get(item.id)
+        if mention is not None and mention[1].nats > 0:
+            return mention[1].nats
+        return UNREFERENCED_LOG if self.names_numbers else 0.0
+
+    @property
+    def names_numbers(self) -> bool:
+        """Whether the text seems to name documents."""
+        return bool(self.mentions) or bool(self.number_tokens())
+
+    def number_tokens(self) -> list[Token]:
+        """Tokens that look like document numbers, at most one for each stretch of text; remembered."""
+        if self._number_tokens is None:
+            kept: list[Token] = []
+            for token in self.tokens:
+                plausible = token.kind in ("structured", "whole", "digits")
+                if not plausible or not self.index.formats.looks_like_number(token.key):
+                    continue
+                if not any(overlap(token, other) for other in kept):
+                    kept.append(token)
+            self._number_tokens = kept
+        return self._number_tokens
+
+    def repair(self, account_id: str) -> None:
+        """Look for damaged numbers of the account's items in the text; once per account."""
+        if account_id not in self.repaired:
+            self.repaired.add(account_id)
+            self.mentions = repaired_mentions(self.index, self.payment, self.tokens, account_id, self.mentions)
+
+    def look_closely(self, items: list[OpenItem]) -> None:
+        """Look for damaged numbers of a few items that the amount points at, where none is known yet."""
+        unknown = [item for item in items if item.id not in self.mentions and item.account_id not in self.repaired]
+        if unknown:
+            self.mentions.update(mention_of_items(self.index, self.tokens, unknown))
+
+    def open_of(self, item: OpenItem) -> int:
+        """What is left of the item, negative for a credit memo."""
+        return signed(item, self.index.remaining[item.id])
+
+    def discounts(self, items: tuple[OpenItem, ...]) -> tuple[int, int]:
+        """Discount that may be taken on the items by this value date, and discount that came too late."""
+        taken = late = 0
+        for item in items:
+            if item.discount_minor:
+                now = discount_of(item, self.index.remaining[item.id], self.payment.value_date, self.settings)
+                taken += now
+                late += item.discount_minor - now
+        return taken, late
+
+
+@dataclass(slots=True)
+class Hypothesis:
+    """`items` in the order of payment; `relation` says how the amount stands to their total.
+
+    `structure` is the logarithm of how usual such a set is, `text`, `payer`, `date` weigh the other evidence.
+    """
+
+    strategy: str
+    account_id: str
+    items: tuple[OpenItem, ...]
+    relation: Relation
+    structure: float
+    text: float = 0.0
+    payer: float = 0.0
+    date: float = 0.0
+    lines: tuple[RemittanceLine, ...] = ()
+    never_automatic: bool = False
+    confidence: float = 0.0
+    multiplicity: int = 1
+
+    @property
+    def weight(self) -> float:
+        """The joint logarithm of probability, up to a constant of the payment."""
+        return self.structure + self.relation.log_probability + self.text + self.payer + self.date
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Two hypotheses with the same key are the same answer."""
+        part = "part" if self.is_part_payment else "whole"
+        return (self.account_id, part, *sorted(item.id for item in self.items))
+
+    @property
+    def is_part_payment(self) -> bool:
+        """Whether the last item is only partly paid by plan, not by a tolerated difference."""
+        return self.relation.kind is Difference.PARTIAL and self.relation.free
+
+
+def date_cost(case: Case, items: tuple[OpenItem, ...]) -> float:
+    """How unusual the value date is for what is paid: nothing for months around the due date, then a little."""
+    if not items:
+        return 0.0
+    worst = 0.0
+    for item in items:
+        late = (case.payment.value_date - item.due_date).days
+        beyond = late - DATE_FREE_DAYS if late > 0 else -late - EARLY_FREE_DAYS
+        if beyond > 0:
+            worst = max(worst, min(DATE_COST_LIMIT, beyond / DATE_STEP_DAYS))
+    return -worst
+
+
+def any_set_log(pool_size: int, count: int) -> float:
+    """Any `count` of `pool_size` open items, larger sets rarer: the prior of a set without an order of its
+    own.
+    """
+    size = max(pool_size, count)
+    return log(0.5) * count - log(max(1, comb(size, count)))
+
+
+def build(
+    case: Case,
+    strategy: str,
+    account_id: str,
+    items: tuple[OpenItem, ...],
+    relation: Relation,
+    structure: float,
+) -> Hypothesis:
+    """A hypothesis with text, payer and date weighed."""
+    return Hypothesis(
+        strategy=strategy,
+        account_id=account_id,
+        items=items,
+        relation=relation,
+        structure=structure,
+        text=text_weight(case, items),
+        payer=payer_weight(case, account_id, items),
+        date=date_cost(case, items),
+    )
+
+
+def text_weight(case: Case, items: tuple[OpenItem, ...]) -> float:
+    """Sum over the items; a stretch of damaged text speaks for one item only, an exact number for all that
+    bear it.
+    """
+    if len(items) == 1:
+        return case.text_nats(items[0])
+    spent: list[Token] = []
+    total = 0.0
+    for item in sorted(items, key=lambda item: (-case.text_nats(item), item.id)):
+        mention = case.mentions.get(item.id)
+        if mention is None:
+            total += case.text_nats(item)
+            continue
+        total += _unspent_nats(mention[1], spent)
+    return total
+
+
+def _unspent_nats(text: ItemText, spent: list[Token]) -> float:
+    best = UNREFERENCED_LOG
+    for mention in text.mentions:
+        token = mention.token
+        free = all(token.start < 0 or not (token.start < o.end and o.start < token.end) for o in spent)
+        if free:
+            best = text.nats if mention is text.mentions[0] else max(best, mention.nats)
+            break
+        if mention.quality == "exact" and any(token.key == other.key for other in spent):
+            best = max(best, 2.0)
+    spent.extend(mention.token for mention in text.mentions)
+    return best
+
+
+def payer_weight(case: Case, account_id: str, items: tuple[OpenItem, ...]) -> float:
+    """Weight of the payer for the accounts whose items are paid: the least of them."""
+    return min([case.payer_nats(item.account_id) for item in items] or [case.payer_nats(account_id)])

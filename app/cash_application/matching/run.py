@@ -1,0 +1,218 @@
+"""All payments of a run together: sure answers take their items first, and what is left is asked again.
+
+Rounds: every open payment is weighed; automatic answers are granted by strength, as long as the items have
+room; two payments that want the same room equally strongly both wait. What was taken makes other answers
+unique, so payments that saw a taken item are weighed again. Payments that nothing decides are then tried
+together for one item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.cash_application.matching.confidence import Calibration
+from app.cash_application.matching.decide import Verdict, decide
+from app.cash_application.matching.duplicates import EarlierPayments
+from app.cash_application.matching.hypotheses import Case, Hypothesis
+from app.cash_application.matching.index import ItemIndex
+from app.cash_application.matching.joint import joint_answers
+from app.cash_application.matching.oldest_first import oldest_first
+from app.cash_application.matching.proposals import abstention, allocate, alternatives_of, proposal_of
+from app.cash_application.matching.text_evidence import exact_mentions
+from app.cash_application.matching.types import Allocation, Band, Proposal, Reason
+
+ROUNDS_LIMIT = 5
+CONTEST_NATS = 2.0
+
+
+class Run:
+    """The state of one run: what is decided, what is still open, and what the items have left."""
+
+    def __init__(
+        self, cases: dict[str, Case], index: ItemIndex, calibration: Calibration, repeated: EarlierPayments
+    ) -> None:
+        self.cases, self.index, self.calibration, self.repeated = cases, index, calibration, repeated
+        self.proposals: dict[str, Proposal] = {}
+        self.verdicts: dict[str, Verdict] = {}
+        self.contested: set[str] = set()
+
+    def solve(self) -> dict[str, Proposal]:
+        """The proposals of all payments."""
+        for case in self.cases.values():
+            duplicate_of = self.repeated.certain_duplicate(case.payment)
+            if duplicate_of is not None:
+                self._hold(case, duplicate_of)
+        self._rounds(set(self.cases) - self.proposals.keys())
+        for answers in joint_answers(self._undecided(), self.index, self.calibration):
+            for verdict, hypothesis, raw in answers:
+                self._grant(verdict, hypothesis, raw)
+        self._rounds(set(self.cases) - self.proposals.keys())
+        self._propose_rest()
+        return self.proposals
+
+    def _rounds(self, waiting: set[str]) -> None:
+        """Weigh, grant, and weigh again what the grants touched."""
+        for _ in range(ROUNDS_LIMIT):
+            for payment_id in sorted(waiting):
+                self.verdicts[payment_id] = decide(self._fresh(self.cases[payment_id]))
+            touched = self._grant_round(waiting)
+            if not touched:
+                return
+            waiting = {
+                payment_id
+                for payment_id in self.cases.keys() - self.proposals.keys()
+                if self._saw(self.verdicts[payment_id], touched)
+            }
+            if not waiting:
+                return
+
+    def _fresh(self, case: Case) -> Case:
+        """The case with what is open now; mentions of items that are gone disappear with them."""
+        mentions = case.mentions
+        if any(self.index.remaining[item.id] <= 0 for item, _ in mentions.values()) or case.repaired:
+            mentions = exact_mentions(self.index, case.payment, case.tokens)
+        return Case(case.payment, case.tokens, mentions, case.payers, case.index, case.accounts, case.settings)
+
+    @staticmethod
+    def _saw(verdict: Verdict, accounts: set[str]) -> bool:
+        case = verdict.case
+        return bool(accounts & case.payers.keys()) or any(
+            item.account_id in accounts for item, _ in case.mentions.values()
+        )
+
+    def _grant_round(self, waiting: Iterable[str]) -> set[str]:
+        """Grant the automatic answers of this round, strongest first; the accounts whose items were taken."""
+        sure = [
+            verdict
+            for payment_id in waiting
+            if self._is_automatic(verdict := self.verdicts[payment_id]) and payment_id not in self.contested
+        ]
+        sure.sort(key=lambda v: (-v.raw, v.case.payment.value_date, v.case.payment.id))
+        wanted: dict[str, list[Verdict]] = {}
+        for verdict in sure:
+            for item in verdict.ranked[0].items:
+                wanted.setdefault(item.id, []).append(verdict)
+        touched: set[str] = set()
+        for verdict in sure:
+            best = verdict.ranked[0]
+            rivals = self._rivals(verdict, wanted)
+            if rivals:
+                self.contested.update([verdict.case.payment.id, *(r.case.payment.id for r in rivals)])
+                continue
+            if verdict.case.payment.id in self.contested or not self._has_room(verdict):
+                continue
+            self._grant(verdict, best, verdict.raw)
+            touched.update(item.account_id for item in best.items)
+        return touched
+
+    def _rivals(self, verdict: Verdict, wanted: dict[str, list[Verdict]]) -> list[Verdict]:
+        """Other payments about as sure of an item that has no room for both; repetitions are no rivals."""
+        best = verdict.ranked[0]
+        rivals: dict[str, Verdict] = {}
+        for item in best.items:
+            for other in wanted[item.id]:
+                if other is verdict or other.case.payment.id in self.proposals:
+                    continue
+                together = verdict.case.payment.amount_minor + other.case.payment.amount_minor
+                single = len(best.items) == 1 and len(other.ranked[0].items) == 1
+                if single and together <= self.index.remaining[item.id]:
+                    continue
+                if self._repeats(verdict, other) or self._repeats(other, verdict):
+                    continue
+                if abs(other.ranked[0].weight - best.weight) < CONTEST_NATS:
+                    rivals[other.case.payment.id] = other
+        return list(rivals.values())
+
+    def _repeats(self, one: Verdict, other: Verdict) -> bool:
+        return self.repeated.likely_duplicate(one.case.payment) == other.case.payment.id
+
+    def _is_automatic(self, verdict: Verdict) -> bool:
+        if not verdict.ranked or verdict.tie or verdict.ranked[0].never_automatic:
+            return False
+        confidence = self.calibration.confidence(verdict.raw)
+        return confidence >= verdict.case.settings.automatic_confidence
+
+    def _has_room(self, verdict: Verdict) -> bool:
+        """Whether the answer still means what it meant when it was weighed."""
+        allocations, _ = allocate(self.index, verdict.ranked[0], verdict.case.payment)
+        return len(allocations) == len(verdict.ranked[0].items) and self._is_current(verdict)
+
+    def _is_current(self, verdict: Verdict) -> bool:
+        """Whether the items of the best answer have what they had when it was weighed."""
+        return all(self.index.remaining[item_id] == left for item_id, left in verdict.seen.items())
+
+    def _grant(self, verdict: Verdict, hypothesis: Hypothesis, raw: float) -> None:
+        confidence = self.calibration.confidence(raw)
+        others = [other for other in verdict.ranked if other is not hypothesis]
+        proposal = proposal_of(verdict.case, hypothesis, others, confidence, raw, Band.AUTOMATIC)
+        self.proposals[proposal.payment_id] = proposal
+        for allocation in proposal.allocations:
+            self._take(allocation, hypothesis)
+
+    def _take(self, allocation: Allocation, hypothesis: Hypothesis) -> None:
+        """Reduce what is left; a tolerated rest is as good as nothing for the payments that follow."""
+        taken = abs(allocation.amount_minor) + allocation.discount_minor + allocation.write_off_minor
+        left = self.index.remaining[allocation.item_id] - taken
+        if left < 0:
+            raise AssertionError("an allocation is larger than its item")
+        tolerated = not hypothesis.relation.free and not allocation.deduction_minor and not hypothesis.lines
+        self.index.remaining[allocation.item_id] = 0 if tolerated else left
+
+    def _undecided(self) -> list[Verdict]:
+        return [self.verdicts[payment_id] for payment_id in sorted(self.cases.keys() - self.proposals.keys())]
+
+    def _propose_rest(self) -> None:
+        """What is not automatic becomes a proposal, a duplicate on hold, or an abstention with its reason."""
+        for verdict in self._undecided():
+            case = verdict.case
+            if not self._is_current(verdict):
+                verdict = self.verdicts[case.payment.id] = decide(self._fresh(case))
+            duplicate_of = self.repeated.likely_duplicate(case.payment)
+            if duplicate_of is not None:
+                self._hold(case, duplicate_of)
+                continue
+            self.proposals[case.payment.id] = self._propose(verdict)
+
+    def _propose(self, verdict: Verdict) -> Proposal:
+        case, settings = verdict.case, verdict.case.settings
+        account_id = known_account(case)
+        confidence = self.calibration.confidence(verdict.raw)
+        if verdict.tie:
+            text = "Two answers are equally good, so none is taken"
+            alternatives = alternatives_of(verdict.ranked)
+            return abstention(case.payment, Reason("none.tie", text), account_id, alternatives, verdict.raw)
+        if verdict.ranked and confidence >= settings.proposed_confidence:
+            best, others = verdict.ranked[0], verdict.ranked[1:]
+            confidence = min(confidence, settings.automatic_confidence)
+            return proposal_of(case, best, others, confidence, verdict.raw, Band.PROPOSED)
+        oldest = oldest_first(case, account_id) if account_id is not None else None
+        if oldest is not None and settings.propose_oldest_first and not case.names_numbers:
+            return proposal_of(case, oldest, verdict.ranked, 0.0, verdict.raw, Band.PROPOSED)
+        alternatives = alternatives_of([*verdict.ranked, *([oldest] if oldest else [])])
+        reason = Reason("none.weak", "No answer is likely enough")
+        if not verdict.ranked:
+            known = account_id is not None
+            reason = (
+                Reason("none.amount", "No open items have this amount")
+                if known
+                else Reason("none.payer", "Neither payer nor reference is known")
+            )
+        return abstention(case.payment, reason, account_id, alternatives, verdict.raw)
+
+    def _hold(self, case: Case, duplicate_of: str) -> None:
+        reason = Reason("duplicate", "Looks like the same payment once more; held until a person decides")
+        self.proposals[case.payment.id] = abstention(
+            case.payment, reason, known_account(case), duplicate_of=duplicate_of
+        )
+
+
+def known_account(case: Case) -> str | None:
+    """The one account that the payer evidence names clearly above all others."""
+    if case.payment.account_id is not None:
+        return case.payment.account_id
+    ranked = sorted(case.payers.items(), key=lambda pair: (-pair[1].nats, pair[0]))
+    if not ranked or ranked[0][1].nats < 5.0:
+        return None
+    if len(ranked) > 1 and ranked[0][1].nats - ranked[1][1].nats < 1.0:
+        return None
+    return ranked[0][0]
