@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -309,3 +309,27 @@ def _join_initials(words: Sequence[str]) -> list[str]:
             joined.append(word)
         previous_single = single
     return joined
+
+
+def normalize_bank_identifier(value: str) -> str:
+    """An IBAN or account number in upper case without any blanks: the form under which payers meet."""
+    return "".join(value.split()).upper()
+
+
+def normalize_identity(kind: str, value: str) -> str:
+    """The form of a payer identity that is compared; `kind` is `bank_identifier` or `payer_name`."""
+    return normalize_bank_identifier(value) if kind == "bank_identifier" else normalize_account_name(value)
+
+
+def find_cycles(parents: Mapping[Hashable, Hashable | None], starts: Iterable[Hashable]) -> list[Hashable]:
+    """Those of `starts` that are their own ancestors. `parents` names the parent of every node on the way up."""
+    found: list[Hashable] = []
+    for start in starts:
+        seen = {start}
+        current = parents.get(start)
+        while current is not None and current not in seen:
+            seen.add(current)
+            current = parents.get(current)
+        if current == start:
+            found.append(start)
+    return found
