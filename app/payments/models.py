@@ -21,9 +21,20 @@ from app.infra.tables import (
     tenant_fk,
 )
 
+# As PostgreSQL prints it, so that a migration check compares like with like.
+_STATUS = (
+    "CASE WHEN amount_minor - applied_minor - withdrawn_minor > 0 THEN CASE WHEN account_id IS NULL"
+    " THEN 'unidentified'::text WHEN applied_minor > 0 THEN 'partially_applied'::text ELSE 'unapplied'::text END"
+    " ELSE COALESCE(withdrawn_as, 'applied'::text) END"
+)
+
 
 class Payment(Versioned, Recorded, TenantTable, Base):
-    """A receipt. `withdrawn_minor` is what was refunded, reversed or set aside as not receivable."""
+    """A receipt. `withdrawn_minor` is what was refunded, reversed or set aside as not receivable.
+
+    The status follows from the amounts: the database computes it. With nothing left it is `applied`, or what the last
+    withdrawal was (`withdrawn_as`).
+    """
 
     __tablename__ = "payments"
     legal_entity_id: Mapped[UUID]
@@ -37,8 +48,11 @@ class Payment(Versioned, Recorded, TenantTable, Base):
     unapplied_minor: Mapped[int] = mapped_column(
         BigInteger, Computed("amount_minor - applied_minor - withdrawn_minor", persisted=True)
     )
+    withdrawn_as: Mapped[str | None]
     value_date: Mapped[date]
     accounting_date: Mapped[date]
+    account_since: Mapped[date]  # accounting date, or the last change of account: no event may be dated before it
+    reopened_on: Mapped[date | None]  # latest date on which an undone application gave money back
     method: Mapped[str] = mapped_column(server_default="bank_transfer")
     payer_name: Mapped[str | None]
     payer_bank_identifier: Mapped[str | None]
@@ -49,7 +63,7 @@ class Payment(Versioned, Recorded, TenantTable, Base):
     bank_entry_identity: Mapped[str | None]
     source: Mapped[str] = mapped_column(server_default="manual")
     external_id: Mapped[str | None]
-    status: Mapped[str]
+    status: Mapped[str] = mapped_column(Computed(_STATUS, persisted=True))
     matching_state: Mapped[str] = mapped_column(server_default="waiting")
     __table_args__ = (
         organization_fk(),
@@ -61,6 +75,8 @@ class Payment(Versioned, Recorded, TenantTable, Base):
             "status", "unidentified", "unapplied", "partially_applied", "applied", "reversed", "refunded",
             "not_receivable",
         ),
+        one_of("withdrawn_as", "reversed", "refunded", "not_receivable"),
+        CheckConstraint("account_since >= accounting_date", name="account_since"),
         one_of("matching_state", "waiting", "proposed", "no_match", "done", "held"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("applied_minor >= 0 AND withdrawn_minor >= 0", name="parts_not_negative"),
@@ -78,6 +94,7 @@ class Payment(Versioned, Recorded, TenantTable, Base):
             "ix_payments_waiting", "organization_id", "id", postgresql_where=text("matching_state = 'waiting'"),
         ),
         Index(None, "organization_id", "accounting_date"),
+        Index(None, "organization_id", "bank_reference", postgresql_where=text("bank_reference IS NOT NULL")),
         Index(None, "organization_id", "end_to_end_id", postgresql_where=text("end_to_end_id IS NOT NULL")),
         Index(None, "organization_id", "updated_at", "id"),
     )  # fmt: skip
@@ -118,7 +135,9 @@ class Application(TenantTable, Recorded, Base):
     """This much of this payment or credit memo settles this instalment. Append-only; an undo is a negative row.
 
     `amount_minor` (instalment's currency) is what the source pays; with `discount_minor` and `write_off_minor` it is
-    what the instalment loses. `source_amount_minor` is what the source loses, in its own currency.
+    what the instalment loses. `source_amount_minor` is what the source loses, in its own currency. `exchange_rate` is
+    units of the instalment's currency for one of the source's; `exchange_difference_minor` is the realised gain
+    (negative: loss) in the legal entity's base currency.
     """
 
     __tablename__ = "applications"
@@ -136,6 +155,7 @@ class Application(TenantTable, Recorded, Base):
     source_currency: Mapped[str]
     source_amount_minor: Mapped[int] = minor()
     exchange_rate: Mapped[Any] = mapped_column(Numeric(24, 12), nullable=True)
+    exchange_difference_minor: Mapped[int] = minor(server_default="0")
     effective_date: Mapped[date]
     origin: Mapped[str]
     proposal_id: Mapped[UUID | None]
@@ -164,6 +184,7 @@ class Application(TenantTable, Recorded, Base):
         ),
         UniqueConstraint("organization_id", "reverses_id"),
         Index(None, "organization_id", "instalment_id"),
+        Index(None, "organization_id", "account_id"),
         Index(None, "organization_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
         Index(None, "organization_id", "credit_memo_id", postgresql_where=text("credit_memo_id IS NOT NULL")),
         Index(None, "organization_id", "group_id"),

@@ -228,6 +228,7 @@ def upgrade() -> None:
         sa.Column("dry_run", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("today", sa.Date(), nullable=False),
+        sa.Column("position", sa.Integer(), server_default="0", nullable=False),
         sa.Column("byte_position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("rows_read", sa.Integer(), server_default="0", nullable=False),
         sa.Column("rows_created", sa.Integer(), server_default="0", nullable=False),
@@ -237,6 +238,8 @@ def upgrade() -> None:
         sa.Column("control_totals", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("requested_by_kind", sa.Text(), nullable=False),
+        sa.Column("requested_by_id", sa.UUID(), nullable=True),
         sa.Column("started_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
@@ -255,10 +258,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "kind IN ('accounts', 'invoices', 'payments', 'bank_statement')", name=op.f("ck_imports_kind")
         ),
-        sa.CheckConstraint(
-            "media_format IN ('csv', 'ndjson', 'xlsx', 'camt', 'mt940', 'bai2', 'ofx', 'lockbox')",
-            name=op.f("ck_imports_media_format"),
-        ),
+        sa.CheckConstraint("media_format IN ('csv', 'ndjson', 'xlsx', 'bank')", name=op.f("ck_imports_media_format")),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'completed', 'failed', 'cancelled')", name=op.f("ck_imports_state")
         ),
@@ -641,6 +641,7 @@ def upgrade() -> None:
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("import_id", sa.UUID(), nullable=False),
         sa.Column("row_number", sa.Integer(), nullable=False),
+        sa.Column("severity", sa.Text(), server_default="refused", nullable=False),
         sa.Column("field", sa.Text(), nullable=True),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
@@ -650,6 +651,7 @@ def upgrade() -> None:
             server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
             nullable=False,
         ),
+        sa.CheckConstraint("severity IN ('refused', 'note')", name=op.f("ck_import_row_errors_severity")),
         sa.ForeignKeyConstraint(
             ["organization_id", "import_id"],
             ["imports.organization_id", "imports.id"],
@@ -776,6 +778,7 @@ def upgrade() -> None:
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("bank_account_id", sa.UUID(), nullable=False),
         sa.Column("import_id", sa.UUID(), nullable=True),
+        sa.Column("identity", sa.Text(), nullable=False),
         sa.Column("format", sa.Text(), nullable=False),
         sa.Column("statement_reference", sa.Text(), nullable=False),
         sa.Column("sequence_number", sa.Text(), nullable=True),
@@ -830,6 +833,12 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_bank_statements_organization_id")
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_bank_statements")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "bank_account_id",
+            "identity",
+            name=op.f("uq_bank_statements_organization_id_bank_account_id_identity"),
+        ),
     )
     op.create_index(
         op.f("ix_bank_statements_organization_id_bank_account_id_to_date"),
@@ -1194,6 +1203,7 @@ def upgrade() -> None:
         sa.Column("bank_account_id", sa.UUID(), nullable=False),
         sa.Column("statement_id", sa.UUID(), nullable=False),
         sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("entry_identity", sa.Text(), nullable=False),
         sa.Column("position", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
@@ -1245,6 +1255,19 @@ def upgrade() -> None:
             "identity",
             name=op.f("uq_bank_entries_organization_id_bank_account_id_identity"),
         ),
+    )
+    op.create_index(
+        op.f("ix_bank_entries_organization_id_bank_account_id_entry_identity"),
+        "bank_entries",
+        ["organization_id", "bank_account_id", "entry_identity"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_bank_entries_organization_id_end_to_end_id"),
+        "bank_entries",
+        ["organization_id", "end_to_end_id"],
+        unique=False,
+        postgresql_where=sa.text("end_to_end_id IS NOT NULL"),
     )
     op.create_index(
         op.f("ix_bank_entries_organization_id_payment_id"),
@@ -1999,6 +2022,12 @@ def downgrade() -> None:
         table_name="bank_entries",
         postgresql_where=sa.text("payment_id IS NOT NULL"),
     )
+    op.drop_index(
+        op.f("ix_bank_entries_organization_id_end_to_end_id"),
+        table_name="bank_entries",
+        postgresql_where=sa.text("end_to_end_id IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_bank_entries_organization_id_bank_account_id_entry_identity"), table_name="bank_entries")
     op.drop_table("bank_entries")
     op.drop_index("uq_payments_external", table_name="payments", postgresql_where=sa.text("external_id IS NOT NULL"))
     op.drop_index(

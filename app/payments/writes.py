@@ -1,0 +1,294 @@
+"""SQL that locks and changes rows of the payments room, set-wise: one statement a batch, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from app.core.ids import new_id
+from app.infra.database import WriteSession
+from app.ledger.posting import LegalEntityFacts
+from app.payments.errors import PaymentNotFound
+from app.payments.postings import ApplicationRow
+from app.payments.types import Balance, InstalmentFacts, Source, SourceFacts
+
+_ENTITY = "e.code AS entity_code, e.base_currency, e.closed_through, e.write_off_tax_share"
+_LOCK_PAYMENTS = f"""
+SELECT p.id, p.legal_entity_id, p.account_id, p.currency, p.amount_minor, p.applied_minor, p.withdrawn_minor,
+    p.unapplied_minor, p.value_date, p.accounting_date, p.account_since, p.reopened_on, p.matching_state, p.status,
+    p.version, {_ENTITY}
+FROM payments p JOIN legal_entities e ON e.organization_id = p.organization_id AND e.id = p.legal_entity_id
+WHERE p.organization_id = $1 AND p.id = ANY($2::uuid[]) ORDER BY p.id FOR NO KEY UPDATE OF p
+"""
+_LOCK_CREDIT_MEMOS = f"""
+SELECT c.id, c.legal_entity_id, c.account_id, c.currency, c.amount_minor, c.withdrawn_minor, c.open_minor,
+    c.credit_date, c.accounting_date, c.reopened_on, c.version, {_ENTITY}
+FROM credit_memos c JOIN legal_entities e ON e.organization_id = c.organization_id AND e.id = c.legal_entity_id
+WHERE c.organization_id = $1 AND c.id = ANY($2::uuid[]) ORDER BY c.id FOR NO KEY UPDATE OF c
+"""
+_LOCK_INSTALMENTS = """
+SELECT id, account_id, legal_entity_id, currency, accounting_date, amount_minor, open_minor, discount_minor,
+    discount_date, later_discounts, reopened_on
+FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+# Everything one batch of applications or undos changes, in one statement: the rows are locked already.
+_WRITE_APPLICATIONS = """
+WITH paid AS (
+    UPDATE payments p SET applied_minor = p.applied_minor + t.taken,
+        matching_state = CASE WHEN p.unapplied_minor = t.taken THEN 'done' ELSE coalesce(t.state, p.matching_state) END,
+        reopened_on = greatest(p.reopened_on, t.reopened), version = p.version + 1,
+        updated_at = current_setting('app.recorded_at')::timestamptz
+    FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::date[]) AS t(id, taken, state, reopened)
+    WHERE p.organization_id = $1 AND p.id = t.id
+), credited AS (
+    UPDATE credit_memos c SET applied_minor = c.applied_minor + t.taken, status = t.status,
+        reopened_on = greatest(c.reopened_on, t.reopened), version = c.version + 1,
+        updated_at = current_setting('app.recorded_at')::timestamptz
+    FROM unnest($6::uuid[], $7::bigint[], $8::text[], $9::date[]) AS t(id, taken, status, reopened)
+    WHERE c.organization_id = $1 AND c.id = t.id
+), settled AS (
+    UPDATE instalments i SET applied_minor = i.applied_minor + t.taken, status = t.status,
+        reopened_on = greatest(i.reopened_on, t.reopened), version = i.version + 1,
+        updated_at = current_setting('app.recorded_at')::timestamptz
+    FROM unnest($10::uuid[], $11::bigint[], $12::text[], $13::date[]) AS t(id, taken, status, reopened)
+    WHERE i.organization_id = $1 AND i.id = t.id
+)
+INSERT INTO applications (organization_id, actor_kind, actor_id, actor_name, id, group_id, legal_entity_id, account_id,
+    source_account_id, payment_id, credit_memo_id, instalment_id, currency, amount_minor, discount_minor,
+    write_off_minor, source_currency, source_amount_minor, exchange_rate, exchange_difference_minor, reverses_id,
+    effective_date, origin, proposal_id, reason)
+SELECT $1, $14, $15, $16, * FROM unnest($17::uuid[], $18::uuid[], $19::uuid[], $20::uuid[], $21::uuid[], $22::uuid[],
+    $23::uuid[], $24::uuid[], $25::text[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[], $30::bigint[],
+    $31::numeric[], $32::bigint[], $33::uuid[], $34::date[], $35::text[], $36::uuid[], $37::text[])
+"""
+_WITHDRAW = """
+UPDATE payments SET withdrawn_minor = withdrawn_minor + $3, withdrawn_as = $4, version = version + 1,
+    matching_state = CASE WHEN unapplied_minor = $3 THEN 'done' ELSE matching_state END,
+    updated_at = current_setting('app.recorded_at')::timestamptz
+WHERE organization_id = $1 AND id = $2
+"""
+_CHANGE_ACCOUNTS = """
+UPDATE payments p SET account_id = t.account_id, account_since = t.since, matching_state = t.state,
+    version = p.version + 1, updated_at = current_setting('app.recorded_at')::timestamptz
+FROM unnest($2::uuid[], $3::uuid[], $4::date[], $5::text[]) AS t(id, account_id, since, state)
+WHERE p.organization_id = $1 AND p.id = t.id
+"""
+_INSERT_MOVEMENTS = """
+INSERT INTO payment_movements (organization_id, actor_name, id, payment_id, kind, amount_minor, from_account_id,
+    to_account_id, effective_date, reason_code, reason)
+SELECT $1, $2, * FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::uuid[], $8::uuid[], $9::date[],
+    $10::text[], $11::text[])
+"""
+
+
+@dataclass(slots=True)
+class LockedPayment:
+    """A locked payment: its row, what applying needs of it, and its legal entity."""
+
+    row: Any
+    facts: SourceFacts
+    entity: LegalEntityFacts
+
+
+async def lock_sources(
+    session: WriteSession, sources: Iterable[Source]
+) -> tuple[dict[Source, SourceFacts], dict[UUID, LegalEntityFacts]]:
+    """Payments, then credit memos, locked in the order of their ids; and their legal entities by id."""
+    kinds: dict[str, set[UUID]] = {"payment": set(), "credit_memo": set()}
+    for source in sources:
+        kinds[source.kind].add(source.id)
+    facts: dict[Source, SourceFacts] = {}
+    entities: dict[UUID, LegalEntityFacts] = {}
+    if kinds["payment"]:
+        for locked in await lock_payments(session, kinds["payment"]):
+            facts[locked.facts.source] = locked.facts
+            entities[locked.entity.id] = locked.entity
+    if kinds["credit_memo"]:
+        found = await session.driver.fetch(_LOCK_CREDIT_MEMOS, session.organization_id, list(kinds["credit_memo"]))
+        for row in found:
+            source = Source("credit_memo", row["id"])
+            facts[source] = _source_facts(source, row, row["open_minor"], row["credit_date"], row["accounting_date"])
+            entities[row["legal_entity_id"]] = _entity(row)
+    return facts, entities
+
+
+async def lock_payments(session: WriteSession, ids: Iterable[UUID]) -> list[LockedPayment]:
+    """Payments locked in the order of their ids; those that do not exist are left out."""
+    rows = await session.driver.fetch(_LOCK_PAYMENTS, session.organization_id, list(ids))
+    return [
+        LockedPayment(
+            row=row,
+            facts=_source_facts(
+                Source("payment", row["id"]), row, row["unapplied_minor"], row["value_date"], row["account_since"]
+            ),
+            entity=_entity(row),
+        )
+        for row in rows
+    ]
+
+
+async def lock_payment(session: WriteSession, payment_id: UUID) -> LockedPayment:
+    """One payment, locked. Raises PaymentNotFound."""
+    found = await lock_payments(session, [payment_id])
+    if not found:
+        raise PaymentNotFound("no such payment")
+    return found[0]
+
+
+def _source_facts(source: Source, row: Any, left_minor: int, value_date: date, not_before: date) -> SourceFacts:
+    return SourceFacts(
+        source=source,
+        legal_entity_id=row["legal_entity_id"],
+        account_id=row["account_id"],
+        currency=row["currency"],
+        value_date=value_date,
+        not_before=not_before,
+        balance=Balance(left_minor, row["reopened_on"]),
+        amount_minor=row["amount_minor"],
+        withdrawn_minor=row["withdrawn_minor"],
+        version=row["version"],
+        base_currency=row["base_currency"],
+    )
+
+
+def _entity(row: Any) -> LegalEntityFacts:
+    return LegalEntityFacts(
+        id=row["legal_entity_id"],
+        code=row["entity_code"],
+        base_currency=row["base_currency"],
+        closed_through=row["closed_through"],
+        write_off_tax_share=row["write_off_tax_share"],
+    )
+
+
+async def lock_instalments(session: WriteSession, ids: Iterable[UUID]) -> dict[UUID, InstalmentFacts]:
+    """Instalments locked in the order of their ids; those that do not exist are left out."""
+    rows = await session.driver.fetch(_LOCK_INSTALMENTS, session.organization_id, list(ids))
+    return {
+        row["id"]: InstalmentFacts(
+            id=row["id"],
+            account_id=row["account_id"],
+            legal_entity_id=row["legal_entity_id"],
+            currency=row["currency"],
+            accounting_date=row["accounting_date"],
+            amount_minor=row["amount_minor"],
+            balance=Balance(row["open_minor"], row["reopened_on"]),
+            offers=_offers(row),
+        )
+        for row in rows
+    }
+
+
+def _offers(row: Any) -> tuple[tuple[date, int], ...]:
+    if row["discount_date"] is None:
+        return ()
+    first = (row["discount_date"], row["discount_minor"])
+    return (first, *((date.fromisoformat(last), minor) for last, minor in row["later_discounts"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How much a locked row loses (negative: gets back), what it becomes, and when something came back."""
+
+    id: UUID
+    minor: int
+    state: str | None
+    reopened_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredApplication:
+    """An application row with what its group shares."""
+
+    row: ApplicationRow
+    group_id: UUID
+    effective_date: date
+    origin: str
+    proposal_id: UUID | None
+    reason: str | None = None
+
+
+async def write_applications(
+    session: WriteSession,
+    payments: Sequence[Taken],
+    credit_memos: Sequence[Taken],
+    instalments: Sequence[Taken],
+    applications: Sequence[StoredApplication],
+) -> None:
+    """Write applications (or undos) and the balances that they change; all rows are locked by this transaction."""
+    rows = [stored.row for stored in applications]
+    balances = [
+        [getattr(taken, name) for taken in group]
+        for group in (payments, credit_memos, instalments)
+        for name in ("id", "minor", "state", "reopened_on")
+    ]
+    actor = session.actor
+    await session.driver.execute(
+        _WRITE_APPLICATIONS,
+        session.organization_id,
+        *balances,
+        actor.kind,
+        actor.id,
+        actor.name,
+        [row.id for row in rows],
+        [stored.group_id for stored in applications],
+        *([getattr(row, name) for row in rows] for name in APPLICATION_COLUMNS),
+        [stored.effective_date for stored in applications],
+        [stored.origin for stored in applications],
+        [stored.proposal_id for stored in applications],
+        [stored.reason for stored in applications],
+    )
+
+
+APPLICATION_COLUMNS = (
+    "legal_entity_id", "account_id", "source_account_id", "payment_id", "credit_memo_id", "instalment_id", "currency",
+    "amount_minor", "discount_minor", "write_off_minor", "source_currency", "source_amount_minor", "exchange_rate",
+    "exchange_difference_minor", "reverses_id",
+)  # fmt: skip
+
+
+async def withdraw(session: WriteSession, payment_id: UUID, amount_minor: int, withdrawn_as: str) -> None:
+    """Take money out of a locked payment."""
+    await session.driver.execute(_WITHDRAW, session.organization_id, payment_id, amount_minor, withdrawn_as)
+
+
+async def change_accounts(
+    session: WriteSession, ids: Sequence[UUID], accounts: Sequence[UUID | None], since: Sequence[date],
+    states: Sequence[str],
+) -> None:  # fmt: skip
+    """Put locked payments on other accounts (None: unidentified) from a date on."""
+    await session.driver.execute(
+        _CHANGE_ACCOUNTS, session.organization_id, list(ids), list(accounts), list(since), list(states)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A row of `payment_movements` before it is written."""
+
+    payment_id: UUID
+    kind: str
+    amount_minor: int
+    effective_date: date
+    from_account_id: UUID | None = None
+    to_account_id: UUID | None = None
+    reason_code: str | None = None
+    reason: str | None = None
+
+
+async def insert_movements(session: WriteSession, movements: Sequence[Movement]) -> list[UUID]:
+    """Insert the movements; their ids in order."""
+    ids = [new_id() for _ in movements]
+    columns = ("payment_id", "kind", "amount_minor", "from_account_id", "to_account_id", "effective_date",
+               "reason_code", "reason")  # fmt: skip
+    await session.driver.execute(
+        _INSERT_MOVEMENTS,
+        session.organization_id,
+        session.actor.name,
+        ids,
+        *([getattr(movement, column) for movement in movements] for column in columns),
+    )
+    return ids
