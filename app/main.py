@@ -10,14 +10,27 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
-from app.infra.http import problems
+from app.infra.http import openapi, problems
+from app.infra.http.docs import router as docs_router
+from app.infra.http.health import router as health_router
 from app.infra.http.middleware import RequestContext
 from app.infra.telemetry import configure_logs
 from app.invoices.router import router as invoices_router
 from app.invoices.router_credit_memos import router as credit_memos_router
+from app.organizations.access_router import router as access_router
+from app.organizations.router import router as organizations_router
+from app.organizations.rules import SCOPES
+from app.organizations.token_router import router as token_router
+from app.organizations.tokens import AccessTokens
 from app.settings import Settings
 
-ROUTERS: tuple[APIRouter, ...] = (invoices_router, credit_memos_router)  # every room's router, low room to high
+ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
+    token_router,
+    access_router,
+    organizations_router,
+    invoices_router,
+    credit_memos_router,
+)
 
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
@@ -35,6 +48,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         app.state.read_database = Database.connect(
             database_settings(settings, role=APP_ROLE, pool_size=settings.read_pool_size)
         )
+        app.state.authenticator = AccessTokens(settings, app.state.read_database)
         try:
             yield
         finally:
@@ -54,6 +68,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    app.include_router(health_router)
+    app.include_router(docs_router)
+    openapi.install(app, SCOPES)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -19,6 +19,7 @@ def create_roles() -> None:
         )
         op.execute(f"GRANT {role} TO CURRENT_USER")
     op.execute(f"GRANT USAGE ON SCHEMA public TO {APP}, {WORKER}")
+    op.execute(f"GRANT SELECT ON alembic_version TO {APP}, {WORKER}")  # so that /readyz can tell where it is
 
 
 def secure_table(

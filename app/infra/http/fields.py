@@ -168,6 +168,23 @@ BusinessDate = Annotated[
 ]
 
 
+def _nothing() -> Any:
+    return None
+
+
+def unset() -> Any:
+    """Default of a field of a PATCH body: may be left out (nothing changes), but null is refused unless typed so.
+
+    Use as `name: Name = unset()` and read the body with `changes()`.
+    """
+    return Field(default_factory=_nothing)
+
+
+def changes(body: BaseModel) -> dict[str, Any]:
+    """The fields that a PATCH body names, by their Python values."""
+    return {name: getattr(body, name) for name in body.model_fields_set}
+
+
 def resource_response(body: BaseModel, version: int | None = None) -> Response:
     """200 with one resource, and its version as `ETag`."""
     headers = {} if version is None else {"ETag": etag(version)}

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.ids import new_id
-from app.infra.http.problems import problem_response
+from app.infra.http.problems import fault_response, problem_response
 from app.infra.telemetry import observe_request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -52,6 +52,8 @@ class RequestContext:
                     await self.app(scope, exchange.receive, exchange.send)
                 except BodyTooLarge:
                     await exchange.refuse()
+                except Exception as error:
+                    await exchange.fail(error)
         finally:
             _record(scope, exchange.status, time.perf_counter() - started, request_id)
 
@@ -95,6 +97,12 @@ class _Exchange:
         request = Request(self.scope)
         detail = f"the body is larger than {self.limit} bytes"
         response = problem_response(request, 413, "request.too_large", detail, headers={"Connection": "close"})
+        await response(self.scope, self._receive, self.send)
+
+    async def fail(self, error: Exception) -> None:
+        if self.status:  # the answer has begun: the server must break the connection
+            raise error
+        response = fault_response(Request(self.scope), error)
         await response(self.scope, self._receive, self.send)
 
 

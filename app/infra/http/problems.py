@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.core import errors
 from app.infra.constraints import refusal_of
@@ -30,6 +31,8 @@ _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.RateLimited, 429),
     (errors.Unavailable, 503),
 )
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_READABLE_PATTERN_LENGTH = 100
 log = structlog.get_logger(__name__)
 
 
@@ -118,6 +121,15 @@ def refusal_response(request: Request, error: errors.DomainError) -> Response:
     )
 
 
+def fault_response(request: Request, error: Exception) -> Response:
+    """The problem document of an exception that nobody expected: a refusal of the database, or 500."""
+    refusal = refusal_of(error)
+    if refusal is not None:
+        return refusal_response(request, refusal)
+    log.error("request.failed", exc_info=error, path=request.url.path)
+    return problem_response(request, 500, "internal_error", "the service failed; the request had no effect")
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers: no error leaves the service in another shape."""
 
@@ -140,14 +152,14 @@ def install(app: FastAPI) -> None:
         phrase = HTTPStatus(error.status_code).phrase
         code = "http." + phrase.lower().replace(" ", "_").replace("-", "_")
         detail = str(error.detail) or phrase
-        return problem_response(request, error.status_code, code, detail, headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of the first route of this path only (RFC 9110, section 15.5.6).
+            headers = {"Allow": ", ".join(_allowed_methods(app, request))}
+        return problem_response(request, error.status_code, code, detail, headers=headers)
 
     async def on_fault(request: Request, error: Exception) -> Response:
-        refusal = refusal_of(error)
-        if refusal is not None:
-            return refusal_response(request, refusal)
-        log.error("request.failed", exc_info=error, path=request.url.path)
-        return problem_response(request, 500, "internal_error", "the service failed; the request had no effect")
+        return fault_response(request, error)
 
     app.add_exception_handler(errors.DomainError, on_domain)
     app.add_exception_handler(RequestValidationError, on_validation)
@@ -155,7 +167,20 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_fault)
 
 
+def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
+    """Every method that some route of this path serves."""
+    allowed = []
+    for method in _METHODS:
+        probe = {"type": "http", "method": method, "path": request.scope["path"], "headers": []}
+        if any(route.matches(dict(probe))[0] is Match.FULL for route in app.router.routes):
+            allowed.append(method)
+    return allowed
+
+
 def _field(item: Mapping[str, Any]) -> dict[str, str]:
     where = [str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"]]
     pointer = "/" + "/".join(where[1:] if where[:1] == ["body"] else where)
-    return {"pointer": pointer, "code": str(item["type"]), "detail": str(item["msg"])}
+    detail = str(item["msg"])
+    if item["type"] == "string_pattern_mismatch" and len(detail) > _READABLE_PATTERN_LENGTH:
+        detail = "Input has characters or a form that this field does not take"
+    return {"pointer": pointer, "code": str(item["type"]), "detail": detail}

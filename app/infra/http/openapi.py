@@ -1,0 +1,99 @@
+"""The OpenAPI document: what the framework makes, with our problems, scopes and headers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.infra.http.fields import ETAG_HEADER
+from app.infra.http.problems import Problem, problems
+
+_REFERENCE = "#/components/schemas/"
+_OAUTH_PROBLEM: dict[str, Any] = {
+    "description": "A refusal (RFC 9457) with the members of RFC 6749, section 5.2",
+    "allOf": [
+        {"$ref": _REFERENCE + "Problem"},
+        {
+            "type": "object",
+            "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+        },
+    ],
+}
+_HEADERS: dict[str, Any] = {
+    "X-Request-Id": {"description": "The id of this request in the logs", "schema": {"type": "string"}},
+    **ETAG_HEADER,
+}
+
+
+def install(app: FastAPI, scopes: Mapping[str, str]) -> None:
+    """Replace `app.openapi`. `scopes` are the OAuth 2 scopes with their descriptions."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(
+                title=app.title,
+                version=app.version,
+                openapi_version=app.openapi_version,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+            )
+            app.openapi_schema = _finish(made, scopes)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _finish(document: dict[str, Any], scopes: Mapping[str, str]) -> dict[str, Any]:
+    components = document.setdefault("components", {})
+    schemas: dict[str, Any] = components.setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template=_REFERENCE + "{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["Problem"], schemas["OAuthProblem"] = problem, _OAUTH_PROBLEM
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    components["headers"] = _HEADERS
+    schemes = components.setdefault("securitySchemes", {})
+    schemes["basic"] = {"type": "http", "scheme": "basic", "description": "Client id and secret"}
+    flow = schemes.get("oauth2", {}).get("flows", {}).get("clientCredentials")
+    if flow is not None:
+        flow["scopes"] = dict(scopes)
+    for operation in operations(document):
+        _finish_operation(operation, schemas)
+    return document
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every operation of the document."""
+    for path in document.get("paths", {}).values():
+        for method, operation in path.items():
+            if method in ("get", "put", "post", "delete", "patch"):
+                yield operation
+
+
+def _finish_operation(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    responses: dict[str, Any] = operation["responses"]
+    found = responses.get("422", {}).get("content", {}).get("application/json")
+    if found is not None:
+        responses["422"] = problems()[422]
+    also: set[int] = set()
+    if "requestBody" in operation:
+        also |= {400, 413}
+    if any(parameter.get("name") == "Idempotency-Key" for parameter in operation.get("parameters", ())):
+        also |= {409}  # the key is in flight, or another request holds the same rows
+    for number in sorted(also):
+        responses.setdefault(str(number), problems(number)[number])
+    for status, response in responses.items():
+        headers = response.setdefault("headers", {})
+        headers["X-Request-Id"] = {"$ref": "#/components/headers/X-Request-Id"}
+        if status.startswith("2") and _has_version(response, schemas):
+            headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _has_version(response: Mapping[str, Any], schemas: Mapping[str, Any]) -> bool:
+    reference = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    return "version" in schemas.get(reference.removeprefix(_REFERENCE), {}).get("properties", {})

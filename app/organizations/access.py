@@ -1,0 +1,277 @@
+"""Who may act: users, API clients, their secrets, and the exchange of a secret for an access token."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from app.core.ids import ApiClientId, UserId, new_id
+from app.infra.change_log import ChangeRow, record_change
+from app.infra.database import Database, WriteSession
+from app.infra.versions import RECORDED_NOW, check_version
+from app.organizations import queries
+from app.organizations.errors import (
+    GrantExceedsOwn,
+    LastAdmin,
+    SecretExpiryPast,
+    SecretsFull,
+    SubjectIncomplete,
+)
+from app.organizations.models import ApiClient, ApiClientSecret, User
+from app.organizations.rules import (
+    MAX_ACTIVE_SECRETS,
+    ClientId,
+    check_roles,
+    check_scopes,
+    parse_client_id,
+    scopes_of,
+)
+from app.organizations.service import add_row, save_changes
+from app.organizations.tokens import Grant
+
+SECRET_PREFIX = "dcs_"
+SECRET_BYTES = 32
+SHOWN_CHARACTERS = 12
+_PERSONAL = frozenset({"email", "display_name", "issuer", "subject"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A person. `approval_limits`: minor units by currency; issuer and subject as the OpenID provider says."""
+
+    email: str
+    display_name: str
+    roles: Sequence[str]
+    issuer: str | None = None
+    subject: str | None = None
+    approval_limits: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiClient:
+    """A program that acts through client credentials, with roles and single scopes besides."""
+
+    name: str
+    roles: Sequence[str] = ()
+    scopes: Sequence[str] = ()
+    token_lifetime_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSecret:
+    """A fresh secret: its text is known only here and now."""
+
+    row: ApiClientSecret
+    text: str
+
+
+async def create_user(session: WriteSession, new: NewUser, *, granted_by: frozenset[str] | None) -> User:
+    """Add a person. `granted_by` are the caller's scopes (None: the installation itself).
+
+    Raises RoleUnknown, SegregationViolated, GrantExceedsOwn, SubjectIncomplete; UserTaken comes from the unique keys.
+    """
+    roles = check_roles(new.roles)
+    _check_grant(scopes_of(roles), granted_by)
+    _check_subject(new.issuer, new.subject)
+    row = User(
+        organization_id=session.organization_id,
+        id=UserId(new_id()),
+        email=new.email.lower(),
+        display_name=new.display_name,
+        issuer=new.issuer,
+        subject=new.subject,
+        roles=list(roles),
+        approval_limit=dict(new.approval_limits or {}),
+    )
+    await add_row(session, row)
+    record_change(session, ChangeRow("user", row.id, "user.created", None, {"roles": list(roles)}))
+    return row
+
+
+async def update_user(
+    session: WriteSession,
+    user_id: UUID,
+    changes: Mapping[str, Any],
+    *,
+    granted_by: frozenset[str] | None,
+    expected_version: int | None = None,
+) -> User:
+    """Change a person, roles and activity included.
+
+    Raises UserUnknown, StaleVersion, RoleUnknown, SegregationViolated, GrantExceedsOwn, SubjectIncomplete, LastAdmin.
+    """
+    row = await queries.get_user(session, user_id, lock=True)
+    check_version(expected_version, row.version)
+    changes = dict(changes)
+    if "email" in changes:
+        changes["email"] = changes["email"].lower()
+    if "roles" in changes:
+        changes["roles"] = list(check_roles(changes["roles"]))
+    if changes.keys() & {"roles", "active", "issuer", "subject", "approval_limit"}:
+        _check_grant(scopes_of([*row.roles, *changes.get("roles", ())]), granted_by)
+    _check_subject(changes.get("issuer", row.issuer), changes.get("subject", row.subject))
+    stays_admin = "admin" in changes.get("roles", row.roles) and changes.get("active", row.active)
+    if row.active and "admin" in row.roles and not stays_admin:
+        await _require_another_admin(session)
+    await save_changes(session, row, changes, "user", row.id, unlogged=_PERSONAL)
+    return row
+
+
+async def create_api_client(
+    session: WriteSession, new: NewApiClient, *, granted_by: frozenset[str] | None
+) -> tuple[ApiClient, MadeSecret]:
+    """Add a program with its first secret, whose text is answered once and never again.
+
+    Raises RoleUnknown, ScopeUnknown, SegregationViolated, GrantExceedsOwn; ApiClientNameTaken comes from the key.
+    """
+    roles, scopes = check_roles(new.roles), check_scopes(new.scopes)
+    _check_grant(scopes_of(roles, scopes), granted_by)
+    row = ApiClient(
+        organization_id=session.organization_id,
+        id=ApiClientId(new_id()),
+        name=new.name,
+        roles=list(roles),
+        scopes=list(scopes),
+        token_lifetime_seconds=new.token_lifetime_seconds,
+    )
+    await add_row(session, row)
+    facts = {"name": new.name, "roles": list(roles), "scopes": list(scopes)}
+    record_change(session, ChangeRow("api_client", row.id, "api_client.created", None, facts))
+    return row, await _add_secret(session, row.id, None)
+
+
+async def update_api_client(
+    session: WriteSession,
+    api_client_id: UUID,
+    changes: Mapping[str, Any],
+    *,
+    granted_by: frozenset[str] | None,
+    expected_version: int | None = None,
+) -> ApiClient:
+    """Change a program. Deactivated, its tokens stop within half a minute.
+
+    Raises ApiClientUnknown, StaleVersion, RoleUnknown, ScopeUnknown, SegregationViolated, GrantExceedsOwn.
+    """
+    row = await queries.get_api_client(session, api_client_id, lock=True)
+    check_version(expected_version, row.version)
+    changes = dict(changes)
+    if "roles" in changes:
+        changes["roles"] = list(check_roles(changes["roles"]))
+    if "scopes" in changes:
+        changes["scopes"] = list(check_scopes(changes["scopes"]))
+    wanted = scopes_of(changes.get("roles", row.roles), changes.get("scopes", row.scopes))
+    _check_grant(wanted | scopes_of(row.roles, row.scopes), granted_by)
+    await save_changes(session, row, changes, "api_client", row.id)
+    return row
+
+
+async def create_secret(
+    session: WriteSession,
+    api_client_id: UUID,
+    *,
+    expires_at: datetime | None,
+    granted_by: frozenset[str] | None,
+    now: datetime,
+) -> MadeSecret:
+    """Make another secret, for rotation: at most two are valid at once.
+
+    Raises ApiClientUnknown, GrantExceedsOwn, SecretExpiryPast, SecretsFull.
+    """
+    client = await queries.get_api_client(session, api_client_id, lock=True)
+    _check_grant(scopes_of(client.roles, client.scopes), granted_by)
+    if expires_at is not None and expires_at <= now:
+        raise SecretExpiryPast("the secret would have expired already", pointer="/expires_at")
+    valid = [secret for secret in await queries.list_secrets(session, client.id) if is_valid(secret, now)]
+    if len(valid) >= MAX_ACTIVE_SECRETS:
+        raise SecretsFull(f"{MAX_ACTIVE_SECRETS} secrets are valid already; revoke one first")
+    return await _add_secret(session, client.id, expires_at)
+
+
+async def revoke_secret(session: WriteSession, api_client_id: UUID, secret_id: UUID) -> ApiClientSecret:
+    """End a secret and, within half a minute, the tokens that it fetched. Twice is as good as once.
+
+    Raises ApiClientUnknown, SecretUnknown.
+    """
+    await queries.get_api_client(session, api_client_id, lock=True)
+    row = await queries.get_secret(session, api_client_id, secret_id)
+    if row.revoked_at is None:
+        row.revoked_at = RECORDED_NOW
+        await session.flush()
+        await session.refresh(row)
+        facts = {"prefix": row.prefix, "revoked_at": row.revoked_at}
+        record_change(session, ChangeRow("api_client", api_client_id, "api_client.secret_revoked", None, facts))
+    return row
+
+
+def is_valid(secret: ApiClientSecret, now: datetime) -> bool:
+    """Neither revoked nor expired at `now`."""
+    return secret.revoked_at is None and (secret.expires_at is None or secret.expires_at > now)
+
+
+async def find_grant(
+    database: Database, client_id: str, secret: str, wanted: frozenset[str], now: datetime
+) -> tuple[Grant, int] | None:
+    """What the client may have a token for, and the token's lifetime in seconds; None for unknown credentials.
+
+    Without wanted scopes: all that the client has. Scopes that it lacks are left out (RFC 6749, section 3.3).
+    """
+    found = parse_client_id(client_id)
+    if found is None:
+        return None
+    digest = sha256(secret.encode("utf-8", "replace")).digest()
+    async with database.read(UUID(found.organization_hex)) as session:
+        candidates = await queries.find_credentials(session, UUID(found.client_hex), now)
+    matching = [row for row in candidates if hmac.compare_digest(row["secret_sha256"], digest)]
+    if not matching:
+        return None
+    row = matching[0]
+    held = scopes_of(row["roles"], row["scopes"])
+    scopes = held & wanted if wanted else held
+    grant = Grant(UUID(found.organization_hex), "api_client", row["id"], scopes, row["secret_id"])
+    return grant, int(row["token_lifetime_seconds"])
+
+
+def client_id_of(client: ApiClient) -> str:
+    """The public id with which the program fetches its tokens."""
+    return str(ClientId(client.organization_id.hex, client.id.hex))
+
+
+async def _add_secret(session: WriteSession, api_client_id: UUID, expires_at: datetime | None) -> MadeSecret:
+    text = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    row = ApiClientSecret(
+        organization_id=session.organization_id,
+        id=new_id(),
+        api_client_id=api_client_id,
+        prefix=text[:SHOWN_CHARACTERS],
+        secret_sha256=sha256(text.encode()).digest(),
+        expires_at=expires_at,
+    )
+    await add_row(session, row)
+    facts = {"prefix": row.prefix, "expires_at": expires_at}
+    record_change(session, ChangeRow("api_client", api_client_id, "api_client.secret_created", None, facts))
+    return MadeSecret(row, text)
+
+
+async def _require_another_admin(session: WriteSession) -> None:
+    await queries.lock_organization(session)  # two admins must not take each other's role away at once
+    if await queries.count_active_admins(session) == 1:
+        raise LastAdmin("the organization would have no active admin left", pointer="/roles")
+
+
+def _check_grant(scopes: frozenset[str], granted_by: frozenset[str] | None) -> None:
+    if granted_by is None:
+        return
+    beyond = sorted(scopes - granted_by)
+    if beyond:
+        raise GrantExceedsOwn(f"you do not hold {', '.join(beyond[:5])} yourself", pointer="/roles")
+
+
+def _check_subject(issuer: str | None, subject: str | None) -> None:
+    if (issuer is None) != (subject is None):
+        raise SubjectIncomplete("issuer and subject come together", pointer="/subject")

@@ -1,0 +1,180 @@
+"""Who may do what: scopes, roles, segregation of duties, approval limits. And what an own bank account looks like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.core.errors import RuleViolation
+
+
+class RoleUnknown(RuleViolation):
+    """Not one of the service's roles."""
+
+    code = "auth.role_unknown"
+
+
+class ScopeUnknown(RuleViolation):
+    """Not one of the service's scopes."""
+
+    code = "auth.scope_unknown"
+
+
+class SegregationViolated(RuleViolation):
+    """The roles together break the segregation of duties."""
+
+    code = "auth.segregation_of_duties"
+
+
+SCOPES: Mapping[str, str] = {
+    "organizations:read": "Read the organization, its legal entities, bank accounts and exchange rates",
+    "organizations:write": "Change the organization, its legal entities, bank accounts and exchange rates",
+    "users:read": "Read users and their roles",
+    "users:write": "Add users, change their roles, deactivate them",
+    "api-clients:read": "Read API clients and the prefixes of their secrets",
+    "api-clients:write": "Add API clients, make and revoke their secrets",
+    "accounts:read": "Read customer accounts, contacts, payer identities and payment terms",
+    "accounts:write": "Add and change customer accounts, contacts, payer identities and payment terms",
+    "accounts:approve": "Approve credit limits and merged accounts",
+    "invoices:read": "Read invoices, debit memos, finance charges, credit memos and adjustments",
+    "invoices:write": "Issue and void invoices and credit memos, ask for adjustments",
+    "invoices:approve": "Approve or reject adjustments and write-offs that others asked for",
+    "payments:read": "Read payments and their applications",
+    "payments:write": "Record, identify, apply, move and reverse payments",
+    "payments:approve": "Refund payments",
+    "ledger:read": "Read journal entries, trial balance and the proof",
+    "ledger:write": "Change the account mapping",
+    "ledger:approve": "Reopen a closed period",
+    "ledger:close": "Close a period",
+    "cash-application:read": "Read runs and proposals of cash application",
+    "cash-application:write": "Start runs, accept, correct and reject proposals",
+    "cash-application:approve": "Change thresholds and tolerances of automatic application",
+    "reports:read": "Read reports such as aging",
+    "imports:read": "Read imports with their counts and refused rows",
+    "imports:write": "Start and cancel imports",
+    "bank-statements:read": "Read bank statements and their entries",
+    "bank-statements:write": "Load bank statements",
+    "events:read": "Read events by cursor",
+    "audit:read": "Read audit entries and verify the chain",
+    "jobs:read": "Read the state of background work",
+    "jobs:write": "Retry and cancel background work",
+}
+"""Every scope with what it allows; shown in the OAuth 2 scheme of the API."""
+
+_READS = frozenset(scope for scope in SCOPES if scope.endswith(":read"))
+_BUSINESS_READS = _READS - {"users:read", "api-clients:read", "audit:read", "jobs:read"}
+
+ROLES: Mapping[str, frozenset[str]] = {
+    "admin": frozenset(SCOPES),
+    "credit_manager": _BUSINESS_READS
+    | {"accounts:write", "accounts:approve", "invoices:approve", "payments:approve", "jobs:read"},
+    "collections_manager": _BUSINESS_READS | {"accounts:write", "jobs:read"},
+    "collector": _BUSINESS_READS | {"accounts:write"},
+    "cash_application": _BUSINESS_READS
+    | {"payments:write", "cash-application:write", "bank-statements:write", "imports:write", "jobs:read"},
+    "dispute_resolver": frozenset(
+        {"organizations:read", "accounts:read", "invoices:read", "invoices:write", "payments:read", "events:read"}
+    ),
+    "auditor": _READS,
+    "integration": _BUSINESS_READS
+    | {
+        "accounts:write",
+        "invoices:write",
+        "payments:write",
+        "imports:write",
+        "bank-statements:write",
+        "cash-application:write",
+        "organizations:write",
+        "jobs:read",
+    },
+}
+"""Scopes of each role. A user has the union of the scopes of all roles."""
+
+_COLLECTS = frozenset({"collector", "collections_manager"})
+_KEEPS_APART = {
+    "cash_application": "post cash",
+    "credit_manager": "approve write-offs",
+}
+APPROVALS = frozenset({"invoices:approve"})
+
+IBAN_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+MAX_ACTIVE_SECRETS = 2
+
+
+def check_roles(roles: Iterable[str]) -> tuple[str, ...]:
+    """Roles without repeats, sorted. Whoever collects may not post cash nor approve write-offs.
+
+    Raises RoleUnknown, SegregationViolated.
+    """
+    found = set(roles)
+    for role in sorted(found - set(ROLES)):
+        raise RoleUnknown(f"{role[:40]!r} is not a role; roles are {', '.join(sorted(ROLES))}", pointer="/roles")
+    collecting = sorted(found & _COLLECTS)
+    for other, duty in _KEEPS_APART.items():
+        if collecting and other in found:
+            detail = f"whoever collects ({collecting[0]}) may not also {duty} ({other})"
+            raise SegregationViolated(detail, pointer="/roles")
+    return tuple(sorted(found))
+
+
+def check_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Scopes without repeats, sorted. Raises ScopeUnknown."""
+    found = set(scopes)
+    for scope in sorted(found - set(SCOPES)):
+        raise ScopeUnknown(f"{scope[:64]!r} is not a scope", pointer="/scopes")
+    return tuple(sorted(found))
+
+
+def scopes_of(roles: Iterable[str], scopes: Iterable[str] = ()) -> frozenset[str]:
+    """What these roles and single scopes allow together; unknown names (of a newer version) allow nothing."""
+    allowed = {scope for scope in scopes if scope in SCOPES}
+    for role in roles:
+        allowed |= ROLES.get(role, frozenset())
+    return frozenset(allowed)
+
+
+def permissions_of(scopes: Iterable[str]) -> dict[str, list[str]]:
+    """Scopes as resource → verbs, for front ends."""
+    found: dict[str, list[str]] = {}
+    for scope in sorted(scopes):
+        resource, _, verb = scope.partition(":")
+        found.setdefault(resource, []).append(verb)
+    return found
+
+
+def approval_limit_minor(limits: Mapping[str, int], currency: str, scopes: Iterable[str]) -> int | None:
+    """The amount that an actor may decide alone, in minor units of `currency`; None is without limit.
+
+    A limit of that currency counts first. Without one, whoever holds an approving scope has no limit,
+    anybody else may decide nothing alone.
+    """
+    limit = limits.get(currency)
+    if limit is not None:
+        return limit
+    return None if APPROVALS & frozenset(scopes) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientId:
+    """The public id of an API client: it names the tenant, so that row-level security applies to the lookup."""
+
+    organization_hex: str
+    client_hex: str
+
+    def __str__(self) -> str:
+        return f"{self.organization_hex}.{self.client_hex}"
+
+
+_CLIENT_ID = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})", re.ASCII)
+
+
+def parse_client_id(text: str) -> ClientId | None:
+    """The two ids in `<organization hex>.<client hex>`, or None when the text is anything else."""
+    match = _CLIENT_ID.fullmatch(text)
+    return ClientId(match[1], match[2]) if match else None
+
+
+def normalize_identifier(text: str) -> str:
+    """An IBAN or local account number without blanks and separators, upper case."""
+    return re.sub(r"[\s.\-/]", "", text).upper()
