@@ -65,5 +65,5 @@ async def listen(redis_url: str, poll_seconds: float, on_ring: OnRing, on_start:
                 task.cancel()
             await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
             with suppress(RedisError, OSError):
-                await redis.aclose()
+                await redis.aclose(close_connection_pool=True)
         await asyncio.sleep(RECONNECT_SECONDS)

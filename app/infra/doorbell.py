@@ -107,7 +107,7 @@ class ArqDoorbell:
     async def close(self) -> None:
         """Close the connections."""
         if self._redis is not None:
-            await self._redis.aclose()
+            await self._redis.aclose(close_connection_pool=True)
             self._redis = None
 
 
