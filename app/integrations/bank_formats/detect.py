@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from app.integrations.bank_formats.bai2 import looks_like_bai2, parse_bai2
 from app.integrations.bank_formats.camt import parse_camt
 from app.integrations.bank_formats.errors import BankFileRefused
 from app.integrations.bank_formats.mt940 import looks_like_mt940, parse_mt940
@@ -31,6 +32,8 @@ def parse_bank_file(
     text = head.decode("latin-1").replace("\r", "\n")
     if looks_like_mt940(text):
         return parse_mt940(source, default_currency=default_currency)
+    if looks_like_bai2(text):
+        return parse_bai2(source, default_currency=default_currency)
     raise BankFileRefused("bank_file.unknown_format", "the file is in no bank format that is known here")
 
 

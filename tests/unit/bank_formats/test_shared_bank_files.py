@@ -5,6 +5,7 @@ The expected figures are computed here by a separate, naive walk over each file,
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from decimal import Decimal
 from pathlib import Path
@@ -134,3 +135,21 @@ def test_every_statement_of_the_long_sepa_file_holds() -> None:
     statements = parse_bank_file(path.read_bytes()).statements
     assert sum(len(found.entries) for found in statements) == 97
     assert {control_totals(found).difference_minor for found in statements} == {0}
+
+
+BAI2 = sorted(FOLDER.glob("bai2/*"))
+
+
+@pytest.mark.parametrize("path", BAI2, ids=lambda path: path.name)
+def test_bai2_counts_and_trailers_hold(path: Path) -> None:
+    text = path.read_text()
+    file = parse_bank_file(path.read_bytes())
+    entries = [entry for found in file.statements for entry in found.entries]
+    assert len(entries) == len(re.findall(r"(?:^|/\s+)16,\d{3},", text, re.MULTILINE))
+    assert len(file.statements) == len(re.findall(r"(?:^|/\s+)03,\d", text, re.MULTILINE))
+    codes = [problem.code for found in file.statements for problem in found.problems]
+    assert "statement.trailer_differs" not in codes  # each account's own total over all its amounts
+    assert sum(found.refused_entry_count for found in file.statements) == 0
+    assert sum(entry.amount_minor for entry in entries) == sum(
+        int(amount) for amount in re.findall(r"(?:^|/\s+)16,\d{3},(\d+)", text, re.MULTILINE)
+    )
