@@ -84,8 +84,7 @@ class _Search:
         self.others = others
         self.amounts = [case.open_of(item) for item in others]
         self.low, self.high = accepted_range(case.payment, case.settings)
-        discounts = case.discounts(tuple(others))
-        self.slack = max(discounts[0], 0)
+        self.largest_discount = max((case.discounts((item,))[0] for item in others if item.discount_minor), default=0)
         text = case.payment.remittance_text
         self.truncated = len(text.rstrip()) in TRUNCATED_LENGTHS or len(text) >= 140
 
@@ -95,7 +94,7 @@ class _Search:
         extra = self.case.discounts(base)[0] if base else 0
         if self.low <= total <= self.high + extra:
             yield base
-        low, high = self.low - total, self.high - total
+        low, high = self.low - total, self.high - total + extra + self.largest_discount
         if high <= 0 or not base:
             return
         for position in range(bisect_left(self.amounts, low), bisect_right(self.amounts, high)):

@@ -20,6 +20,7 @@ from app.cash_application.matching.hypotheses import Case, Hypothesis
 SOMETHING_ELSE_LOG = log(0.10)
 NAMED_IN_PART_LOG = log(0.0002)
 NAMED_AND_MORE_LOG = log(0.03)
+OTHER_INCOME_NATS = 5.0
 RAW_LIMIT = 25.0
 TIE_NATS = 0.4
 
@@ -32,12 +33,22 @@ def something_else_log(case: Case, exact_sums: Iterable[tuple[str, int, float]])
     payment.
     """
     payer = max([evidence.nats for evidence in case.payers.values()] or [0.0])
-    weights = [payer + SOMETHING_ELSE_LOG + log_density(case.payment.amount_minor)]
+    chance = chance_log(case)
+    weights = [payer + SOMETHING_ELSE_LOG + chance + (OTHER_INCOME_NATS if case.is_other_income else 0.0)]
     for account_id, total, text in exact_sums:
         rest = case.payment.amount_minor - total
         prior = NAMED_AND_MORE_LOG if rest > 0 else NAMED_IN_PART_LOG
         weights.append(case.payer_nats(account_id) + text + prior + log_density(case.payment.amount_minor))
     return log_sum(weights)
+
+
+def chance_log(case: Case) -> float:
+    """How likely an unrelated amount is just this one: by its size, or by how many other items have the same."""
+    payment = case.payment
+    same = len(case.index.by_amount.get((payment.legal_entity_id, payment.currency, payment.amount_minor), ())) - 1
+    if same <= 0:
+        return log_density(payment.amount_minor)
+    return max(log_density(payment.amount_minor), log(same / len(case.index.items)))
 
 
 def log_sum(weights: Sequence[float]) -> float:

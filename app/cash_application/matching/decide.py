@@ -13,6 +13,7 @@ from app.cash_application.matching.confidence import (
     strongest_first,
 )
 from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build, text_weight
+from app.cash_application.matching.item_sets import twins_log
 from app.cash_application.matching.payer import NAMED_NATS
 from app.cash_application.matching.strategies import SINGLE_LOG, STRATEGIES, exactly_named
 from app.cash_application.matching.types import OpenItem
@@ -68,7 +69,9 @@ def verdict_of(case: Case, ranked: list[Hypothesis], something_else: float) -> V
     verdict = Verdict(case, ranked)
     verdict.total = log_sum([something_else, *(hypothesis.weight for hypothesis in ranked)])
     if ranked:
-        verdict.raw = raw_odds(ranked[0], ranked[1:], something_else)
+        twins = twins_log(case, ranked[0])
+        against = something_else if twins is None else log_sum([something_else, twins])
+        verdict.raw = raw_odds(ranked[0], ranked[1:], against)
         verdict.tie = is_tie(ranked)
         verdict.seen = {item.id: case.index.remaining[item.id] for item in ranked[0].items}
         mark_strangers(case, ranked[0])

@@ -4,18 +4,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from math import comb, log
 
 from app.cash_application.matching.amounts import Relation, discount_of
 from app.cash_application.matching.index import ItemIndex, signed
 from app.cash_application.matching.payer import AccountIndex, PayerEvidence
-from app.cash_application.matching.references import Token
+from app.cash_application.matching.references import Token, clean
 from app.cash_application.matching.text_evidence import ItemText, mention_of_items, overlap, repaired_mentions
 from app.cash_application.matching.types import Difference, OpenItem, PaymentFacts, RemittanceLine, Settings
 
 UNREFERENCED_LOG = log(0.03)
 """An item is paid without a word although the text does name numbers."""
+
+_OTHER_INCOME = re.compile(
+    r"\b(?:REFUNDS?|INTEREST|TAX|DIVIDENDS?|LOAN|SALAR(?:Y|IES)|PAYROLL|CASHBACK|ZINS(?:EN)?|ERSTATTUNG|STEUER\w*|"
+    r"RUCKERSTATTUNG|RUCKZAHLUNG|DIVIDENDE|DARLEHEN|GEHALT|LOHN|INTERETS?|REMBOURSEMENT|IMPOTS?|RIMBORSO|"
+    r"INTERESSI|DEVOLUCION|INTERESES|RENTE|BELASTINGDIENST|FINANZAMT)\b"
+)
 
 DATE_FREE_DAYS = 150
 DATE_STEP_DAYS = 60
@@ -61,6 +68,11 @@ class Case:
     def names_numbers(self) -> bool:
         """Whether the text seems to name documents."""
         return bool(self.mentions) or bool(self.number_tokens())
+
+    @property
+    def is_other_income(self) -> bool:
+        """Whether the text speaks of money that is no receivable, such as interest or a tax refund."""
+        return bool(_OTHER_INCOME.search(clean(self.payment.remittance_text)))
 
     def number_tokens(self) -> list[Token]:
         """Tokens that look like document numbers, at most one for each stretch of text; remembered."""

@@ -35,6 +35,10 @@ WINDOW_WITHOUT_TWO_LOG = log(0.01)
 PAIR_LOG = log(0.04)
 TRIPLE_LOG = log(0.02)
 ANY_SUBSET_LOG = log(0.05)
+NO_DISCOUNT_LOG = log(0.3)
+SEARCHED = frozenset(
+    ("neighbours", "neighbours_but_one", "neighbours_but_two", "invoice_month", "pair", "triple", "subset")
+)
 POOL_LIMIT = 600
 NUMBERED_POOL_LIMIT = 60
 TEXT_NATS_MINIMUM = 4.0
@@ -160,14 +164,31 @@ def subset_search(case: Case, account_id: str) -> Iterable[Hypothesis]:
     size = len(pool)
     if size < 2 or size > (NUMBERED_POOL_LIMIT if case.names_numbers else PAIRS_POOL_LIMIT):
         return
-    target = case.payment.amount_minor
-    amounts = [_payable(case, item) for item in pool]
-    yield from _spread(case, account_id, pool, pairs(amounts, target, target), PAIR_LOG, 2, "pair")
+    for amounts, cost in _amounts_of(case, pool):
+        yield from _subsets(case, account_id, pool, amounts, cost)
+
+
+def _amounts_of(case: Case, pool: list[OpenItem]) -> Iterator[tuple[list[int], float]]:
+    """What settles the items with every discount taken, and, where that differs, with none."""
+    net = [_payable(case, item) for item in pool]
+    yield net, 0.0
+    gross = [case.open_of(item) for item in pool]
+    if gross != net:
+        yield gross, NO_DISCOUNT_LOG
+
+
+def _subsets(
+    case: Case, account_id: str, pool: list[OpenItem], amounts: list[int], cost: float
+) -> Iterator[Hypothesis]:
+    size, target = len(pool), case.payment.amount_minor
+    found = pairs(amounts, target, target)
+    yield from _spread(case, account_id, pool, found, PAIR_LOG + cost, 2, "pair")
     if 3 <= size <= TRIPLES_POOL_LIMIT:
-        yield from _spread(case, account_id, pool, triples(amounts, target, target), TRIPLE_LOG, 3, "triple")
+        found = triples(amounts, target, target)
+        yield from _spread(case, account_id, pool, found, TRIPLE_LOG + cost, 3, "triple")
     if 4 <= size <= ANY_SUBSET_POOL_LIMIT:
         for solution in any_subsets(amounts, target).solutions:
-            prior = ANY_SUBSET_LOG + any_set_log(size, len(solution))
+            prior = ANY_SUBSET_LOG + any_set_log(size, len(solution)) + cost
             yield from _built(case, account_id, pool, [solution], prior, "subset")
 
 
@@ -176,3 +197,27 @@ def _spread(
 ) -> Iterator[Hypothesis]:
     prior = class_log - log(comb(len(pool), count))
     yield from _built(case, account_id, pool, found.solutions, prior, name)
+
+
+def twins_log(case: Case, hypothesis: Hypothesis) -> float | None:
+    """Weight of the sets in which an item is exchanged for an unnamed one of the same amount; None without such.
+
+    A set found by search alone is then one of two solutions, and its twin as good as itself.
+    """
+    if hypothesis.text > 0 or len(hypothesis.items) < 2 or hypothesis.relation.free:
+        return None
+    pool = case.pool(hypothesis.account_id)
+    chosen = {item.id for item in hypothesis.items}
+    outside: dict[int, int] = {}
+    for item in pool:
+        if item.id not in chosen:
+            amount = case.open_of(item)
+            outside[amount] = outside.get(amount, 0) + 1
+    twins = sum(outside.get(case.open_of(item), 0) for item in hypothesis.items)
+    if not twins:
+        return None
+    if hypothesis.strategy in SEARCHED:
+        return hypothesis.weight
+    count = len(hypothesis.items)
+    prior = {2: PAIR_LOG, 3: TRIPLE_LOG}.get(count, ANY_SUBSET_LOG) - log(comb(len(pool), count))
+    return hypothesis.weight - hypothesis.structure + prior + log(twins)

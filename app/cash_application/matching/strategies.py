@@ -88,7 +88,10 @@ def references(case: Case, account_id: str) -> Iterable[Hypothesis]:
         ordered = tuple(sorted(named, key=lambda item: (item.due_date, item.number, item.id)))
         if len(ordered) == 1 or lacking < case.open_of(ordered[-1]):
             relation_part = part_payment(case.payment, total)
-            yield build(case, "references_part", account_id, ordered, relation_part, structure)
+            found = build(case, "references_part", account_id, ordered, relation_part, structure)
+            # Of several documents nobody but the payer knows which one was cut short.
+            found.never_automatic = len(ordered) > 1
+            yield found
     elif lacking < 0 < total and whole is None:
         yield build(case, "references_surplus", account_id, named, surplus(case.payment, total), structure)
 
