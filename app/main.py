@@ -22,6 +22,8 @@ from app.organizations.router import router as organizations_router
 from app.organizations.rules import SCOPES
 from app.organizations.token_router import router as token_router
 from app.organizations.tokens import AccessTokens
+from app.payments.router import router as payments_router
+from app.payments.router_applications import router as applications_router
 from app.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
@@ -30,6 +32,8 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     organizations_router,
     invoices_router,
     credit_memos_router,
+    payments_router,
+    applications_router,
 )
 
 

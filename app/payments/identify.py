@@ -19,7 +19,7 @@ from app.payments import writes
 from app.payments.errors import AccountUnknown, PaymentApplied, SameAccount
 from app.payments.postings import Held, account_change_transfers
 from app.payments.queries import existing_accounts, latest_event_dates
-from app.payments.refusals import AlreadyDecided, DateTooEarly
+from app.payments.refusals import AlreadyDecided, AlreadyIdentified, DateTooEarly, Unidentified
 from app.payments.writes import Movement
 
 HELD = "held"
@@ -35,6 +35,7 @@ class ChangeAccount:
     effective_date: date
     reason: str | None = None
     expected_version: int | None = None
+    identified: bool | None = None  # what the caller takes the payment for: identified already or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ async def change_account(session: WriteSession, command: ChangeAccount) -> None:
     locked = await writes.lock_payment(session, command.payment_id)
     row = locked.row
     check_version(command.expected_version, row["version"])
+    if command.identified is True and row["account_id"] is None:
+        raise Unidentified("the payment has no account yet; identify it")
+    if command.identified is False and row["account_id"] is not None:
+        raise AlreadyIdentified("the payment has an account; move it")
     if row["applied_minor"]:
         raise PaymentApplied("the payment is applied; undo the applications first")
     if row["unapplied_minor"] == 0:
@@ -87,7 +92,7 @@ async def change_account(session: WriteSession, command: ChangeAccount) -> None:
 
 async def identify_payment(session: WriteSession, payment_id: UUID, account_id: UUID, effective_date: date) -> None:
     """Give an unidentified payment its account; see `change_account`."""
-    await change_account(session, ChangeAccount(payment_id, account_id, effective_date))
+    await change_account(session, ChangeAccount(payment_id, account_id, effective_date, identified=False))
 
 
 def check_change_date(on: date, since: date, latest_event: date | None) -> None:

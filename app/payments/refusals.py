@@ -85,6 +85,12 @@ class RateInconsistent(RuleViolation):
     code = "application.rate_inconsistent"
 
 
+class AlreadyIdentified(Conflict):
+    """The payment has an account already: move it instead."""
+
+    code = "payment.already_identified"
+
+
 class AlreadyDecided(Conflict):
     """The payment has nothing left that this could act on."""
 

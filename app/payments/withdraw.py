@@ -18,12 +18,13 @@ from app.payments import queries, writes
 from app.payments.balances import minimum_since
 from app.payments.errors import PaymentWithdrawn
 from app.payments.postings import Held, income_transfer, receipt_transfer
-from app.payments.refusals import DateTooEarly, SourceOverApplied
+from app.payments.refusals import CurrencyDiffers, DateTooEarly, SourceOverApplied
 from app.payments.rules import check_taken
 from app.payments.types import SourceFacts
 from app.payments.undo import undo_locked
 from app.payments.writes import LockedPayment, Movement
 
+ReversalReason = Literal["returned", "bounced", "charged_back", "entered_in_error"]
 NotReceivableReason = Literal["interest", "tax_refund", "insurance", "supplier_refund", "own_transfer", "loan", "other"]
 _EVENTS = {
     "refund": ("payment.refunded", "refunded"),
@@ -41,6 +42,7 @@ class RefundPayment:
     amount_minor: int | None = None
     reason: str | None = None
     expected_version: int | None = None
+    currency: str | None = None  # what the caller takes the payment's currency for
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class MarkNotReceivable:
     amount_minor: int | None = None
     reason: str | None = None
     expected_version: int | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class ReversePayment:
 
     payment_id: UUID
     effective_date: date
-    reason_code: Literal["returned", "bounced", "charged_back", "entered_in_error"]
+    reason_code: ReversalReason
     reason: str | None = None
     expected_version: int | None = None
 
@@ -71,8 +74,7 @@ async def refund_payment(session: WriteSession, command: RefundPayment) -> None:
 
     Raises PaymentNotFound, StaleVersion, SourceOverApplied, PaymentInvalid, AlreadyDecided, DateTooEarly, PeriodClosed.
     """
-    locked = await writes.lock_payment(session, command.payment_id)
-    check_version(command.expected_version, locked.row["version"])
+    locked = await _lock(session, command)
     minor = command.amount_minor if command.amount_minor is not None else locked.row["unapplied_minor"]
     movement = Movement(command.payment_id, "refund", minor, command.effective_date, reason=command.reason)
     await _withdraw(session, locked, movement, lambda held, on, event: receipt_transfer(held, -minor, on, event))
@@ -80,8 +82,7 @@ async def refund_payment(session: WriteSession, command: RefundPayment) -> None:
 
 async def mark_not_receivable(session: WriteSession, command: MarkNotReceivable) -> None:
     """Set aside unapplied money that no customer owed; refusals as in `refund_payment`."""
-    locked = await writes.lock_payment(session, command.payment_id)
-    check_version(command.expected_version, locked.row["version"])
+    locked = await _lock(session, command)
     minor = command.amount_minor if command.amount_minor is not None else locked.row["unapplied_minor"]
     movement = Movement(
         command.payment_id,
@@ -92,6 +93,14 @@ async def mark_not_receivable(session: WriteSession, command: MarkNotReceivable)
         reason=command.reason,
     )
     await _withdraw(session, locked, movement, lambda held, on, event: income_transfer(held, minor, on, event))
+
+
+async def _lock(session: WriteSession, command: RefundPayment | MarkNotReceivable) -> LockedPayment:
+    locked = await writes.lock_payment(session, command.payment_id)
+    check_version(command.expected_version, locked.row["version"])
+    if command.currency is not None and command.currency != locked.facts.currency:
+        raise CurrencyDiffers(f"the payment is in {locked.facts.currency}", pointer="/currency")
+    return locked
 
 
 async def reverse_payment(session: WriteSession, command: ReversePayment) -> list[UUID]:

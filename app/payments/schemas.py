@@ -1,0 +1,361 @@
+"""What the payments room takes and gives over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+from typing_extensions import TypeAliasType
+
+from app.core.money import to_minor, to_text
+from app.infra.http.fields import (
+    Amount,
+    AmountOut,
+    BusinessDate,
+    Currency,
+    ExternalRef,
+    Input,
+    Reason,
+    lines,
+    text,
+    visible,
+)
+from app.payments.apply import ApplicationGroup
+from app.payments.models import Application, Payment
+from app.payments.postings import ApplicationRow
+from app.payments.record import Method, RecordPayment
+from app.payments.rules import allowed_actions
+from app.payments.types import LINES_LIMIT, Apply, ApplyLine, Origin, Source
+from app.payments.withdraw import NotReceivableReason, ReversalReason
+
+REFERENCES_LIMIT = 100
+Status = Literal[
+    "unidentified", "unapplied", "partially_applied", "applied", "reversed", "refunded", "not_receivable"
+]  # fmt: skip
+MatchingState = Literal["waiting", "proposed", "no_match", "done", "held"]
+Action = Literal["apply", "identify", "move", "refund", "not_receivable", "reverse"]
+Rate = TypeAliasType(
+    "Rate",
+    Annotated[
+        str,
+        StringConstraints(pattern=r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?$"),
+        Field(
+            description="Units of the instalment's currency for one unit of the source's; not zero",
+            examples=["0.006231"],
+        ),
+    ],
+)
+
+
+class PaymentCreate(Input):
+    """A receipt. Without `account_id` it is unidentified; the legal entity follows from the own bank account."""
+
+    amount: Amount
+    currency: Currency
+    value_date: BusinessDate
+    legal_entity_id: UUID | None = None
+    bank_account_id: UUID | None = None
+    account_id: UUID | None = None
+    accounting_date: BusinessDate | None = Field(default=None, description="The value date unless given")
+    method: Method = "bank_transfer"
+    payer_name: Annotated[str, text(200)] | None = None
+    payer_bank_identifier: Annotated[str, text(64)] | None = None
+    remittance_text: Annotated[str, lines(4000)] | None = None
+    structured_references: Annotated[
+        list[Annotated[str, visible(140)]],
+        Field(max_length=REFERENCES_LIMIT, description="Creditor references and other coded references"),
+    ] = []
+    bank_reference: Annotated[str, visible(140)] | None = None
+    end_to_end_id: Annotated[str, visible(140)] | None = None
+    external_ref: ExternalRef | None = None
+    match: bool = Field(default=True, description="False keeps the automatic matcher away")
+
+    def command(self) -> RecordPayment:
+        """The plain command. Raises AmountInvalid with the pointer of the field."""
+        references = {"structured_references": self.structured_references} if self.structured_references else {}
+        plain = self.model_dump(exclude={"amount", "structured_references", "external_ref"})
+        return RecordPayment(
+            amount_minor=to_minor(self.amount, self.currency),
+            remittance=references,
+            source=self.external_ref.source if self.external_ref else "manual",
+            external_id=self.external_ref.id if self.external_ref else None,
+            **plain,
+        )
+
+
+class PaymentRead(BaseModel):
+    """A receipt, what became of it, and what may be done next."""
+
+    id: UUID
+    legal_entity_id: UUID
+    bank_account_id: UUID | None
+    account_id: UUID | None
+    external_ref: ExternalRef | None
+    currency: str
+    amount: AmountOut
+    applied_amount: AmountOut
+    withdrawn_amount: AmountOut = Field(description="Refunded, reversed or not receivable")
+    unapplied_amount: AmountOut
+    status: Status
+    matching_state: MatchingState
+    value_date: date
+    accounting_date: date
+    method: str
+    payer_name: str | None
+    payer_bank_identifier: str | None
+    remittance_text: str | None
+    structured_references: list[str]
+    bank_reference: str | None
+    end_to_end_id: str | None
+    allowed_actions: list[Action]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, payment: Payment) -> PaymentRead:
+        """From the row."""
+        amounts = {
+            f"{name}amount": to_text(minor, payment.currency)
+            for name, minor in (
+                ("", payment.amount_minor),
+                ("applied_", payment.applied_minor),
+                ("withdrawn_", payment.withdrawn_minor),
+                ("unapplied_", payment.unapplied_minor),
+            )
+        }
+        actions: Any = allowed_actions(
+            payment.status,
+            payment.unapplied_minor,
+            payment.applied_minor,
+            payment.withdrawn_minor,
+            payment.account_id is not None,
+        )
+        known = payment.external_id is not None
+        return cls(
+            external_ref=ExternalRef(source=payment.source, id=payment.external_id or "") if known else None,
+            structured_references=list(payment.remittance.get("structured_references", ())),
+            allowed_actions=actions,
+            **amounts,
+            **{name: getattr(payment, name) for name in _PLAIN},
+        )
+
+
+_PLAIN = (
+    "id", "legal_entity_id", "bank_account_id", "account_id", "currency", "status", "matching_state", "value_date",
+    "accounting_date", "method", "payer_name", "payer_bank_identifier", "remittance_text", "bank_reference",
+    "end_to_end_id", "version", "created_at", "updated_at",
+)  # fmt: skip
+
+
+class ApplicationLineCreate(Input):
+    """So much of an instalment. Across currencies give the source's amount or the rate; else it is looked up."""
+
+    instalment_id: UUID
+    amount: Amount = Field(description="In the instalment's currency, besides discount and write-off")
+    discount_amount: Amount = "0"
+    write_off_amount: Amount = Field(default="0", description="A small difference that settles the instalment")
+    source_amount: Amount | None = Field(default=None, description="What the source loses, in `source_currency`")
+    exchange_rate: Rate | None = None
+
+
+class ApplicationCreate(Input):
+    """Settle instalments from one payment or credit memo; whole or not at all."""
+
+    effective_date: BusinessDate
+    currency: Currency = Field(description="The instalments' currency, so that no amount can be misread")
+    source_currency: Currency | None = Field(default=None, description="The source's currency, when it is another")
+    lines: Annotated[list[ApplicationLineCreate], Field(min_length=1, max_length=LINES_LIMIT)]
+    allow_other_account: bool = Field(default=False, description="Pay for an account outside the parent group")
+    allow_late_discount: bool = Field(default=False, description="Needs payments:approve")
+    identify: bool = Field(default=False, description="Give an unidentified payment the account of the lines")
+    reason: Reason | None = None
+
+    def command(self, source: Source, expected_version: int | None) -> Apply:
+        """The plain command. Raises AmountInvalid with the pointer of the field."""
+        return Apply(
+            source=source,
+            lines=tuple(self._line(index, line) for index, line in enumerate(self.lines)),
+            effective_date=self.effective_date,
+            allow_other_account=self.allow_other_account,
+            allow_late_discount=self.allow_late_discount,
+            identify=self.identify,
+            expected_version=expected_version,
+            source_currency=self.source_currency,
+            reason=self.reason,
+        )
+
+    def _line(self, index: int, line: ApplicationLineCreate) -> ApplyLine:
+        def minor(name: str, value: str, currency: str) -> int:
+            return to_minor(value, currency, pointer=f"/lines/{index}/{name}")
+
+        source_amount = line.source_amount
+        return ApplyLine(
+            instalment_id=line.instalment_id,
+            amount_minor=minor("amount", line.amount, self.currency),
+            discount_minor=minor("discount_amount", line.discount_amount, self.currency),
+            write_off_minor=minor("write_off_amount", line.write_off_amount, self.currency),
+            source_amount_minor=None
+            if source_amount is None
+            else minor("source_amount", source_amount, self.source_currency or self.currency),
+            exchange_rate=None if line.exchange_rate is None else Decimal(line.exchange_rate),
+            currency=self.currency,
+        )
+
+
+class ApplicationRead(BaseModel):
+    """One application, or with negative amounts the undo of one."""
+
+    id: UUID
+    group_id: UUID
+    legal_entity_id: UUID
+    account_id: UUID
+    source_account_id: UUID | None
+    payment_id: UUID | None
+    credit_memo_id: UUID | None
+    instalment_id: UUID
+    currency: str
+    amount: AmountOut
+    discount_amount: AmountOut
+    write_off_amount: AmountOut
+    source_currency: str
+    source_amount: AmountOut
+    exchange_rate: str | None
+    effective_date: date
+    origin: Origin
+    proposal_id: UUID | None
+    reverses_id: UUID | None
+    actor_name: str
+    reason: str | None
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, row: Application) -> ApplicationRead:
+        """From the row."""
+        plain = (
+            "id", "group_id", "legal_entity_id", "account_id", "source_account_id", "payment_id", "credit_memo_id",
+            "instalment_id", "currency", "source_currency", "effective_date", "origin", "proposal_id", "reverses_id",
+            "actor_name", "reason", "recorded_at",
+        )  # fmt: skip
+        return cls(**_amounts(row), **{name: getattr(row, name) for name in plain})
+
+
+def _amounts(row: Application | ApplicationRow) -> dict[str, Any]:
+    """The amounts and the rate of an application as texts."""
+    rate = row.exchange_rate
+    return {
+        "amount": to_text(row.amount_minor, row.currency),
+        "discount_amount": to_text(row.discount_minor, row.currency),
+        "write_off_amount": to_text(row.write_off_minor, row.currency),
+        "source_amount": to_text(row.source_amount_minor, row.source_currency),
+        "exchange_rate": None if rate is None else format(rate.normalize(), "f"),
+    }
+
+
+class ApplicationLineRead(BaseModel):
+    """One line of a group; `open_amount` is what the instalment has open afterwards."""
+
+    id: UUID
+    instalment_id: UUID
+    account_id: UUID
+    currency: str
+    amount: AmountOut
+    discount_amount: AmountOut
+    write_off_amount: AmountOut
+    source_amount: AmountOut
+    exchange_rate: str | None
+    open_amount: AmountOut
+
+
+class ApplicationGroupRead(BaseModel):
+    """What one request applied or undid. `group_id` is what `…/reverse` takes."""
+
+    group_id: UUID
+    payment_id: UUID | None
+    credit_memo_id: UUID | None
+    effective_date: date
+    origin: Origin
+    source_currency: str
+    source_left_amount: AmountOut = Field(description="What the payment or credit memo has left afterwards")
+    lines: list[ApplicationLineRead]
+
+    @classmethod
+    def of(cls, group: ApplicationGroup) -> ApplicationGroupRead:
+        """From the service's answer."""
+        currency = group.rows[0].source_currency
+        made: Sequence[ApplicationLineRead] = [
+            ApplicationLineRead(
+                id=row.id,
+                instalment_id=row.instalment_id,
+                account_id=row.account_id,
+                currency=row.currency,
+                open_amount=to_text(group.open_minor[row.instalment_id], row.currency),
+                **_amounts(row),
+            )
+            for row in group.rows
+        ]
+        origin: Any = group.origin
+        return cls(
+            group_id=group.group_id,
+            payment_id=group.rows[0].payment_id,
+            credit_memo_id=group.rows[0].credit_memo_id,
+            effective_date=group.effective_date,
+            origin=origin,
+            source_currency=currency,
+            source_left_amount=to_text(group.source_left_minor, currency),
+            lines=list(made),
+        )
+
+
+class ApplicationUndo(Input):
+    """As of when and why the group is undone."""
+
+    effective_date: BusinessDate
+    reason: Reason
+
+
+class PaymentIdentify(Input):
+    """Whose money it is, as of when."""
+
+    account_id: UUID
+    effective_date: BusinessDate
+    reason: Reason | None = None
+
+
+class PaymentMove(Input):
+    """The account that the money goes to, as of when and why; null takes it back to unidentified."""
+
+    account_id: UUID | None
+    effective_date: BusinessDate
+    reason: Reason
+
+
+class PaymentRefund(Input):
+    """How much is paid back; all that is unapplied unless given."""
+
+    effective_date: BusinessDate
+    amount: Amount | None = None
+    currency: Currency | None = Field(default=None, description="Required with `amount`")
+    reason: Reason
+
+
+class PaymentNotReceivable(Input):
+    """Why the money is no customer's; all that is unapplied unless an amount is given."""
+
+    effective_date: BusinessDate
+    reason_code: NotReceivableReason
+    amount: Amount | None = None
+    currency: Currency | None = Field(default=None, description="Required with `amount`")
+    reason: Reason | None = None
+
+
+class PaymentReverse(Input):
+    """As of when and why the bank took the money back."""
+
+    effective_date: BusinessDate
+    reason_code: ReversalReason
+    reason: Reason | None = None
