@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from app.accounts.party_router import router as account_parties_router
+from app.accounts.router import router as accounts_router
+from app.accounts.terms_router import router as payment_terms_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
 from app.infra.http import openapi, problems
@@ -30,6 +33,9 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     token_router,
     access_router,
     organizations_router,
+    accounts_router,
+    account_parties_router,
+    payment_terms_router,
     invoices_router,
     credit_memos_router,
     payments_router,
