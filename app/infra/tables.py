@@ -39,7 +39,7 @@ class Base(DeclarativeBase):
     """Declarative base with named constraints and the service's type map."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as a plain class attribute
+    type_annotation_map = {
         UUID: PG_UUID(as_uuid=True),
         str: Text(),
         int: Integer(),
