@@ -88,7 +88,8 @@ def test_instalments_sum_follow_each_other_and_never_precede_the_invoice(
     for plan in plans:
         assert plan.amount_minor > 0
         assert plan.due_date >= issued
-        assert 0 <= plan.discount_minor < plan.amount_minor or plan.amount_minor == 1
+        # Half-up may round the discount of a few cents up to all of them, never past them.
+        assert 0 <= plan.discount_minor <= plan.amount_minor
         assert (plan.discount_date is None) == (plan.discount_minor == 0) == (plan.offers == ())
         offers = [(offer.discount_date, -offer.discount_minor) for offer in plan.offers]
         assert offers == sorted(offers)
