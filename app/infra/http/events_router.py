@@ -193,9 +193,8 @@ async def get_audit_entries(
     if recorded_to is not None:
         end = min(max(recorded_to, _EARLIEST), _LATEST)
         statement = statement.where(Change.recorded_at < end, Change.id < lowest_id_at(end + _CLOCK_SLACK))
-    rows: list[Any]
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = [_audit_entry(row[0], row[1], row[2]) for row in rows]
+    data = [_audit_entry(change, position, sha256) for change, position, sha256, *_ in map(tuple, rows)]
     return resource_response(Page[AuditEntryRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
