@@ -11,7 +11,7 @@ from decimal import Context, Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from app.core.aging import AgingBounds
 from app.core.calendar import BusinessCalendar
@@ -193,10 +193,8 @@ async def get_user(session: ReadSession, user_id: UUID, *, lock: bool = False) -
 
 async def count_active_admins(session: ReadSession) -> int:
     """Active users with the role admin."""
-    statement = select(func.count()).where(
-        User.organization_id == session.organization_id, User.active, User.roles.contains(["admin"])
-    )
-    return int(await session.scalar(statement) or 0)
+    sql = "SELECT count(*) FROM users WHERE organization_id = $1 AND active AND 'admin' = ANY(roles)"
+    return int(await session.driver.fetchval(sql, session.organization_id))
 
 
 async def get_api_client(session: ReadSession, api_client_id: UUID, *, lock: bool = False) -> ApiClient:

@@ -1,0 +1,144 @@
+"""Signs of life, metrics, and the pages about the interface, which need no internet."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from app.infra.http.openapi import operations
+from app.openapi import main as openapi_command
+from app.organizations.rules import SCOPES
+from tests.api.test_organizations import _problem
+from tests.conftest import RolledBackDatabase
+
+
+@pytest.fixture
+def anonymous(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client without a token."""
+    client.headers.pop("Authorization")
+    return client
+
+
+async def test_liveness_and_readiness(anonymous: httpx.AsyncClient, database: RolledBackDatabase) -> None:
+    assert (await anonymous.get("/livez")).json() == {"status": "alive"}
+    await database.driver.execute(
+        "INSERT INTO heartbeats (process, kind, seen_at) VALUES"
+        " ('a', 'sweeper', clock_timestamp() - interval '90 seconds'), ('b', 'sweeper', clock_timestamp()),"
+        " ('c', 'worker', clock_timestamp() - interval '1 hour')"
+    )
+    ready = await anonymous.get("/readyz")
+    assert ready.status_code == 200, ready.text
+    body = ready.json()
+    assert body["status"] == "ready"
+    assert body["heartbeats"]["sweeper"] < 60
+    assert 3590 < body["heartbeats"]["worker"] < 3700
+
+
+async def test_not_ready_before_the_migration(anonymous: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.infra.http.health._newest_revision", lambda: "20991231_0001_next")
+    response = await anonymous.get("/readyz")
+    assert "20991231_0001_next" in _problem(response, 503, "not_ready")["detail"]
+
+
+async def test_not_ready_without_database(anonymous: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def down(*_: object) -> Any:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("app.infra.http.health._ask", down)
+    response = await anonymous.get("/readyz")
+    _problem(response, 503, "not_ready")
+    assert response.headers["retry-after"] == "1"
+    assert (await anonymous.get("/livez")).status_code == 200
+
+
+async def test_metrics_name_routes_not_ids(client: httpx.AsyncClient) -> None:
+    secret = "01981d8e-6a00-7000-8000-00000000dead"
+    await client.get(f"/v1/users/{secret}")
+    text = (await client.get("/metrics")).text
+    assert "duecourse_http_request_seconds_count" in text
+    assert secret not in text
+
+
+async def test_docs_pages_load_nothing_from_elsewhere(anonymous: httpx.AsyncClient) -> None:
+    front = await anonymous.get("/")
+    assert front.status_code in (302, 307)
+    assert front.headers["location"].endswith("docs")
+    for page in ("/docs", "/redoc"):
+        html = await anonymous.get(page)
+        assert html.status_code == 200
+        assert html.headers["content-type"].startswith("text/html")
+        addresses = re.findall(r"""(?:src|href)=["']([^"']+)""", html.text)
+        assert addresses
+        for address in addresses:
+            assert address.startswith("/"), address
+            file = await anonymous.get(address)
+            assert file.status_code == 200
+            assert len(file.content) > 500
+            assert "max-age" in file.headers["cache-control"]
+        assert "/openapi.json" in html.text
+        assert not re.findall(r"https?://(?!redocly\.com)[a-z0-9.-]+", html.text)
+
+
+async def test_the_document_describes_problems_scopes_and_nothing_of_the_framework(
+    anonymous: httpx.AsyncClient,
+) -> None:
+    document = (await anonymous.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    assert {"Problem", "ProblemField", "Currency", "Number"} <= set(schemas)
+    assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
+    flow = document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]
+    assert flow == {"tokenUrl": "/v1/oauth/token", "scopes": dict(SCOPES)}
+    seen: set[str] = set()
+    for operation in operations(document):
+        name = operation["operationId"]
+        assert name not in seen
+        assert re.fullmatch(r"[a-z]+([A-Z][a-z0-9]+)+", name), name
+        seen.add(name)
+        assert operation["summary"]
+        assert operation["tags"]
+        for security in operation.get("security", []):
+            assert set(security.get("oauth2", [])) <= set(SCOPES), name
+        for status, response in operation["responses"].items():
+            if not status.startswith("2"):
+                assert set(response["content"]) == {"application/problem+json"}, (name, status)
+    text = json.dumps(document)
+    for reference in set(re.findall(r'"\$ref": "([^"]+)"', text)):
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+    for schema in schemas.values():
+        jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+
+
+def test_the_command_writes_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("app.openapi.FILE", tmp_path / "deep" / "openapi.json")
+    assert openapi_command(["--check"]) == 1
+    assert "out of date" in capsys.readouterr().err
+    assert openapi_command([]) == 0
+    assert openapi_command(["--check"]) == 0
+    file = tmp_path / "deep" / "openapi.json"
+    file.write_text(file.read_text().replace("Duecourse", "Overdue"))
+    assert openapi_command(["--check"]) == 1
+    assert '-    "title": "Overdue"' in capsys.readouterr().err.replace(",", "")
+
+
+@pytest.mark.slow
+def test_the_document_is_the_same_whatever_the_hash_seed(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    code = "from app.openapi import render; import sys; sys.stdout.write(render())"
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=root, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
