@@ -7,11 +7,18 @@ from typing import BinaryIO
 from app.integrations.bank_formats.bai2 import looks_like_bai2, parse_bai2
 from app.integrations.bank_formats.camt import parse_camt
 from app.integrations.bank_formats.errors import BankFileRefused
+from app.integrations.bank_formats.lockbox import looks_like_lockbox, parse_lockbox
 from app.integrations.bank_formats.mt940 import looks_like_mt940, parse_mt940
+from app.integrations.bank_formats.ofx import looks_like_ofx, parse_ofx
 from app.integrations.bank_formats.records import StatementFile
 from app.integrations.bank_formats.source import ByteSource
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
+_LINE_FORMATS = (
+    (looks_like_mt940, parse_mt940),
+    (looks_like_bai2, parse_bai2),
+    (looks_like_lockbox, parse_lockbox),
+)
 
 
 def parse_bank_file(
@@ -21,19 +28,21 @@ def parse_bank_file(
 
     `data` is the bytes, or a binary stream that is read once, forwards, never past `max_bytes`.
     `default_currency` (ISO 4217) is used only where a statement names no currency at all.
+    Formats: camt.052, camt.053, camt.054 (all versions), MT940, MT942, BAI2, OFX 1 and 2, BAI lockbox.
     Raises BankFileRefused when the file as a whole cannot be used; what concerns one entry is in `problems`.
     """
     source = ByteSource(data, max_bytes=max_bytes)
     head = source.head()
     if not head.strip():
         raise BankFileRefused("bank_file.empty", "the file is empty")
+    text = head.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    if looks_like_ofx(text[:4096]):
+        return parse_ofx(source, default_currency=default_currency)
     if looks_like_xml(head):
         return parse_camt(source, default_currency=default_currency)
-    text = head.decode("latin-1").replace("\r", "\n")
-    if looks_like_mt940(text):
-        return parse_mt940(source, default_currency=default_currency)
-    if looks_like_bai2(text):
-        return parse_bai2(source, default_currency=default_currency)
+    for looks_like, parse in _LINE_FORMATS:
+        if looks_like(text):
+            return parse(source, default_currency=default_currency)
     raise BankFileRefused("bank_file.unknown_format", "the file is in no bank format that is known here")
 
 
