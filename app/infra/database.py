@@ -3,8 +3,8 @@
 A write transaction starts with one round trip that (1) names the tenant for row-level security, (2) takes two shared
 advisory locks (nobody waits for another writer) and (3) fixes the recorded instant:
 
-* the *period lock* of the organization: closing a period takes it exclusively, so that a posting and a close never
-  overlap;
+* the *period lock* of the organization: closing a period takes it exclusively (`exclusive_period`), so that a posting
+  and a close never overlap;
 * the *recording lock*, whose key carries the second at which the writer began. A report reads these keys to learn
   before which instant nothing new can appear any more (`settled_before`).
 """
@@ -103,11 +103,16 @@ class Database:
 
     @asynccontextmanager
     async def write(
-        self, organization_id: UUID, actor: Actor, *, request_id: str | None = None
+        self, organization_id: UUID, actor: Actor, *, request_id: str | None = None, exclusive_period: bool = False
     ) -> AsyncIterator[WriteSession]:
-        """One write transaction of one organization: commits at the end of the block, rolls back on any error."""
+        """One write transaction of one organization: commits at the end of the block, rolls back on any error.
+
+        With `exclusive_period` it waits until every writer of the organization has ended, and nobody else writes until
+        it ends. Exclusive from the start: two that first share the lock and then both want it alone wait for ever.
+        """
         async with self._connection() as (connection, driver):
-            await self._begin(driver, f"{_tenant(organization_id)}{_locks(organization_id)}", "BEGIN")
+            head = f"{_tenant(organization_id)}{_locks(organization_id, exclusive_period=exclusive_period)}"
+            await self._open(connection, driver, head, "BEGIN")
             session = WriteSession(bind=connection, expire_on_commit=False)
             session.organization_id = OrganizationId(organization_id)
             session.driver = driver
@@ -132,7 +137,7 @@ class Database:
         """One read-only transaction; with `snapshot` every statement sees the same instant (repeatable read)."""
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" if snapshot else "BEGIN READ ONLY"
         async with self._connection() as (connection, driver):
-            await self._begin(driver, _tenant(organization_id), begin)
+            await self._open(connection, driver, _tenant(organization_id), begin)
             session = ReadSession(bind=connection, expire_on_commit=False)
             session.organization_id = OrganizationId(organization_id)
             session.driver = driver
@@ -149,7 +154,8 @@ class Database:
     async def across(self) -> AsyncIterator[asyncpg.Connection]:
         """A transaction without a tenant, for the worker role's claims across organizations."""
         async with self._connection() as (connection, driver):
-            await driver.execute("BEGIN; SELECT set_config('app.recorded_at', clock_timestamp()::text, true)")
+            recorded = "SELECT set_config('app.recorded_at', clock_timestamp()::text, true)"
+            await self._open(connection, driver, recorded, "BEGIN")
             try:
                 yield driver
                 await self._commit(driver)
@@ -167,6 +173,13 @@ class Database:
                 driver = (await connection.get_raw_connection()).driver_connection
                 assert driver is not None
             yield connection, driver
+
+    async def _open(self, connection: AsyncConnection, driver: asyncpg.Connection, head: str, begin: str) -> None:
+        try:
+            await self._begin(driver, head, begin)
+        except BaseException:  # a lock that was not granted leaves the transaction open and aborted
+            await self._roll_back(connection, driver)
+            raise
 
     async def _begin(self, driver: asyncpg.Connection, head: str, begin: str) -> None:
         await driver.execute(f"{begin}; {head}")
@@ -215,10 +228,11 @@ def _tenant(organization_id: UUID) -> str:
     return f"SET LOCAL app.organization_id = '{UUID(str(organization_id))}';"
 
 
-def _locks(organization_id: UUID) -> str:
+def _locks(organization_id: UUID, *, exclusive_period: bool) -> str:
     key = organization_lock_key(organization_id)
+    lock = "pg_advisory_xact_lock" if exclusive_period else "pg_advisory_xact_lock_shared"
     return (
-        f"SELECT pg_advisory_xact_lock_shared({PERIOD_LOCK_SPACE}, {key});"
+        f"SELECT {lock}({PERIOD_LOCK_SPACE}, {key});"
         f"SELECT pg_advisory_xact_lock_shared({RECORDING_LOCK_SPACE},"
         " floor(extract(epoch FROM clock_timestamp()))::int4);"
         "SELECT set_config('app.recorded_at', clock_timestamp()::text, true)"

@@ -108,11 +108,16 @@ class Write:
     if_match: str | None
     now: datetime
 
-    async def run(self, work: Callable[[WriteSession], Awaitable[Answer]]) -> Response:
-        """Run the work in one transaction, committed before the response exists; see the module's text."""
+    async def run(
+        self, work: Callable[[WriteSession], Awaitable[Answer]], *, exclusive_period: bool = False
+    ) -> Response:
+        """Run the work in one transaction, committed before the response exists; see the module's text.
+
+        With `exclusive_period` no other writer of the organization is under way meanwhile (see `Database.write`).
+        """
         for attempt in range(1, ATTEMPTS_PER_WRITE + 1):
             try:
-                return await self._once(work)
+                return await self._once(work, exclusive_period)
             except DomainError:
                 raise
             except Exception as error:
@@ -125,10 +130,12 @@ class Write:
                 raise
         raise AssertionError("unreachable")
 
-    async def _once(self, work: Callable[[WriteSession], Awaitable[Answer]]) -> Response:
+    async def _once(self, work: Callable[[WriteSession], Awaitable[Answer]], exclusive_period: bool) -> Response:
         request_id = self.request.scope.get("state", {}).get("request_id")
         principal = self.principal
-        async with self.database.write(principal.organization_id, principal.actor, request_id=request_id) as session:
+        async with self.database.write(
+            principal.organization_id, principal.actor, request_id=request_id, exclusive_period=exclusive_period
+        ) as session:
             claim: idempotency.Claim | None = None
             if self.idempotency_key is not None:
                 claim = await idempotency.claim(
