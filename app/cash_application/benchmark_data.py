@@ -1,10 +1,12 @@
-"""Labelled data for measuring the engine: folders of payments, invoices and matches, and a ledger with paid dates.
+"""Labelled data for measuring the engine: folders of payments, invoices and matches, and a ledger with paid
+dates.
 
 What the engine is given is what a service would know on the day: numbers, names, amounts, dates. The truth
-(`matches.csv`, the paid date of the invoices that the payment itself settles) is kept apart in `Labelled.truth`;
-ids are only names, sorted as text nowhere in the engine's decisions. In a folder all payments form one run over all
-invoices: nothing is known to be paid beforehand, an invoice dated after a payment is no candidate for it. In a ledger
-each payment is a run of its own over the items that were truly open on its day: issued, and not paid before it.
+(`matches.csv`, the paid date of the invoices that the payment itself settles) is kept apart in
+`Labelled.truth`; ids are only names, sorted as text nowhere in the engine's decisions. In a folder all
+payments form one run over all invoices: nothing is known to be paid beforehand, an invoice dated after a
+payment is no candidate for it. In a ledger each payment is a run of its own over the items that were truly
+open on its day: issued, and not paid before it.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ class Labelled:
 def read_folder(folder: Path) -> Labelled:
     """Read `invoices.csv`, `payments.csv` and `matches.csv` at the precision of the invoice amounts.
 
-    Payments carry the noise of binary fractions (13 decimals); they are rounded half-even to the decimals that the
-    invoices use (2 to 4), whatever the currency's own are. Raises FileNotFoundError, KeyError (column missing).
+    Payments carry the noise of binary fractions (13 decimals); they are rounded half-even to the decimals
+    that the invoices use (2 to 4), whatever the currency's own are. Raises FileNotFoundError, KeyError
+    (column missing).
     """
     invoices = _rows(folder / "invoices.csv")
     places = max(DECIMALS_MINIMUM, min(DECIMALS_LIMIT, max(_decimals(row["Amount"]) for row in invoices)))
@@ -76,7 +79,9 @@ def _date(text: str) -> date:
 
 
 def _item(row: dict[str, str], places: int) -> OpenItem:
-    """The billing number is what stands on the invoice; assignment and document number are further references."""
+    """The billing number is what stands on the invoice; assignment and document number are further
+    references.
+    """
     minor = _minor(row["Amount"], places)
     numbers = [row.get(name, "") for name in ("Billing Number", "Assignment Number", "Document Number")]
     return OpenItem(
@@ -108,10 +113,11 @@ def _payment(row: dict[str, str], places: int) -> PaymentFacts:
 
 
 def read_ledger(path: Path) -> Iterator[Labelled]:
-    """One run per customer and paid date of a ledger (`invoice, cust, issue, due, paid, amount`), by customer.
+    """One run per customer and paid date of a ledger (`invoice, cust, issue, due, paid, amount`), by
+    customer.
 
-    The payment is the sum of the invoices paid that day by that customer, who is known; it has no reference. Groups
-    whose sum is not positive are left out.
+    The payment is the sum of the invoices paid that day by that customer, who is known; it has no reference.
+    Groups whose sum is not positive are left out.
     """
     by_customer: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in _rows(path):

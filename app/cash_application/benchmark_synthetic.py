@@ -1,8 +1,10 @@
-"""Labelled data made to mislead: dense number ranges, equal amounts, near-equal names, numbers inside longer ones.
+"""Labelled data made to mislead: dense number ranges, equal amounts, near-equal names, numbers inside longer
+ones.
 
-Every swapped or lost digit of a number is likely to hit another real invoice, a third of the amounts come from a
-short price list, companies share most of their name, texts carry foreign numbers, and some payments settle nothing.
-Much of it cannot be decided by anybody: what is measured is that the engine then abstains. Seeded and without I/O.
+Every swapped or lost digit of a number is likely to hit another real invoice, a third of the amounts come
+from a short price list, companies share most of their name, texts carry foreign numbers, and some payments
+settle nothing. Much of it cannot be decided by anybody: what is measured is that the engine then abstains.
+Seeded and without I/O.
 """
 
 from __future__ import annotations
@@ -171,7 +173,9 @@ def _text(world: _World, items: list[OpenItem]) -> str:
 
 
 def _foreign(world: _World) -> str:
-    """Numbers that mean nothing here: a longer number with an invoice number inside, another's invoice, a phone."""
+    """Numbers that mean nothing here: a longer number with an invoice number inside, another's invoice, a
+    phone.
+    """
     random = world.random
     other = random.choice(list(world.items.values())).number
     return random.choice(

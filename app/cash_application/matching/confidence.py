@@ -9,8 +9,9 @@ was right.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from math import exp, log, sqrt
 
 from app.cash_application.matching.amounts import log_density
@@ -23,6 +24,8 @@ NAMED_AND_MORE_LOG = log(0.03)
 OTHER_INCOME_NATS = 5.0
 RAW_LIMIT = 25.0
 TIE_NATS = 0.4
+BIN_MINIMUM = 60
+BIN_GROWTH = 1.4
 
 
 def something_else_log(case: Case, exact_sums: Iterable[tuple[str, int, float]]) -> float:
@@ -84,54 +87,78 @@ def is_tie(ranked: Sequence[Hypothesis]) -> bool:
     return len(ranked) > 1 and ranked[0].weight - ranked[1].weight < TIE_NATS
 
 
+class Family(StrEnum):
+    """What an answer rests on; each family has its own calibration."""
+
+    NAMED = "named"
+    ITEM = "item"
+    SET = "set"
+
+
+def family_of(hypothesis: Hypothesis) -> Family:
+    """Named by the text; else one item of this amount; else a set of items of this sum."""
+    if hypothesis.text > 0 or hypothesis.lines:
+        return Family.NAMED
+    return Family.ITEM if len(hypothesis.items) == 1 else Family.SET
+
+
+Points = tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Rising points (raw log-odds, share that was right); between them linear, outside constant."""
+    """Per family rising points (raw log-odds, share that was right); between them linear in the
+    log-odds, outside constant.
 
-    points: tuple[tuple[float, float], ...]
+    A family without points has the raw share itself.
+    """
 
-    def confidence(self, raw: float) -> float:
-        """The share of answers with such raw odds that were right."""
-        if not self.points:
+    points: Mapping[str, Points]
+
+    def confidence(self, raw: float, family: Family) -> float:
+        """The share of answers of this family and raw odds that were right."""
+        points = self.points.get(family)
+        if not points:
             return 1 / (1 + exp(-raw))
-        position = bisect_right(self.points, raw, key=lambda point: point[0])
+        position = bisect_right(points, raw, key=lambda point: point[0])
         if position == 0:
-            return self.points[0][1]
-        if position == len(self.points):
-            return self.points[-1][1]
-        (left, low), (right, high) = self.points[position - 1], self.points[position]
-        return low + (high - low) * (raw - left) / (right - left)
+            return points[0][1]
+        if position == len(points):
+            return points[-1][1]
+        (left, low), (right, high) = points[position - 1], points[position]
+        low, high = _log_odds(low), _log_odds(high)
+        return 1 / (1 + exp(-(low + (high - low) * (raw - left) / (right - left))))
 
 
 SHIPPED = Calibration(SHIPPED_POINTS)
+UNCALIBRATED = Calibration({})
 
 
-def fit_calibration(outcomes: Iterable[tuple[float, bool]], bin_minimum: int = 40) -> Calibration:
-    """Isotonic regression (pool adjacent violators) of right or wrong on raw odds, shrunk by one
-    pseudo-failure.
+def _log_odds(share: float) -> float:
+    share = min(1 - 1e-6, max(1e-6, share))
+    return log(share / (1 - share))
 
-    Bins hold at least `bin_minimum` outcomes, so that no point rests on a handful.
+
+def fit_points(outcomes: Iterable[tuple[float, bool]]) -> Points:
+    """Isotonic regression (pool adjacent violators) of right or wrong on raw odds, half a failure added to each bin.
+
+    Bins grow from BIN_MINIMUM upwards with the odds: where nearly all are right it takes many to see how nearly.
     """
     ordered = sorted(outcomes)
-    blocks: list[list[float]] = []  # [sum of raw, right, count]
-    for start in range(0, len(ordered), bin_minimum):
-        chunk = ordered[start : start + bin_minimum]
-        if len(chunk) < bin_minimum and blocks:
-            blocks[-1] = [
-                blocks[-1][0] + sum(raw for raw, _ in chunk),
-                blocks[-1][1] + sum(right for _, right in chunk),
-                blocks[-1][2] + len(chunk),
-            ]
-        else:
-            blocks.append([sum(raw for raw, _ in chunk), float(sum(right for _, right in chunk)), float(len(chunk))])
-    pooled: list[list[float]] = []
-    for block in blocks:
-        pooled.append(block)
-        while len(pooled) > 1 and pooled[-2][1] * pooled[-1][2] >= pooled[-1][1] * pooled[-2][2]:
-            last = pooled.pop()
-            pooled[-1] = [one + other for one, other in zip(pooled[-1], last, strict=True)]
-    points = tuple((total / count, right / (count + 1)) for total, right, count in pooled)
-    return Calibration(tuple(_rising(points)))
+    pooled: list[tuple[float, float, float]] = []  # sum of raw, right, count
+    size, start = float(BIN_MINIMUM), 0
+    while start < len(ordered):
+        end = start + int(size)
+        if len(ordered) - end < size:
+            end = len(ordered)
+        chunk = ordered[start:end]
+        pooled.append((sum(raw for raw, _ in chunk), float(sum(right for _, right in chunk)), float(len(chunk))))
+        while len(pooled) > 1 and pooled[-2][1] * pooled[-1][2] > pooled[-1][1] * pooled[-2][2]:
+            last, before = pooled.pop(), pooled.pop()
+            pooled.append((before[0] + last[0], before[1] + last[1], before[2] + last[2]))
+        start, size = end, size * BIN_GROWTH
+    points = tuple((total / count, right / (count + 0.5)) for total, right, count in pooled)
+    return tuple(_rising(points))
 
 
 def _rising(points: Sequence[tuple[float, float]]) -> Iterable[tuple[float, float]]:

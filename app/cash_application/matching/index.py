@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from app.cash_application.matching.formats import NumberFormats, learn_formats
 from app.cash_application.matching.references import fold, number_keys, squeeze
 from app.cash_application.matching.types import ItemKind, OpenItem, PaymentFacts, Settings
 
 KEY_ITEMS_LIMIT = 60
+NUMBER_LENGTH_MINIMUM = 4
 
 
 class ItemIndex:
@@ -37,7 +40,7 @@ class ItemIndex:
             number for item in self.items.values() for number in (item.number, *item.references)
         )
         self._information: dict[str, int] = {}
-        self._folded: dict[tuple[str, str, str], tuple[list[str], list[tuple[OpenItem, int]]]] = {}
+        self._numbers: dict[tuple[str, str, str], Numbers] = {}
 
     def is_open_for(self, item: OpenItem, payment: PaymentFacts) -> bool:
         """Whether the item can be paid by this payment at all: entity, currency, something left, dated
@@ -55,9 +58,19 @@ class ItemIndex:
         items = self.by_account.get((account_id, payment.legal_entity_id, payment.currency))
         if not items:
             return []
-        latest = payment.value_date.toordinal() + self.settings.future_days
-        remaining = self.remaining
-        return [item for item in items if remaining[item.id] > 0 and item.invoice_date.toordinal() <= latest]
+        latest = date.fromordinal(payment.value_date.toordinal() + self.settings.future_days)
+        return items[: bisect_right(items, latest, key=_invoice_date)]
+
+    def take(self, item_id: str, left_minor: int) -> None:
+        """Set what is left of an item; one with nothing left leaves its account's list."""
+        self.remaining[item_id] = left_minor
+        if left_minor == 0:
+            item = self.items[item_id]
+            items = self.by_account[item.account_id, item.legal_entity_id, item.currency]
+            at = bisect_left(items, item.invoice_date, key=_invoice_date)
+            while items[at] is not item:
+                at += 1
+            del items[at]
 
     def find(self, key: str, payment: PaymentFacts) -> Sequence[tuple[OpenItem, int, int]]:
         """Items (with field and level of the key) that a key names; none when it names too many to mean one."""
@@ -73,23 +86,52 @@ class ItemIndex:
             known = self._information[number] = self.formats.information(number)
         return known
 
-    def folded_numbers(self, account_id: str, payment: PaymentFacts) -> tuple[list[str], list[tuple[OpenItem, int]]]:
-        """All numbers of an account's items, folded, beside their item and field: for comparisons in one
-        call.
-        """
+    def numbers_of(self, account_id: str, payment: PaymentFacts) -> Numbers:
+        """All numbers of an account's items, folded, for comparisons in one call; remembered."""
         key = (account_id, payment.legal_entity_id, payment.currency)
-        known = self._folded.get(key)
+        known = self._numbers.get(key)
         if known is None:
-            texts: list[str] = []
-            owners: list[tuple[OpenItem, int]] = []
-            for item in self.by_account.get(key, ()):
-                for field, number in enumerate((item.number, *item.references)):
-                    folded = fold(squeeze(number))
-                    if len(folded) >= 4:
-                        texts.append(folded)
-                        owners.append((item, field))
-            known = self._folded[key] = (texts, owners)
+            known = self._numbers[key] = Numbers(self.by_account.get(key, ()))
         return known
+
+
+class Numbers:
+    """The numbers of some items: as one list, and sorted from the front and from the back to find cut ones."""
+
+    def __init__(self, items: Iterable[OpenItem]) -> None:
+        self.texts: list[str] = []
+        self.owners: list[tuple[OpenItem, int]] = []
+        for item in items:
+            for field, number in enumerate((item.number, *item.references)):
+                folded = fold(squeeze(number))
+                if len(folded) >= NUMBER_LENGTH_MINIMUM:
+                    self.texts.append(folded)
+                    self.owners.append((item, field))
+        self._forwards = sorted((text, position) for position, text in enumerate(self.texts))
+        self._backwards = sorted((text[::-1], position) for position, text in enumerate(self.texts))
+
+    def cut_at_end(self, beginning: str) -> list[int]:
+        """Positions of longer numbers that begin so."""
+        return _beginning_so(self._forwards, beginning)
+
+    def cut_at_start(self, ending: str) -> list[int]:
+        """Positions of longer numbers that end so."""
+        return _beginning_so(self._backwards, ending[::-1])
+
+
+def _beginning_so(ordered: list[tuple[str, int]], beginning: str) -> list[int]:
+    found = []
+    for at in range(bisect_left(ordered, (beginning, -1)), len(ordered)):
+        text, position = ordered[at]
+        if not text.startswith(beginning):
+            break
+        if len(text) > len(beginning):
+            found.append(position)
+    return found
+
+
+def _invoice_date(item: OpenItem) -> date:
+    return item.invoice_date
 
 
 def signed(item: OpenItem, minor: int) -> int:

@@ -200,7 +200,8 @@ def _spread(
 
 
 def twins_log(case: Case, hypothesis: Hypothesis) -> float | None:
-    """Weight of the sets in which an item is exchanged for an unnamed one of the same amount; None without such.
+    """Weight of the sets in which an item is exchanged for an unnamed one of the same amount; None without
+    such.
 
     A set found by search alone is then one of two solutions, and its twin as good as itself.
     """

@@ -16,7 +16,7 @@ from app.cash_application.matching.amounts import (
     part_payment,
     relation,
 )
-from app.cash_application.matching.confidence import RAW_LIMIT, Calibration, log_sum
+from app.cash_application.matching.confidence import RAW_LIMIT, Calibration, Family, log_sum
 from app.cash_application.matching.decide import Verdict, likely_accounts
 from app.cash_application.matching.hypotheses import Hypothesis, any_set_log, build
 from app.cash_application.matching.index import ItemIndex
@@ -66,7 +66,7 @@ def joint_answers(verdicts: Sequence[Verdict], index: ItemIndex, calibration: Ca
         ]
         raw = max(-RAW_LIMIT, min(RAW_LIMIT, candidate.gain - log_sum([0.0, *rivals])))
         settings = index.settings
-        if calibration.confidence(raw) < settings.automatic_confidence or used & candidate.payment_ids:
+        if calibration.confidence(raw, Family.NAMED) < settings.automatic_confidence or used & candidate.payment_ids:
             continue
         if candidate.item.id in used:
             continue

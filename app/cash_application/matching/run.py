@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.cash_application.matching.confidence import Calibration
+from app.cash_application.matching.confidence import Calibration, family_of
 from app.cash_application.matching.decide import Verdict, decide
 from app.cash_application.matching.duplicates import EarlierPayments
 from app.cash_application.matching.hypotheses import Case, Hypothesis
@@ -129,7 +129,7 @@ class Run:
     def _is_automatic(self, verdict: Verdict) -> bool:
         if not verdict.ranked or verdict.tie or verdict.ranked[0].never_automatic:
             return False
-        confidence = self.calibration.confidence(verdict.raw)
+        confidence = self.calibration.confidence(verdict.raw, family_of(verdict.ranked[0]))
         return confidence >= verdict.case.settings.automatic_confidence
 
     def _has_room(self, verdict: Verdict) -> bool:
@@ -142,7 +142,7 @@ class Run:
         return all(self.index.remaining[item_id] == left for item_id, left in verdict.seen.items())
 
     def _grant(self, verdict: Verdict, hypothesis: Hypothesis, raw: float) -> None:
-        confidence = self.calibration.confidence(raw)
+        confidence = self.calibration.confidence(raw, family_of(hypothesis))
         others = [other for other in verdict.ranked if other is not hypothesis]
         proposal = proposal_of(verdict.case, hypothesis, others, confidence, raw, Band.AUTOMATIC)
         self.proposals[proposal.payment_id] = proposal
@@ -156,7 +156,7 @@ class Run:
         if left < 0:
             raise AssertionError("an allocation is larger than its item")
         tolerated = not hypothesis.relation.free and not allocation.deduction_minor and not hypothesis.lines
-        self.index.remaining[allocation.item_id] = 0 if tolerated else left
+        self.index.take(allocation.item_id, 0 if tolerated else left)
 
     def _undecided(self) -> list[Verdict]:
         return [self.verdicts[payment_id] for payment_id in sorted(self.cases.keys() - self.proposals.keys())]
@@ -176,13 +176,14 @@ class Run:
     def _propose(self, verdict: Verdict) -> Proposal:
         case, settings = verdict.case, verdict.case.settings
         account_id = known_account(case)
-        confidence = self.calibration.confidence(verdict.raw)
+        best = verdict.best
+        confidence = self.calibration.confidence(verdict.raw, family_of(best)) if best else 0.0
         if verdict.tie:
             text = "Two answers are equally good, so none is taken"
             alternatives = alternatives_of(verdict.ranked)
             return abstention(case.payment, Reason("none.tie", text), account_id, alternatives, verdict.raw)
-        if verdict.ranked and confidence >= settings.proposed_confidence:
-            best, others = verdict.ranked[0], verdict.ranked[1:]
+        if best is not None and confidence >= settings.proposed_confidence:
+            others = verdict.ranked[1:]
             confidence = min(confidence, settings.automatic_confidence)
             return proposal_of(case, best, others, confidence, verdict.raw, Band.PROPOSED)
         oldest = oldest_first(case, account_id) if account_id is not None else None

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from app.cash_application.matching.index import ItemIndex
-from app.cash_application.matching.references import Token, fold, squeeze
+from app.cash_application.matching.index import ItemIndex, Numbers
+from app.cash_application.matching.references import Token
 from app.cash_application.matching.types import OpenItem, PaymentFacts
 
 NATS_PER_CHARACTER = 2.3
@@ -104,7 +104,7 @@ def repaired_mentions(
     known: dict[str, tuple[OpenItem, ItemText]],
 ) -> dict[str, tuple[OpenItem, ItemText]]:
     """`known` and, among the account's items, those whose number is a damaged or cut form of a token."""
-    texts, owners = index.folded_numbers(account_id, payment)
+    numbers = index.numbers_of(account_id, payment)
     found: dict[str, tuple[OpenItem, list[Mention]]] = {}
     taken = [mention.token for _, text in known.values() for mention in text.mentions if mention.quality == "exact"]
     for token in tokens:
@@ -112,8 +112,8 @@ def repaired_mentions(
             continue
         if any(overlap(token, other) for other in taken):
             continue
-        for position, mention in _compare(index, token, texts, owners):
-            item = owners[position][0]
+        for position, mention in _compare(index, token, numbers):
+            item = numbers.owners[position][0]
             if index.is_open_for(item, payment):
                 found.setdefault(item.id, (item, []))[1].append(mention)
     merged = dict(known)
@@ -129,46 +129,55 @@ def mention_of_items(
     """Repairs looked for among a few items only (those that the amount already points at)."""
     found: dict[str, tuple[OpenItem, ItemText]] = {}
     for item in items:
-        numbers = [fold(squeeze(number)) for number in (item.number, *item.references)]
-        owners = [(item, field) for field in range(len(numbers))]
+        numbers = Numbers([item])
         mentions = [
             mention
             for token in tokens
             if len(token.key) >= CUT_LENGTH_MINIMUM and token.kind not in _ONLY_EXACT
-            for _, mention in _compare(index, token, numbers, owners)
+            for _, mention in _compare(index, token, numbers)
         ]
         if mentions:
             found[item.id] = (item, ItemText(mentions).settle())
     return found
 
 
-def _compare(
-    index: ItemIndex, token: Token, texts: list[str], owners: list[tuple[OpenItem, int]]
-) -> list[tuple[int, Mention]]:
-    """Positions in `texts` that the token may be a damaged or cut form of."""
+def _compare(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int, Mention]]:
+    """Positions in `numbers` that the token may be a damaged or cut form of."""
     found: list[tuple[int, Mention]] = []
     length = len(token.key)
     seen: set[int] = set()
     if length >= REPAIR_LENGTH_MINIMUM:
         limit = 1 if length < 7 else 2 if length < 9 else REPAIR_DISTANCE
         for text, distance, position in process.extract(
-            token.key, texts, scorer=OSA.distance, score_cutoff=limit, limit=None, processor=None
+            token.key, numbers.texts, scorer=OSA.distance, score_cutoff=limit, limit=None, processor=None
         ):
-            width = min(_width(index, owners[position]), len(text), length)
+            owner = numbers.owners[position]
+            width = min(_width(index, owner), len(text), length)
             nats = NATS_PER_CHARACTER * width - _KIND_COST[token.kind] - _DISTANCE_COST[int(distance)]
             if nats > 0:
                 seen.add(position)
                 quality = "exact" if distance == 0 else "repaired"
-                found.append((position, Mention(token, owners[position][1], nats, quality, int(distance))))
-    if token.kind == "joined":
-        return found
-    for position, text in enumerate(texts):
-        if len(text) > length and position not in seen and (text.startswith(token.key) or text.endswith(token.key)):
-            varying = _width(index, owners[position])
-            shown = min(length, varying) if text.endswith(token.key) else max(0, varying - (len(text) - length))
-            nats = NATS_PER_CHARACTER * shown - _CUT_COST - _KIND_COST[token.kind]
-            if nats > 0:
-                found.append((position, Mention(token, owners[position][1], nats, "cut", len(text) - length)))
+                found.append((position, Mention(token, owner[1], nats, quality, int(distance))))
+    if token.kind != "joined":
+        found.extend(cut for cut in _cut_forms(index, token, numbers) if cut[0] not in seen)
+    return found
+
+
+def _cut_forms(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int, Mention]]:
+    """Longer numbers that the token is the end or the beginning of; only what varies in its format counts."""
+    length = len(token.key)
+    shown: dict[int, int] = {}
+    for position in numbers.cut_at_end(token.key):
+        varying = _width(index, numbers.owners[position])
+        shown[position] = max(0, varying - (len(numbers.texts[position]) - length))
+    for position in numbers.cut_at_start(token.key):
+        shown[position] = min(length, _width(index, numbers.owners[position]))
+    found = []
+    for position, characters in shown.items():
+        nats = NATS_PER_CHARACTER * characters - _CUT_COST - _KIND_COST[token.kind]
+        if nats > 0:
+            missing = len(numbers.texts[position]) - length
+            found.append((position, Mention(token, numbers.owners[position][1], nats, "cut", missing)))
     return found
 
 
