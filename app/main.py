@@ -13,9 +13,12 @@ from app.accounts.router import router as accounts_router
 from app.accounts.terms_router import router as payment_terms_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
+from app.infra.doorbell import make_doorbell
 from app.infra.http import openapi, problems
 from app.infra.http.docs import router as docs_router
+from app.infra.http.events_router import router as events_router
 from app.infra.http.health import router as health_router
+from app.infra.http.jobs_router import router as jobs_router
 from app.infra.http.middleware import RequestContext
 from app.infra.telemetry import configure_logs
 from app.invoices.router import router as invoices_router
@@ -27,9 +30,12 @@ from app.organizations.token_router import router as token_router
 from app.organizations.tokens import AccessTokens
 from app.payments.router import router as payments_router
 from app.payments.router_applications import router as applications_router
+from app.reports.router import router as reports_router
 from app.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
+    events_router,
+    jobs_router,
     token_router,
     access_router,
     organizations_router,
@@ -40,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     credit_memos_router,
     payments_router,
     applications_router,
+    reports_router,
 )
 
 
@@ -52,9 +59,11 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if database is not None:
             app.state.database = app.state.read_database = database
+            app.state.authenticator = AccessTokens(settings, database)
             yield
             return
-        app.state.database = Database.connect(database_settings(settings, role=APP_ROLE))
+        doorbell = make_doorbell(settings)
+        app.state.database = Database.connect(database_settings(settings, role=APP_ROLE), doorbell)
         app.state.read_database = Database.connect(
             database_settings(settings, role=APP_ROLE, pool_size=settings.read_pool_size)
         )
@@ -64,6 +73,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         finally:
             await app.state.database.close()
             await app.state.read_database.close()
+            if doorbell is not None:
+                await doorbell.close()
 
     app = FastAPI(
         title="Duecourse",

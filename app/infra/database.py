@@ -252,7 +252,7 @@ async def settled_before(session: ReadSession) -> datetime:
     """
     row = await session.driver.fetchval(
         "SELECT least(clock_timestamp(), to_timestamp(min(objid::bigint))) FROM pg_locks"
-        " WHERE locktype = 'advisory' AND classid = $1 AND granted"
+        " WHERE locktype = 'advisory' AND classid = $1 AND granted AND pid <> pg_backend_pid()"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
         RECORDING_LOCK_SPACE,
     )

@@ -305,8 +305,8 @@ async def void_documents(
 _INVOICE_DOCUMENT = """
 SELECT i.id, i.kind, i.number, i.source, i.external_id, i.legal_entity_id, i.account_id, i.currency, i.amount_minor,
     i.corrected_minor, i.tax_minor, i.invoice_date, i.accounting_date, i.payment_terms_id, i.terms_differ,
-    i.purchase_order, i.delivery_reference, i.contract_reference, i.delivery_status, i.void_date, i.void_reason, i.corrects_id,
-    i.version, i.created_at, i.updated_at,
+    i.purchase_order, i.delivery_reference, i.contract_reference, i.delivery_status, i.void_date,
+    i.void_reason, i.corrects_id, i.version, i.created_at, i.updated_at,
     (SELECT json_agg(json_build_array(p.id, p.ordinal, p.due_date, p.original_due_date, p.amount_minor, p.open_minor,
                                       p.discount_minor, p.discount_date, p.status) ORDER BY p.ordinal)
      FROM instalments p WHERE p.organization_id = i.organization_id AND p.invoice_id = i.id) AS instalments

@@ -8,6 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
 
 from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
@@ -88,7 +89,7 @@ async def list_invoices(
     due_to: BusinessDate | None = None,
     invoice_from: BusinessDate | None = None,
     invoice_to: BusinessDate | None = None,
-    updated_since: datetime | None = None,
+    updated_since: AwareDatetime | None = None,
 ) -> Response:
     """Documents by filter, in a stable order (`created`, `invoice_date`, `updated_at` or `number`)."""
     wanted = InvoiceFilter(

@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
+from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from app.core.money import CurrencyMismatch, to_minor
@@ -86,7 +87,7 @@ async def list_credit_memos(
     status: CreditMemoStatus | None = None,
     credit_from: BusinessDate | None = None,
     credit_to: BusinessDate | None = None,
-    updated_since: datetime | None = None,
+    updated_since: AwareDatetime | None = None,
 ) -> Response:
     """Credit memos by filter, in a stable order (`created`, `credit_date` or `updated_at`)."""
     statement = select(CreditMemo).where(CreditMemo.organization_id == read.organization_id)

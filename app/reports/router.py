@@ -1,0 +1,126 @@
+"""HTTP of the reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime
+from starlette.responses import StreamingResponse
+
+from app.core.aging import AgingBounds, AgingBoundsInvalid
+from app.core.clock import utc_now
+from app.infra.database import Database
+from app.infra.http.fields import BusinessDate, Currency, resource_response
+from app.infra.http.paging import CursorInvalid, PageRequest, page_request
+from app.infra.http.problems import problems
+from app.infra.http.requests import callers
+from app.infra.principal import Principal
+from app.ledger.two_times import resolve_times
+from app.organizations.queries import local_today, organization_facts
+from app.reports.aging import AgingReport, aging_report, group_names
+from app.reports.csv_text import csv_chunks
+from app.reports.rules import AgingRequest
+from app.reports.schemas import AgingRead, GroupBy, aging_cells, aging_header, row_read
+
+router = APIRouter(prefix="/reports", tags=["reports"])
+BOUNDS_TEXT = r"^[0-9]{1,4}(,[0-9]{1,4}){0,11}$"
+
+
+@router.get(
+    "/aging",
+    operation_id="reportAging",
+    summary="Aging as of any date, as known at any instant",
+    response_model=AgingRead,
+    responses={
+        **problems(409),
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The report"},
+    },
+)
+async def aging(
+    request: Request,
+    principal: Annotated[Principal, callers("reports:read")],
+    page: Annotated[PageRequest, Depends(page_request)],
+    as_of: Annotated[BusinessDate | None, Query(description="Business date; today when missing")] = None,
+    known_at: Annotated[
+        AwareDatetime | None, Query(description="Rows recorded up to this instant; all when missing")
+    ] = None,
+    group_by: GroupBy = "organization",
+    basis: Literal["due_date", "invoice_date"] = "due_date",
+    credits: Literal["separate", "netted"] = "separate",
+    bounds: Annotated[
+        str | None, Query(pattern=BOUNDS_TEXT, description="Upper bounds of the buckets: 0,30,60,90")
+    ] = None,
+    legal_entity_id: UUID | None = None,
+    account_id: UUID | None = None,
+    currency: Currency | None = None,
+    format: Literal["json", "csv"] = "json",
+) -> Response:
+    """Open amounts by how late they are. The same (as_of, known_at) gives the same cents for ever.
+
+    JSON rows come in pages; the totals and the CSV hold everything. Credits stand in columns of their own, or are
+    netted oldest first.
+    """
+    database: Database = request.app.state.read_database
+    async with database.read(principal.organization_id) as session:
+        today = await local_today(session, utc_now())
+        times = await resolve_times(session, as_of, known_at, today)
+        facts = await organization_facts(session)
+    wanted = AgingRequest(
+        as_of=times.as_of,
+        known_at=times.known_at,
+        group_by=group_by,
+        bounds=facts.aging if bounds is None else _bounds(bounds),
+        by_invoice_date=basis == "invoice_date",
+        net_credits=credits == "netted",
+        legal_entity_id=legal_entity_id,
+        account_id=account_id,
+        currency=currency,
+    )
+    async with database.read(principal.organization_id, snapshot=True) as session:
+        if format == "csv":
+            report = await aging_report(session, wanted)
+            names = await group_names(session, group_by, [row.key for row in report.rows])
+            cells = (aging_cells(row_read(row, report.labels, names)) for row in report.rows)
+            headers = {"Content-Disposition": f'attachment; filename="aging-{wanted.as_of}.csv"'}
+            chunks = csv_chunks(aging_header(report), cells)
+            return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
+        start = _offset(page)
+        report = await aging_report(session, wanted, start=start, limit=page.limit)
+        names = await group_names(session, group_by, [row.key for row in report.rows])
+    return resource_response(_read(report, page, start, names))
+
+
+def _read(report: AgingReport, page: PageRequest, start: int, names: dict[Any, tuple[str, str]]) -> AgingRead:
+    wanted = report.request
+    return AgingRead.model_validate(
+        {
+            "as_of": wanted.as_of,
+            "known_at": wanted.known_at,
+            "group_by": wanted.group_by,
+            "basis": "invoice_date" if wanted.by_invoice_date else "due_date",
+            "credits": "netted" if wanted.net_credits else "separate",
+            "totals": [row_read(row, report.labels, {}) for row in report.totals],
+            "rows": [row_read(row, report.labels, names) for row in report.rows],
+            "has_more": report.has_more,
+            "next_cursor": page.next_cursor([start + page.limit], "aging") if report.has_more else None,
+        }
+    )
+
+
+def _offset(page: PageRequest) -> int:
+    """The first row of the page: the order of the report is total, so that a count is a stable cursor."""
+    after = page.after(1, "aging")
+    if after is None:
+        return 0
+    if not isinstance(after[0], int) or after[0] < 0:
+        raise CursorInvalid("the cursor is damaged", pointer="/query/cursor")
+    return after[0]
+
+
+def _bounds(text: str) -> AgingBounds:
+    try:
+        return AgingBounds(tuple(int(part) for part in text.split(",")))
+    except AgingBoundsInvalid as refusal:
+        raise AgingBoundsInvalid(refusal.detail, pointer="/query/bounds") from None
