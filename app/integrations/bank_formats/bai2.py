@@ -8,6 +8,7 @@ type code alone: 100 to 399 and 920 to 959 are credits, 400 to 699 and 960 to 99
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +18,13 @@ from app.core.money import MAX_MINOR, exponent
 from app.integrations.bank_formats.errors import BankFileRefused
 from app.integrations.bank_formats.fields import FieldRefused, calendar_date, given, read_account
 from app.integrations.bank_formats.finish import finish_statement
-from app.integrations.bank_formats.line_text import MAX_LINE_FORMAT_BYTES, decode, squeeze_spaces
+from app.integrations.bank_formats.line_text import (
+    MAX_LINE_FORMAT_BYTES,
+    MAX_RECORD_CHARACTERS,
+    Growing,
+    decode,
+    squeeze_spaces,
+)
 from app.integrations.bank_formats.records import (
     Balance,
     Effect,
@@ -37,7 +44,8 @@ DEFAULT_CURRENCY = "USD"  # of the format, where neither account nor group names
 _LOOKS = re.compile(r"\s*01,[^,\n]*,[^,\n]*,[0-9]{6},")
 # some senders run records together on one line, behind the slash that ends a record
 _RUN_TOGETHER = re.compile(
-    r"/[ \t]+(?=(?:02,[^,]*,[^,]*,[1-4],|03,[^,]+,|16,[0-9]{3},|49,[+-]?[0-9]|98,[+-]?[0-9]|99,[+-]?[0-9]|88,))"
+    r"/[ \t]+(?=(?:02,[^,\n]{0,80},[^,\n]{0,80},[1-4],|03,[^,\n]{1,80},|16,[0-9]{3},"
+    r"|49,[+-]?[0-9]|98,[+-]?[0-9]|99,[+-]?[0-9]|88,))"
 )
 _RECORD = re.compile(r"(01|02|03|16|49|88|98|99),(.*)", re.DOTALL)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
@@ -56,8 +64,24 @@ def looks_like_bai2(head: str) -> bool:
 @dataclass(slots=True)
 class _Record:
     code: str
-    content: str
-    more: list[str] = field(default_factory=list)  # its 88 records
+    lines: list[Growing]  # the record and its 88 records, each with lines broken off it
+    length: int = 0
+
+    @property
+    def content(self) -> str:
+        return " ".join(self.lines[0].lines)
+
+    @property
+    def more(self) -> list[str]:
+        return [" ".join(line.lines) for line in self.lines[1:]]
+
+    def continue_with(self, text: str) -> None:
+        self.length += len(text) + 1
+        if self.length > MAX_RECORD_CHARACTERS:
+            raise BankFileRefused(
+                "bank_file.text_too_long", f"one record is longer than {MAX_RECORD_CHARACTERS} characters"
+            )
+        self.lines.append(Growing(text))
 
 
 @dataclass(slots=True)
@@ -79,14 +103,14 @@ class _Fields:
     """The comma-separated fields of a record, running on into its continuations."""
 
     def __init__(self, record: _Record) -> None:
-        self._values = record.content.split(",")
-        self._more = list(record.more)
+        self._values = deque(record.content.split(","))
+        self._more = deque(record.more)
 
     def next(self) -> str:
         """The next field, empty past the end."""
         while not self._values and self._more:
-            self._values = self._more.pop(0).split(",")
-        return self._values.pop(0).strip() if self._values else ""
+            self._values = deque(self._more.popleft().split(","))
+        return self._values.popleft().strip() if self._values else ""
 
     @property
     def is_done(self) -> bool:
@@ -131,10 +155,7 @@ def _records(text: str) -> Iterator[_Record]:
         if match is None:
             # a text that was broken without a continuation record
             if current is not None and line.strip():
-                if current.more:
-                    current.more[-1] += " " + _bare(line)
-                else:
-                    current.content += " " + _bare(line)
+                current.lines[-1].add(_bare(line))
             continue
         count += 1
         if count > MAX_RECORDS:
@@ -142,11 +163,11 @@ def _records(text: str) -> Iterator[_Record]:
         if match[1] == "88":
             if current is None:
                 raise BankFileRefused("bank_file.malformed", "a continuation (record 88) continues nothing")
-            current.more.append(_bare(match[2]))
+            current.continue_with(_bare(match[2]))
             continue
         if current is not None:
             yield current
-        current = _Record(match[1], _bare(match[2]))
+        current = _Record(match[1], [Growing(_bare(match[2]))])
     if current is not None:
         yield current
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -16,7 +16,7 @@ from app.integrations.bank_formats.camt_details import (
     read_domain_code,
 )
 from app.integrations.bank_formats.errors import BankFileRefused
-from app.integrations.bank_formats.fields import FieldRefused, given, read_date
+from app.integrations.bank_formats.fields import FieldRefused, given, read_date, read_money
 from app.integrations.bank_formats.finish import finish_statement
 from app.integrations.bank_formats.records import (
     Balance,
@@ -172,6 +172,7 @@ def read_statement(
     found = list(problems)
     opening, closing = _opening_and_closing(node, found)
     from_date, to_date = _period(node, found)
+    found.extend(_summary_problems(node.child("TxsSummry"), entries, refused_entry_count))
     copy = node.value("CpyDplctInd")
     return finish_statement(
         Statement(
@@ -195,6 +196,32 @@ def read_statement(
         ),
         default_currency=default_currency,
     )
+
+
+def _summary_problems(node: Node | None, entries: tuple[Entry, ...], refused: int) -> Iterator[Problem]:
+    """The statement's own count and sum of entries (`TxsSummry`), where it gives them, against what was read."""
+    if node is None:
+        return
+    groups: tuple[tuple[str, list[Entry], int], ...] = (
+        ("TtlNtries", list(entries), refused),
+        ("TtlCdtNtries", [entry for entry in entries if entry.is_credit], 0),
+        ("TtlDbtNtries", [entry for entry in entries if not entry.is_credit], 0),
+    )
+    for name, members, more in groups:
+        count, text = _number(node.value(name, "NbOfNtries")), node.value(name, "Sum")
+        booked = [entry for entry in members if entry.status is EntryStatus.BOOKED]
+        if count is not None and count not in (len(members) + more, len(booked) + more):
+            detail = f"{name} states {count} entries, {len(members)} were read"
+            yield Problem("statement", "statement.count_differs", detail)
+        if text is None or not members or len({entry.currency for entry in members}) > 1:
+            continue
+        try:
+            stated = read_money(text, members[0].currency).minor
+        except FieldRefused as refused_field:
+            yield Problem("statement", f"statement.{refused_field.code}", f"{name}: {refused_field.detail}")
+            continue
+        if stated not in (sum(e.amount_minor for e in members), sum(e.amount_minor for e in booked)):
+            yield Problem("statement", "statement.sum_differs", f"{name} states {text}; the entries sum otherwise")
 
 
 def _last_page(node: Node) -> bool | None:

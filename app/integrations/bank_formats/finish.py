@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from app.core.money import CURRENCIES
 from app.integrations.bank_formats.control import totals_problem
 from app.integrations.bank_formats.records import Effect, Problem, Statement
 
@@ -18,7 +19,11 @@ def finish_statement(statement: Statement, *, default_currency: str | None) -> S
     does (a report without entries).
     """
     problems = list(statement.problems)
-    currency = statement.account_currency or _implied_currency(statement) or default_currency
+    stated = statement.account_currency
+    if stated and stated not in CURRENCIES:
+        problems.append(Problem("statement", "statement.currency_unknown", f"{stated[:12]!r} is no currency"))
+        stated = ""
+    currency = stated or _implied_currency(statement) or default_currency
     if not currency:
         currency = NO_CURRENCY
         problems.append(Problem("statement", "statement.currency_missing", "no currency is named anywhere"))

@@ -13,6 +13,7 @@ from app.integrations.bank_formats.records import Problem
 
 MAX_LINE_FORMAT_BYTES = 32 * 1024 * 1024
 MAX_LINE_CHARACTERS = 20_000
+MAX_RECORD_CHARACTERS = 100_000  # one record or field with its continuation lines
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _COMMA_DECIMAL = re.compile(r"[0-9]{1,24}(?:[,.][0-9]{0,12})?", re.ASCII)
 
@@ -39,6 +40,23 @@ def decode(data: bytes) -> tuple[str, tuple[Problem, ...]]:
     if any(len(line) > MAX_LINE_CHARACTERS for line in text.split("\n")):
         raise BankFileRefused("bank_file.text_too_long", f"a line is longer than {MAX_LINE_CHARACTERS} characters")
     return text, problems
+
+
+class Growing:
+    """Lines of one record or field as they come, with a bound on their length. Raises BankFileRefused past it."""
+
+    def __init__(self, first: str) -> None:
+        self.lines = [first]
+        self._length = len(first)
+
+    def add(self, line: str) -> None:
+        """One more line."""
+        self._length += len(line) + 1
+        if self._length > MAX_RECORD_CHARACTERS:
+            raise BankFileRefused(
+                "bank_file.text_too_long", f"one record is longer than {MAX_RECORD_CHARACTERS} characters"
+            )
+        self.lines.append(line)
 
 
 def comma_money(text: str, currency: str) -> Money:

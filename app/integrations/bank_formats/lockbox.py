@@ -60,6 +60,7 @@ class _Box:
     on: date
     batches: list[tuple[re.Match[str], list[_Cheque]]] = field(default_factory=list)
     open_cheques: list[_Cheque] = field(default_factory=list)
+    by_item: dict[str, _Cheque] = field(default_factory=dict)
     total: re.Match[str] | None = None
 
 
@@ -111,12 +112,14 @@ def _boxes(lines: list[str]) -> Iterator[_Box]:
         if box is None:
             raise BankFileRefused("bank_file.malformed", f"line {number} stands outside of a lockbox")
         if kind == "6":
-            box.open_cheques.append(_Cheque(_matched(_CHEQUE, line, number)))
+            cheque = _Cheque(_matched(_CHEQUE, line, number))
+            box.open_cheques.append(cheque)
+            box.by_item[cheque.match["item"]] = cheque
         elif kind == "4":
             _add_overflow(box, _matched(_OVERFLOW, line, number), number)
         elif kind == "7":
             box.batches.append((_matched(_BATCH_TOTAL, line, number), box.open_cheques))
-            box.open_cheques = []
+            box.open_cheques, box.by_item = [], {}
         elif kind == "8":
             box.total = _matched(_BOX_TOTAL, line, number)
             if box.open_cheques:
@@ -144,7 +147,7 @@ def _day(text: str, number: int) -> date:
 
 
 def _add_overflow(box: _Box, match: re.Match[str], number: int) -> None:
-    owner = next((c for c in reversed(box.open_cheques) if c.match["item"] == match["item"]), None)
+    owner = box.by_item.get(match["item"])
     if owner is None:
         raise BankFileRefused("bank_file.malformed", f"line {number}: an overflow of no cheque")
     text = squeeze_spaces(match["text"])

@@ -16,7 +16,13 @@ from app.core.money import Money
 from app.integrations.bank_formats.errors import BankFileRefused
 from app.integrations.bank_formats.fields import FieldRefused, calendar_date, given, read_account
 from app.integrations.bank_formats.finish import finish_statement
-from app.integrations.bank_formats.line_text import MAX_LINE_FORMAT_BYTES, comma_money, decode, squeeze_spaces
+from app.integrations.bank_formats.line_text import (
+    MAX_LINE_FORMAT_BYTES,
+    Growing,
+    comma_money,
+    decode,
+    squeeze_spaces,
+)
 from app.integrations.bank_formats.mt940_text import EntryText, read_text
 from app.integrations.bank_formats.records import (
     Balance,
@@ -61,8 +67,8 @@ def looks_like_mt940(head: str) -> bool:
 @dataclass(slots=True)
 class _RawEntry:
     line: str
-    texts: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    texts: Growing = field(default_factory=lambda: Growing(""))
+    notes: Growing = field(default_factory=lambda: Growing(""))
 
 
 @dataclass(slots=True)
@@ -119,9 +125,11 @@ def _blocks(text: str) -> Iterator[_Block]:
             block.entries.append(_RawEntry(value))
             block.is_open_entry = True
         elif tag == "86" and block.is_open_entry:
-            block.entries[-1].texts += value.split("\n")
+            for line in value.split("\n"):
+                block.entries[-1].texts.add(line)
         elif tag == "NS" and block.is_open_entry:
-            block.entries[-1].notes += value.split("\n")
+            for line in value.split("\n"):
+                block.entries[-1].notes.add(line)
         else:
             if tag != "86":
                 block.is_open_entry = False
@@ -131,26 +139,25 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
     """Each field with its continuation lines; `-` for the end of a message."""
-    tag, value = "", ""
+    tag, value = "", Growing("")
     for line in text.split("\n"):
         match = _TAG.match(line)
+        if match is None and tag and not _SEPARATOR.fullmatch(line) and not _is_envelope(line):
+            value.add(line)
+            continue
+        if tag:
+            yield tag, "\n".join(value.lines)
+            tag = ""
         if match is not None:
-            if tag:
-                yield tag, value
-            tag, value = match[1], match[2]
+            tag, value = match[1], Growing(match[2])
         elif _SEPARATOR.fullmatch(line):
-            if tag:
-                yield tag, value
             yield "-", ""
-            tag = ""
-        elif line.startswith("{1:") and ":20:" not in line:
-            if tag:
-                yield tag, value
-            tag = ""
-        elif tag:
-            value += "\n" + line
     if tag:
-        yield tag, value
+        yield tag, "\n".join(value.lines)
+
+
+def _is_envelope(line: str) -> bool:
+    return line.startswith("{1:")
 
 
 def _statement(block: _Block, *, is_interim: bool, default_currency: str | None) -> Statement:
@@ -285,8 +292,8 @@ def _entry(raw: _RawEntry, number: int, currency: str, *, is_interim: bool) -> E
     is_credit = mark in ("C", "RD", "EC")
     status = EntryStatus.PENDING if is_interim or mark.startswith("E") else EntryStatus.BOOKED
     customer, bank_reference, rest = _line_references(match["rest"])
-    text = read_text(raw.texts)
-    supplements = tuple(filter(None, map(squeeze_spaces, (*supplement.split("\n"), *raw.notes))))
+    text = read_text(raw.texts.lines[1:])
+    supplements = tuple(filter(None, map(squeeze_spaces, (*supplement.split("\n"), *raw.notes.lines))))
     kind = (match["kind"] or "").strip() or None
     transaction = _transaction(text, amount, is_credit, customer, rest, supplements, kind)
     return Entry(
@@ -358,7 +365,7 @@ def _transaction(
 
 def _with_amounts(transaction: Transaction, raw: _RawEntry, currency: str) -> Transaction:
     """Original amount, charges and rate, where the bank writes them with slash codes."""
-    text = "".join((raw.line, *raw.texts)).replace("\n", "")
+    text = "".join((raw.line, *raw.texts.lines)).replace("\n", "")
     original, charge, rate = _ORIGINAL.search(text), _CHARGES.search(text), _EXCHANGE.search(text)
     try:
         if original is not None:

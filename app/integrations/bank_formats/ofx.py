@@ -42,8 +42,7 @@ from app.integrations.bank_formats.source import ByteSource
 MAX_ENTRIES = 250_000
 _LOOKS = re.compile(r"OFXHEADER|<OFX>", re.IGNORECASE)
 # a `<` in a text that begins no tag belongs to the text
-_TOKEN = re.compile(r"<(/?)([A-Za-z0-9._]{1,64})>((?:[^<]|<(?!/?[A-Za-z0-9._]{1,64}>))*)", re.ASCII)
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_TOKEN = re.compile(r"<(/?)([A-Za-z0-9._]{1,64})>([^<]*(?:<(?!/?[A-Za-z0-9._]{1,64}>)[^<]*)*)", re.ASCII)
 _FORBIDDEN = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _STATEMENTS = frozenset({"STMTRS", "CCSTMTRS"})
 _PARTS = frozenset(
@@ -77,7 +76,7 @@ def parse_ofx(source: ByteSource, *, default_currency: str | None = None) -> Sta
     text, problems = decode(source.read_all(max_bytes=MAX_LINE_FORMAT_BYTES))
     if _FORBIDDEN.search(text):
         raise BankFileRefused("bank_file.dtd_forbidden", "document types and entities are not accepted in bank files")
-    text = _CDATA.sub(lambda match: html.escape(match[1], quote=False), text)
+    text = _without_cdata(text)
     raws = list(_statements(text))
     if not raws:
         raise BankFileRefused("bank_file.no_statement", "the file holds no bank or card statement")
@@ -91,6 +90,16 @@ def parse_ofx(source: ByteSource, *, default_currency: str | None = None) -> Sta
         statements=tuple(_statement(raw, default_currency) for raw in raws),
         problems=problems,
     )
+
+
+def _without_cdata(text: str) -> str:
+    """The text of CDATA sections escaped like other text."""
+    first, *others = text.split("<![CDATA[")
+    pieces = [first]
+    for other in others:
+        inside, end, after = other.partition("]]>")
+        pieces += [html.escape(inside, quote=False), after] if end else [other]
+    return "".join(pieces)
 
 
 def _statements(text: str) -> Iterator[_Raw]:

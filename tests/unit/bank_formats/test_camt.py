@@ -93,6 +93,28 @@ class TestStatement:
         assert (totals.difference_minor, totals.holds) == (5, False)
         assert "statement.control_total_differs" in codes(found)
 
+    @pytest.mark.parametrize(
+        ("summary", "code"),
+        [
+            ("<TtlNtries><NbOfNtries>3</NbOfNtries><Sum>112.00</Sum></TtlNtries>", None),
+            ("<TtlCdtNtries><NbOfNtries>2</NbOfNtries><Sum>107</Sum></TtlCdtNtries>", None),
+            ("<TtlDbtNtries><NbOfNtries>1</NbOfNtries><Sum>5.00</Sum></TtlDbtNtries>", None),
+            ("<TtlNtries><NbOfNtries>4</NbOfNtries></TtlNtries>", "statement.count_differs"),
+            ("<TtlCdtNtries><Sum>107.01</Sum></TtlCdtNtries>", "statement.sum_differs"),
+            ("<TtlDbtNtries><Sum>x</Sum></TtlDbtNtries>", "statement.amount_invalid"),
+        ],
+    )
+    def test_the_summary_of_the_statement_is_checked(self, summary: str, code: str | None) -> None:
+        entries = (entry("100.00"), entry("7.00"), entry("5.00", direction="DBIT"))
+        found = statement(*entries, statement=f"<TxsSummry>{summary}</TxsSummry>")
+        assert codes(found) == ({code} if code else set())
+
+    def test_a_currency_that_is_none_is_told_and_taken_from_the_entries(self) -> None:
+        account = f"<Acct><Id><IBAN>{IBAN}</IBAN></Id><Ccy>EURO</Ccy></Acct>"
+        found = statement(entry(), account=account)
+        assert found.account_currency == "EUR"
+        assert codes(found) == {"statement.currency_unknown"}
+
     def test_pending_entries_are_not_in_the_totals(self) -> None:
         pending = entry("50.00", status="<Sts>PDNG</Sts>")
         assert control_totals(statement(entry("8.85"), pending, opening="0", closing="8.85")).holds is True

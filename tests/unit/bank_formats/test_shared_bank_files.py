@@ -153,3 +153,38 @@ def test_bai2_counts_and_trailers_hold(path: Path) -> None:
     assert sum(entry.amount_minor for entry in entries) == sum(
         int(amount) for amount in re.findall(r"(?:^|/\s+)16,\d{3},(\d+)", text, re.MULTILINE)
     )
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("ofx/*")), ids=lambda path: path.name)
+def test_ofx_sums_and_references_equal_a_naive_walk(path: Path) -> None:
+    text = path.read_text()
+    (found,) = parse_bank_file(path.read_bytes()).statements
+    amounts = [Decimal(amount) for amount in re.findall(r"<TRNAMT>\s*(-?[0-9.]+)", text)]
+    assert [to_decimal(entry.signed_minor, entry.currency) for entry in found.entries] == amounts
+    assert [entry.bank_reference for entry in found.entries] == re.findall(r"<FITID>(\w+)", text)
+    assert found.closing is not None
+    (balance,) = re.findall(r"<LEDGERBAL>\s*<BALAMT>([0-9.]+)", text)
+    assert to_decimal(found.closing.minor, found.account_currency) == Decimal(balance)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("lockbox/*")), ids=lambda path: path.name)
+def test_lockbox_totals_equal_the_files(path: Path) -> None:
+    file = parse_bank_file(path.read_bytes())
+    (found,) = file.statements
+    (total,) = [int(line[-10:]) for line in path.read_text().split("\n") if line.startswith("8")]
+    assert sum(entry.amount_minor for entry in found.entries) == total
+    assert (file.problems, found.problems) == ((), ())
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*")), ids=lambda path: path.name)
+def test_every_file_loads_or_is_refused_with_its_reason(path: Path) -> None:
+    refusal = None
+    try:
+        with path.open("rb") as stream:
+            file = parse_bank_file(stream)
+    except BankFileRefused as refused:
+        refusal = (path.name, refused.reason_code)
+    else:
+        assert file.format.replace(".", "") == path.parent.name
+        assert all(p.detail and p.code for found in file.statements for p in found.problems)
+    assert refusal in {None, ("wolph__cmxl_statement_details.sta", "bank_file.account_missing")}
