@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from app.infra import heartbeats
 from app.infra.database import Database
 from app.infra.http.fields import resource_response
 from app.infra.http.problems import problem_response, problems
-from app.infra.telemetry import REGISTRY, SWEEPER_SEEN_SECONDS
+from app.infra.telemetry import REGISTRY
 
 READY_TIMEOUT_SECONDS = 3.0
-SWEEPER = "sweeper"
+METRICS_TIMEOUT_SECONDS = 1.0
 router = APIRouter(tags=["health"])
 log = structlog.get_logger(__name__)
 
@@ -55,16 +56,14 @@ async def get_readiness(request: Request) -> Response:
     """503 when the database does not answer or is not at the newest migration."""
     try:
         async with asyncio.timeout(READY_TIMEOUT_SECONDS):
-            revision, heartbeats = await _ask(request.app.state.read_database)
+            revision, ages = await _ask(request.app.state.read_database)
     except Exception as error:
         log.warning("readyz.failed", reason=type(error).__name__)
         return _not_ready(request, "the database does not answer")
     newest = await asyncio.to_thread(_newest_revision)
     if revision != newest:
         return _not_ready(request, f"the database is at migration {revision}, the program needs {newest}")
-    if SWEEPER in heartbeats:
-        SWEEPER_SEEN_SECONDS.set(heartbeats[SWEEPER])
-    return resource_response(Readiness(revision=newest, heartbeats=heartbeats))
+    return resource_response(Readiness(revision=newest, heartbeats=ages))
 
 
 @router.get(
@@ -74,19 +73,19 @@ async def get_readiness(request: Request) -> Response:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"}},
 )
-async def get_metrics() -> Response:
+async def get_metrics(request: Request) -> Response:
     """Counts and durations without tenants, ids or other personal data."""
+    with suppress(Exception):  # without a database the process still has its own figures
+        async with asyncio.timeout(METRICS_TIMEOUT_SECONDS):
+            await _ask(request.app.state.read_database)
     return Response(generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def _ask(database: Database) -> tuple[str, dict[str, float]]:
     async with database.across() as driver:
         revision = await driver.fetchval("SELECT version_num FROM alembic_version")
-        rows: list[Any] = await driver.fetch(
-            "SELECT kind, extract(epoch FROM clock_timestamp() - max(seen_at))::float8 AS age_seconds"
-            " FROM heartbeats GROUP BY kind ORDER BY kind"
-        )
-    return str(revision), {row["kind"]: round(max(0.0, row["age_seconds"]), 1) for row in rows}
+        signs = await heartbeats.latest(driver)
+    return str(revision), {kind: round(max(0.0, sign.age_seconds), 1) for kind, sign in sorted(signs.items())}
 
 
 @lru_cache(maxsize=1)
