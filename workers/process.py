@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -88,6 +89,9 @@ async def run_until_signal(serving: list[Coroutine[Any, Any, None]], stop: Calla
 def run_process(main: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
     """Settings, logs, event loop: the entry point of a worker process."""
     settings = Settings()
+    if settings.database_url is None:
+        print("DATABASE_URL is not set; `make run` starts the embedded server and sets it", file=sys.stderr)
+        return 1
     configure_logs(settings.log_level)
     try:
         import uvloop

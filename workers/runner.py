@@ -43,6 +43,22 @@ class Services:
     settings: Settings
 
 
+def context_of(services: Services, lease: Lease) -> JobContext:
+    """What the handler of this lease gets."""
+    return JobContext(
+        database=services.database,
+        claims=services.claims,
+        settings=services.settings,
+        organization_id=lease.organization_id,
+        job_id=lease.id,
+        kind=lease.kind,
+        key=lease.key,
+        payload=lease.payload,
+        lease_token=lease.token,
+        attempt=lease.attempts,
+    )
+
+
 @dataclass(slots=True)
 class _Held:
     """A lease in our hands: when it ends by the monotonic clock, and the bound on the handler once it runs."""
@@ -129,10 +145,9 @@ class Runner:
             self._wake.clear()
             try:
                 await self._claim()
-            except Exception as error:
-                if refusal_of(error) is None:
-                    raise
-                log.warning("jobs.claim_failed", error=type(error).__name__)
+            except Exception as error:  # the database is away: it is asked again
+                fault = error if refusal_of(error) is None else None
+                log.warning("jobs.claim_failed", error=type(error).__name__, exc_info=fault)
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
                 self._wake.set()
 
@@ -195,22 +210,10 @@ class Runner:
         """Run the handler until its lease ends, which `_renew_leases` puts off."""
         lease, now = held.lease, asyncio.get_running_loop().time()
         held.stop_at = now + RUN_LIMIT_SECONDS
-        context = JobContext(
-            database=self._services.database,
-            claims=self._services.claims,
-            settings=self._services.settings,
-            organization_id=lease.organization_id,
-            job_id=lease.id,
-            kind=lease.kind,
-            key=lease.key,
-            payload=lease.payload,
-            lease_token=lease.token,
-            attempt=lease.attempts,
-        )
         held.bound = asyncio.timeout_at(held.ends_at)
         try:
             async with held.bound:
-                await self._handlers[lease.kind](context)
+                await self._handlers[lease.kind](context_of(self._services, lease))
         except TimeoutError:
             if not held.bound.expired():
                 raise

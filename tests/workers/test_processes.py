@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from app.infra.database import SYSTEM, Database
@@ -142,7 +143,9 @@ async def test_everything_works_without_redis(committed: Database, organization:
     await add(committed, organization, "a", "b")
 
     async def ran() -> bool:
-        return await traces(committed, organization) == ["a", "b"] and await sealed(committed, organization) == 2
+        return (
+            sorted(await traces(committed, organization)) == ["a", "b"] and await sealed(committed, organization) == 2
+        )
 
     assert await until(ran, 8) < 4
 
@@ -172,6 +175,26 @@ async def test_the_worker_survives_a_flush_and_a_restart_of_redis(
     done = await traces(rung, organization)
     assert sorted(done) == sorted(set(done))
     assert len(done) == 42
+
+
+async def test_the_processes_outlive_a_restart_of_the_database(
+    committed: Database, organization: UUID, start: Start, owner_url: str
+) -> None:
+    sweeper = await up(committed, organization, start, "sweeper", None)
+    administrator = await asyncpg.connect(owner_url)
+    await administrator.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await administrator.close()
+    await asyncio.sleep(0.2)
+    await add(committed, organization, "a")
+
+    async def ran() -> bool:
+        return await traces(committed, organization) == ["a"] and await sealed(committed, organization) == 1
+
+    await until(ran, 10)
+    assert sweeper.poll() is None
 
 
 async def test_killed_in_the_middle_the_step_is_repeated_by_another(
