@@ -43,7 +43,7 @@ async def test_liveness_and_readiness(anonymous: httpx.AsyncClient, database: Ro
 
 
 async def test_not_ready_before_the_migration(anonymous: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.infra.http.health._newest_revision", lambda: "20991231_0001_next")
+    monkeypatch.setattr("app.infra.http.health.newest_revision", lambda: "20991231_0001_next")
     response = await anonymous.get("/readyz")
     assert "20991231_0001_next" in _problem(response, 503, "not_ready")["detail"]
 

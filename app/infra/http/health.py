@@ -60,7 +60,7 @@ async def get_readiness(request: Request) -> Response:
     except Exception as error:
         log.warning("readyz.failed", reason=type(error).__name__)
         return _not_ready(request, "the database does not answer")
-    newest = await asyncio.to_thread(_newest_revision)
+    newest = await asyncio.to_thread(newest_revision)
     if revision != newest:
         return _not_ready(request, f"the database is at migration {revision}, the program needs {newest}")
     return resource_response(Readiness(revision=newest, heartbeats=ages))
@@ -89,7 +89,8 @@ async def _ask(database: Database) -> tuple[str, dict[str, float]]:
 
 
 @lru_cache(maxsize=1)
-def _newest_revision() -> str:
+def newest_revision() -> str:
+    """The revision that this program needs."""
     # Imported on first use: the migration tool is not needed to serve.
     from alembic.config import Config
     from alembic.script import ScriptDirectory
