@@ -15,11 +15,11 @@ from uuid import UUID
 
 import asyncpg
 
-from app.core.errors import DomainError
+from app.core.errors import DomainError, Unavailable
 from app.core.ids import OrganizationId
-from app.infra.constraints import driver_error
+from app.infra.constraints import driver_error, is_transient, refusal_of
 from app.infra.database import Database
-from app.infra.jobs import ATTEMPTS_LIMIT, LEASE_SECONDS, GiveUp
+from app.infra.jobs import ATTEMPTS_LIMIT, INTERRUPTIONS_LIMIT, LEASE_SECONDS, GiveUp
 
 CLAIM_TRIES = 3
 BACKOFF_FIRST_SECONDS = 1.0
@@ -50,7 +50,7 @@ WITH due AS MATERIALIZED (
 UPDATE jobs j SET state = 'leased', lease_token = gen_random_uuid(), attempts = r.tried + 1,
                   lease_until = clock_timestamp() + make_interval(secs => $3)
 FROM ranked r WHERE r.place = 1 AND j.organization_id = r.organization_id AND j.id = r.id
-RETURNING j.organization_id, j.id, j.kind, j.key, j.payload, j.attempts, j.lease_token, r.run_at
+RETURNING j.organization_id, j.id, j.kind, j.key, j.payload, j.attempts, j.interruptions, j.lease_token, r.run_at
 """
 _FINISH = """
 UPDATE jobs j SET state = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL,
@@ -67,6 +67,7 @@ RETURNING j.lease_token
 """
 _FAIL = """
 UPDATE jobs SET state = $4, last_error = $5, lease_token = NULL, lease_until = NULL,
+                attempts = attempts - $7, interruptions = interruptions + $7,
                 run_at = clock_timestamp() + make_interval(secs => $6),
                 finished_at = CASE WHEN $4 = 'dead' THEN clock_timestamp() END
 WHERE organization_id = $1 AND id = $2 AND lease_token = $3 AND state = 'leased' RETURNING id
@@ -81,8 +82,9 @@ WITH expired AS (
     SELECT organization_id, id FROM jobs WHERE state = 'leased' AND lease_until < clock_timestamp()
     LIMIT $1 FOR UPDATE SKIP LOCKED
 )
-UPDATE jobs j SET state = CASE WHEN j.attempts >= $2 THEN 'dead' ELSE 'due' END,
-                  finished_at = CASE WHEN j.attempts >= $2 THEN clock_timestamp() END,
+UPDATE jobs j SET state = CASE WHEN j.interruptions + 1 >= $2 THEN 'dead' ELSE 'due' END,
+                  finished_at = CASE WHEN j.interruptions + 1 >= $2 THEN clock_timestamp() END,
+                  attempts = j.attempts - 1, interruptions = j.interruptions + 1,
                   last_error = 'the lease ran out', lease_token = NULL, lease_until = NULL
 FROM expired e WHERE j.organization_id = e.organization_id AND j.id = e.id RETURNING j.id
 """
@@ -125,6 +127,7 @@ class Lease:
     key: str
     payload: dict[str, Any]
     attempts: int
+    interruptions: int
     token: UUID
     run_at_epoch_seconds: float
 
@@ -176,6 +179,7 @@ def _lease(row: asyncpg.Record) -> Lease:
         key=row["key"],
         payload=row["payload"],
         attempts=row["attempts"],
+        interruptions=row["interruptions"],
         token=row["lease_token"],
         run_at_epoch_seconds=row["run_at"].timestamp(),
     )
@@ -195,8 +199,15 @@ async def renew(claims: Database, leases: Sequence[Lease], lease_seconds: float 
 
 
 async def fail(claims: Database, lease: Lease, error: BaseException) -> bool:
-    """Make the job due again after a backoff, or dead after ATTEMPTS_LIMIT attempts; False when it was not ours."""
-    dead = isinstance(error, GiveUp) or lease.attempts >= ATTEMPTS_LIMIT
+    """Make the job due again after a backoff, or dead after ATTEMPTS_LIMIT attempts; False when it was not ours.
+
+    A deadlock, or a database that was away, interrupts the work: that is no attempt.
+    """
+    interrupted = is_transient(error) or isinstance(refusal_of(error), Unavailable)
+    if interrupted:
+        dead = lease.interruptions + 1 >= INTERRUPTIONS_LIMIT
+    else:
+        dead = isinstance(error, GiveUp) or lease.attempts >= ATTEMPTS_LIMIT
     async with _step(claims) as driver:
         kept = await driver.fetchval(
             _FAIL,
@@ -206,6 +217,7 @@ async def fail(claims: Database, lease: Lease, error: BaseException) -> bool:
             "dead" if dead else "due",
             reason_of(error),
             0.0 if dead else backoff_seconds(lease.attempts, random.random()),  # noqa: S311 - spreads retries
+            int(interrupted),
         )
     return kept is not None
 
@@ -217,9 +229,9 @@ async def give_back(claims: Database, leases: Sequence[Lease]) -> None:
 
 
 async def return_expired(claims: Database, limit: int = 1000) -> int:
-    """Make jobs due again whose worker vanished (dead after ATTEMPTS_LIMIT of them); returns how many."""
+    """Make jobs due again whose worker vanished (dead after INTERRUPTIONS_LIMIT of them); returns how many."""
     async with _step(claims) as driver:
-        return len(await driver.fetch(_RETURN_EXPIRED, limit, ATTEMPTS_LIMIT))
+        return len(await driver.fetch(_RETURN_EXPIRED, limit, INTERRUPTIONS_LIMIT))
 
 
 async def merge_due(claims: Database, limit: int = 10_000) -> None:

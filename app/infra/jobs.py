@@ -22,6 +22,8 @@ from app.settings import Settings
 
 LEASE_SECONDS = 30
 ATTEMPTS_LIMIT = 8
+INTERRUPTIONS_LIMIT = 50
+"""A job that kills its worker each time must end too."""
 _MEMORY = "jobs"
 _INSERT = """
 INSERT INTO jobs (organization_id, id, kind, key, payload, run_at)
@@ -99,7 +101,7 @@ async def _write(session: WriteSession) -> None:
 async def retry_dead(session: WriteSession, job_id: UUID) -> None:
     """Make a dead job due again, with all its attempts. Raises JobUnknown, JobNotDead."""
     row = await session.driver.fetchrow(
-        "UPDATE jobs SET state = 'due', attempts = 0, run_at = clock_timestamp(), finished_at = NULL"
+        "UPDATE jobs SET state = 'due', attempts = 0, interruptions = 0, run_at = clock_timestamp(), finished_at = NULL"
         " WHERE organization_id = $1 AND id = $2 AND state = 'dead' RETURNING kind",
         session.organization_id,
         job_id,

@@ -94,7 +94,8 @@ class Job(TenantTable, Recorded, Base):
     """Work that is owed: a row with a state and a lease. Redis only wakes whoever looks here.
 
     Owing is a plain insert, so that writers never wait for each other: the same kind and key may be due many times
-    over. A claim merges them into one, and only one row of a kind and key is leased at any time.
+    over. A claim merges them into one, and only one row of a kind and key is leased at any time. `attempts` counts
+    failures of the work; `interruptions` what is not its fault: a worker that was killed, a database that was away.
     """
 
     __tablename__ = "jobs"
@@ -104,6 +105,7 @@ class Job(TenantTable, Recorded, Base):
     state: Mapped[str] = mapped_column(server_default="due")
     run_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     attempts: Mapped[int] = mapped_column(server_default="0")
+    interruptions: Mapped[int] = mapped_column(server_default="0")
     lease_token: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
     last_error: Mapped[str | None]
@@ -117,6 +119,7 @@ class Job(TenantTable, Recorded, Base):
         Index("ix_jobs_claim", "run_at", postgresql_where=text("state = 'due'")),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("state = 'leased'")),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("state = 'done'")),
+        Index("ix_jobs_dead", "organization_id", "id", postgresql_where=text("state = 'dead'")),
         {"info": {"worker_claims": True}},
     )  # fmt: skip
 

@@ -278,6 +278,7 @@ def upgrade() -> None:
             "run_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("interruptions", sa.Integer(), server_default="0", nullable=False),
         sa.Column("lease_token", sa.UUID(), nullable=True),
         sa.Column("lease_until", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
@@ -294,6 +295,9 @@ def upgrade() -> None:
         info={"worker_claims": True},
     )
     op.create_index("ix_jobs_claim", "jobs", ["run_at"], unique=False, postgresql_where=sa.text("state = 'due'"))
+    op.create_index(
+        "ix_jobs_dead", "jobs", ["organization_id", "id"], unique=False, postgresql_where=sa.text("state = 'dead'")
+    )
     op.create_index(
         "ix_jobs_finished", "jobs", ["finished_at"], unique=False, postgresql_where=sa.text("state = 'done'")
     )
@@ -894,6 +898,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("number_key", sa.Text(), nullable=False),
+        sa.Column("digits_key", sa.Text(), nullable=True),
+        sa.Column("tail_key", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), server_default="manual", nullable=False),
         sa.Column("external_id", sa.Text(), nullable=True),
         sa.Column("legal_entity_id", sa.UUID(), nullable=False),
@@ -962,6 +968,13 @@ def upgrade() -> None:
         op.f("ix_invoices_organization_id_account_id"), "invoices", ["organization_id", "account_id"], unique=False
     )
     op.create_index(
+        op.f("ix_invoices_organization_id_digits_key"),
+        "invoices",
+        ["organization_id", "digits_key"],
+        unique=False,
+        postgresql_where=sa.text("digits_key IS NOT NULL"),
+    )
+    op.create_index(
         op.f("ix_invoices_organization_id_number_key"), "invoices", ["organization_id", "number_key"], unique=False
     )
     op.create_index(
@@ -970,6 +983,13 @@ def upgrade() -> None:
         ["organization_id", "purchase_order_key"],
         unique=False,
         postgresql_where=sa.text("purchase_order_key IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_invoices_organization_id_tail_key"),
+        "invoices",
+        ["organization_id", "tail_key"],
+        unique=False,
+        postgresql_where=sa.text("tail_key IS NOT NULL"),
     )
     op.create_index(
         op.f("ix_invoices_organization_id_updated_at_id"),
@@ -1288,6 +1308,8 @@ def upgrade() -> None:
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("number_key", sa.Text(), nullable=False),
+        sa.Column("digits_key", sa.Text(), nullable=True),
+        sa.Column("tail_key", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), server_default="manual", nullable=False),
         sa.Column("external_id", sa.Text(), nullable=True),
         sa.Column("legal_entity_id", sa.UUID(), nullable=False),
@@ -1374,10 +1396,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("open_minor <> 0"),
     )
     op.create_index(
+        op.f("ix_credit_memos_organization_id_digits_key"),
+        "credit_memos",
+        ["organization_id", "digits_key"],
+        unique=False,
+        postgresql_where=sa.text("digits_key IS NOT NULL"),
+    )
+    op.create_index(
         op.f("ix_credit_memos_organization_id_number_key"),
         "credit_memos",
         ["organization_id", "number_key"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_credit_memos_organization_id_tail_key"),
+        "credit_memos",
+        ["organization_id", "tail_key"],
+        unique=False,
+        postgresql_where=sa.text("tail_key IS NOT NULL"),
     )
     op.create_index(
         op.f("ix_credit_memos_organization_id_updated_at_id"),
@@ -2013,7 +2049,17 @@ def downgrade() -> None:
         postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NULL"),
     )
     op.drop_index(op.f("ix_credit_memos_organization_id_updated_at_id"), table_name="credit_memos")
+    op.drop_index(
+        op.f("ix_credit_memos_organization_id_tail_key"),
+        table_name="credit_memos",
+        postgresql_where=sa.text("tail_key IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_credit_memos_organization_id_number_key"), table_name="credit_memos")
+    op.drop_index(
+        op.f("ix_credit_memos_organization_id_digits_key"),
+        table_name="credit_memos",
+        postgresql_where=sa.text("digits_key IS NOT NULL"),
+    )
     op.drop_index("ix_credit_memos_open", table_name="credit_memos", postgresql_where=sa.text("open_minor <> 0"))
     op.drop_table("credit_memos")
     op.drop_index(op.f("ix_bank_entries_organization_id_statement_id"), table_name="bank_entries")
@@ -2058,11 +2104,21 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_invoices_organization_id_updated_at_id"), table_name="invoices")
     op.drop_index(
+        op.f("ix_invoices_organization_id_tail_key"),
+        table_name="invoices",
+        postgresql_where=sa.text("tail_key IS NOT NULL"),
+    )
+    op.drop_index(
         op.f("ix_invoices_organization_id_purchase_order_key"),
         table_name="invoices",
         postgresql_where=sa.text("purchase_order_key IS NOT NULL"),
     )
     op.drop_index(op.f("ix_invoices_organization_id_number_key"), table_name="invoices")
+    op.drop_index(
+        op.f("ix_invoices_organization_id_digits_key"),
+        table_name="invoices",
+        postgresql_where=sa.text("digits_key IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_invoices_organization_id_account_id"), table_name="invoices")
     op.drop_table("invoices")
     op.drop_index(op.f("ix_contacts_organization_id_account_id"), table_name="contacts")
@@ -2099,6 +2155,7 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_owed", table_name="jobs", postgresql_where=sa.text("state = 'due'"))
     op.drop_index("ix_jobs_lease", table_name="jobs", postgresql_where=sa.text("state = 'leased'"))
     op.drop_index("ix_jobs_finished", table_name="jobs", postgresql_where=sa.text("state = 'done'"))
+    op.drop_index("ix_jobs_dead", table_name="jobs", postgresql_where=sa.text("state = 'dead'"))
     op.drop_index("ix_jobs_claim", table_name="jobs", postgresql_where=sa.text("state = 'due'"))
     op.drop_table("jobs")
     op.drop_index(op.f("ix_imports_organization_id_state"), table_name="imports")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from app.core.clock import utc_now
@@ -14,7 +15,7 @@ from app.core.ids import new_id
 from app.infra import job_leases
 from app.infra.database import SYSTEM, Database
 from app.infra.job_leases import Lease
-from app.infra.jobs import ATTEMPTS_LIMIT, GiveUp, JobNotDead, JobUnknown, owe, retry_dead
+from app.infra.jobs import ATTEMPTS_LIMIT, INTERRUPTIONS_LIMIT, GiveUp, JobNotDead, JobUnknown, owe, retry_dead
 from tests.factories import make_tenant
 
 
@@ -188,7 +189,7 @@ async def test_an_expired_lease_is_returned_and_its_holder_can_do_nothing_more(
     (lost,) = await claim(claims, kind, lease_seconds=0)
     await job_leases.return_expired(claims)
     (lease,) = await claim(claims, kind)
-    assert (lease.id, lease.attempts) == (lost.id, 2)
+    assert (lease.id, lease.attempts, lease.interruptions) == (lost.id, 1, 1)
     assert await job_leases.finish(claims, [lost]) == 0
     assert not await job_leases.fail(claims, lost, ValueError())
     assert await job_leases.renew(claims, [lost, lease]) == {lease.token}
@@ -199,12 +200,23 @@ async def test_a_job_that_kills_its_worker_each_time_dies(
     committed: Database, claims: Database, organization: UUID, kind: str
 ) -> None:
     await add(committed, organization, kind, "a")
-    for _ in range(ATTEMPTS_LIMIT):
+    for _ in range(INTERRUPTIONS_LIMIT):
         assert await claim(claims, kind, lease_seconds=0)
         await job_leases.return_expired(claims)
     assert await claim(claims, kind) == []
     (row,) = await rows_of(committed, organization, kind)
     assert (row["state"], row["last_error"]) == ("dead", "the lease ran out")
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), asyncpg.DeadlockDetectedError("a")])
+async def test_what_is_not_the_fault_of_the_work_is_no_attempt(
+    committed: Database, claims: Database, organization: UUID, kind: str, error: Exception
+) -> None:
+    await add(committed, organization, kind, "a")
+    (lease,) = await claim(claims, kind)
+    await job_leases.fail(claims, lease, error)
+    (row,) = await rows_of(committed, organization, kind)
+    assert (row["state"], row["attempts"], row["interruptions"]) == ("due", 0, 1)
 
 
 async def test_leases_given_back_are_due_at_once_and_cost_no_attempt(
