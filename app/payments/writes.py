@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -34,36 +36,21 @@ SELECT id, account_id, legal_entity_id, currency, accounting_date, amount_minor,
     discount_date, later_discounts, reopened_on
 FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
-# Everything one batch of applications or undos changes, in one statement: the rows are locked already.
-_WRITE_APPLICATIONS = """
-WITH paid AS (
-    UPDATE payments p SET applied_minor = p.applied_minor + t.taken,
-        matching_state = CASE WHEN p.unapplied_minor = t.taken THEN 'done' ELSE coalesce(t.state, p.matching_state) END,
-        reopened_on = greatest(p.reopened_on, t.reopened), version = p.version + 1,
-        updated_at = current_setting('app.recorded_at')::timestamptz
-    FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::date[]) AS t(id, taken, state, reopened)
-    WHERE p.organization_id = $1 AND p.id = t.id
-), credited AS (
-    UPDATE credit_memos c SET applied_minor = c.applied_minor + t.taken, status = t.status,
-        reopened_on = greatest(c.reopened_on, t.reopened), version = c.version + 1,
-        updated_at = current_setting('app.recorded_at')::timestamptz
-    FROM unnest($6::uuid[], $7::bigint[], $8::text[], $9::date[]) AS t(id, taken, status, reopened)
-    WHERE c.organization_id = $1 AND c.id = t.id
-), settled AS (
-    UPDATE instalments i SET applied_minor = i.applied_minor + t.taken, status = t.status,
-        reopened_on = greatest(i.reopened_on, t.reopened), version = i.version + 1,
-        updated_at = current_setting('app.recorded_at')::timestamptz
-    FROM unnest($10::uuid[], $11::bigint[], $12::text[], $13::date[]) AS t(id, taken, status, reopened)
-    WHERE i.organization_id = $1 AND i.id = t.id
-)
-INSERT INTO applications (organization_id, actor_kind, actor_id, actor_name, id, group_id, legal_entity_id, account_id,
-    source_account_id, payment_id, credit_memo_id, instalment_id, currency, amount_minor, discount_minor,
-    write_off_minor, source_currency, source_amount_minor, exchange_rate, exchange_difference_minor, reverses_id,
-    effective_date, origin, proposal_id, reason)
-SELECT $1, $14, $15, $16, * FROM unnest($17::uuid[], $18::uuid[], $19::uuid[], $20::uuid[], $21::uuid[], $22::uuid[],
-    $23::uuid[], $24::uuid[], $25::text[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[], $30::bigint[],
-    $31::numeric[], $32::bigint[], $33::uuid[], $34::date[], $35::text[], $36::uuid[], $37::text[])
-"""
+_BALANCES = (("id", "uuid"), ("taken", "bigint"), ("state", "text"), ("reopened", "date"))
+_UPDATES = {
+    "payments": "matching_state = CASE WHEN r.unapplied_minor = t.taken THEN 'done'"
+    " ELSE coalesce(t.state, r.matching_state) END",
+    "credit_memos": "status = t.state",
+    "instalments": "status = t.state",
+}
+_APPLICATIONS = (
+    ("id", "uuid"), ("group_id", "uuid"), ("legal_entity_id", "uuid"), ("account_id", "uuid"),
+    ("source_account_id", "uuid"), ("payment_id", "uuid"), ("credit_memo_id", "uuid"), ("instalment_id", "uuid"),
+    ("currency", "text"), ("amount_minor", "bigint"), ("discount_minor", "bigint"), ("write_off_minor", "bigint"),
+    ("source_currency", "text"), ("source_amount_minor", "bigint"), ("exchange_rate", "numeric"),
+    ("exchange_difference_minor", "bigint"), ("reverses_id", "uuid"), ("effective_date", "date"), ("origin", "text"),
+    ("proposal_id", "uuid"), ("reason", "text"),
+)  # fmt: skip
 _WITHDRAW = """
 UPDATE payments SET withdrawn_minor = withdrawn_minor + $3, withdrawn_as = $4, version = version + 1,
     matching_state = CASE WHEN unapplied_minor = $3 THEN 'done' ELSE matching_state END,
@@ -107,8 +94,8 @@ async def lock_sources(
             facts[locked.facts.source] = locked.facts
             entities[locked.entity.id] = locked.entity
     if kinds["credit_memo"]:
-        found = await session.driver.fetch(_LOCK_CREDIT_MEMOS, session.organization_id, list(kinds["credit_memo"]))
-        for row in found:
+        statement, wanted = _one(list(kinds["credit_memo"]), _LOCK_CREDIT_MEMOS)
+        for row in await session.driver.fetch(statement, session.organization_id, wanted):
             source = Source("credit_memo", row["id"])
             facts[source] = _source_facts(source, row, row["open_minor"], row["credit_date"], row["accounting_date"])
             entities[row["legal_entity_id"]] = _entity(row)
@@ -117,7 +104,8 @@ async def lock_sources(
 
 async def lock_payments(session: WriteSession, ids: Iterable[UUID]) -> list[LockedPayment]:
     """Payments locked in the order of their ids; those that do not exist are left out."""
-    rows = await session.driver.fetch(_LOCK_PAYMENTS, session.organization_id, list(ids))
+    statement, wanted = _one(list(ids), _LOCK_PAYMENTS)
+    rows = await session.driver.fetch(statement, session.organization_id, wanted)
     return [
         LockedPayment(
             row=row,
@@ -166,7 +154,8 @@ def _entity(row: Any) -> LegalEntityFacts:
 
 async def lock_instalments(session: WriteSession, ids: Iterable[UUID]) -> dict[UUID, InstalmentFacts]:
     """Instalments locked in the order of their ids; those that do not exist are left out."""
-    rows = await session.driver.fetch(_LOCK_INSTALMENTS, session.organization_id, list(ids))
+    statement, wanted = _one(list(ids), _LOCK_INSTALMENTS)
+    rows = await session.driver.fetch(statement, session.organization_id, wanted)
     return {
         row["id"]: InstalmentFacts(
             id=row["id"],
@@ -218,29 +207,57 @@ async def write_applications(
     instalments: Sequence[Taken],
     applications: Sequence[StoredApplication],
 ) -> None:
-    """Write applications (or undos) and the balances that they change; all rows are locked by this transaction."""
-    rows = [stored.row for stored in applications]
-    balances = [
-        [getattr(taken, name) for taken in group]
-        for group in (payments, credit_memos, instalments)
-        for name in ("id", "minor", "state", "reopened_on")
-    ]
+    """Write applications (or undos) and the balances that they change in one statement.
+
+    All rows are locked by this transaction. Tables without rows are left out, and a single row is given as scalars:
+    for that PostgreSQL keeps one plan, while it plans a statement over arrays anew at each execution.
+    """
+    balances = [[(t.id, t.minor, t.state, t.reopened_on) for t in group] for group in
+                (payments, credit_memos, instalments)]  # fmt: skip
+    rows = [
+        (a.row.id, a.group_id, *(getattr(a.row, name) for name in APPLICATION_COLUMNS), a.effective_date, a.origin,
+         a.proposal_id, a.reason)
+        for a in applications
+    ]  # fmt: skip
+    counts = tuple(min(len(group), 2) for group in (*balances, rows))
     actor = session.actor
-    await session.driver.execute(
-        _WRITE_APPLICATIONS,
-        session.organization_id,
-        *balances,
-        actor.kind,
-        actor.id,
-        actor.name,
-        [row.id for row in rows],
-        [stored.group_id for stored in applications],
-        *([getattr(row, name) for row in rows] for name in APPLICATION_COLUMNS),
-        [stored.effective_date for stored in applications],
-        [stored.origin for stored in applications],
-        [stored.proposal_id for stored in applications],
-        [stored.reason for stored in applications],
+    arguments: list[Any] = [session.organization_id, actor.kind, actor.id, actor.name]
+    for group in (*balances, rows):
+        arguments += group[0] if len(group) == 1 else ([list(column) for column in zip(*group, strict=True)])
+    await session.driver.execute(_application_statement(counts), *arguments)
+
+
+@lru_cache(maxsize=128)
+def _application_statement(counts: tuple[int, ...]) -> str:
+    """The statement for none, one or many (0, 1, 2) payments, credit memos, instalments and applications."""
+    parameter = count(5)
+    parts = []
+    for (table, change), many in zip(_UPDATES.items(), counts, strict=False):
+        if many:
+            parts.append(
+                f"{table}_taken AS (UPDATE {table} r SET applied_minor = r.applied_minor + t.taken, {change},"
+                " reopened_on = greatest(r.reopened_on, t.reopened), version = r.version + 1,"
+                " updated_at = current_setting('app.recorded_at')::timestamptz"
+                f" FROM {_given(_BALANCES, many, parameter)} WHERE r.organization_id = $1 AND r.id = t.id)"
+            )
+    names = ", ".join(name for name, _ in _APPLICATIONS)
+    return (
+        f"WITH {', '.join(parts)} INSERT INTO applications (organization_id, actor_kind, actor_id, actor_name, {names})"
+        f" SELECT $1, $2, $3, $4, {names} FROM {_given(_APPLICATIONS, counts[3], parameter)}"
     )
+
+
+def _given(columns: Sequence[tuple[str, str]], many: int, parameter: Iterator[int]) -> str:
+    """Rows given as parameters, as a FROM item `t`: one row of scalars, or arrays of many."""
+    names = ", ".join(name for name, _ in columns)
+    array, opening = ("[]", "unnest(") if many == 2 else ("", "(VALUES (")
+    listed = ", ".join(f"${next(parameter)}::{kind}{array}" for _, kind in columns)
+    return f"{opening}{listed}{')' if many == 2 else '))'} AS t({names})"
+
+
+def _one(ids: list[UUID], statement: str) -> tuple[str, UUID | list[UUID]]:
+    """A statement over `= ANY($2)` and its argument; for a single id the one over a scalar (see above)."""
+    return (statement.replace("= ANY($2::uuid[])", "= $2"), ids[0]) if len(ids) == 1 else (statement, ids)
 
 
 APPLICATION_COLUMNS = (
