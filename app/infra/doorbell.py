@@ -24,6 +24,8 @@ from app.settings import Settings
 QUEUE = "duecourse:rings"
 FUNCTION = "ring"
 TIMEOUT_SECONDS = 0.25
+GATHER_SECONDS = 0.02
+"""After a ring the next ones are gathered for so long: a busy service spends little on ringing."""
 CLOSED_SECONDS = 0.5
 CLOSED_LIMIT_SECONDS = 5.0
 PENDING_LIMIT = 10_000
@@ -90,6 +92,7 @@ class ArqDoorbell:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     await self._send(rings)
                 self._closed_seconds = CLOSED_SECONDS
+                await asyncio.sleep(GATHER_SECONDS)
         except (RedisError, OSError, TimeoutError) as error:
             self._pending.clear()
             self._closed_until = loop.time() + self._closed_seconds
