@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.infra.http.fields import ETAG_HEADER
 from app.infra.http.problems import Problem, problems
+from app.infra.http.requests import IF_MATCH_PATTERN
 
 _REFERENCE = "#/components/schemas/"
 _OAUTH_PROBLEM: dict[str, Any] = {
@@ -79,6 +80,9 @@ def _finish_operation(operation: dict[str, Any], schemas: Mapping[str, Any]) -> 
     found = responses.get("422", {}).get("content", {}).get("application/json")
     if found is not None:
         responses["422"] = problems()[422]
+    _finish_if_match(operation)
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
     also: set[int] = set()
     if "requestBody" in operation:
         also |= {400, 413}
@@ -92,6 +96,31 @@ def _finish_operation(operation: dict[str, Any], schemas: Mapping[str, Any]) -> 
         if status.startswith("2") and _has_version(response, schemas):
             headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _finish_if_match(operation: dict[str, Any]) -> None:
+    """Every write knows If-Match; it is named where it can be refused, and required where it is."""
+    responses, parameters = operation["responses"], operation.get("parameters", [])
+    kept = []
+    for parameter in parameters:
+        if parameter.get("name") == "If-Match":
+            if "412" not in responses:
+                continue
+            if "428" in responses:
+                parameter = {**parameter, "required": True, "schema": {"type": "string", "pattern": IF_MATCH_PATTERN}}
+        kept.append(parameter)
+    if parameters:
+        operation["parameters"] = kept
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is left out, never null: `anyOf: [X, null]` says what no query can."""
+    choices = schema.get("anyOf", [])
+    others = [choice for choice in choices if choice != {"type": "null"}]
+    if len(others) == len(choices):
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return {**others[0], **rest} if len(others) == 1 else {**rest, "anyOf": others}
 
 
 def _has_version(response: Mapping[str, Any], schemas: Mapping[str, Any]) -> bool:

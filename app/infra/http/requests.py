@@ -27,6 +27,7 @@ from app.infra.database import Database, ReadSession, WriteSession
 from app.infra.principal import Authenticator, Principal
 
 ATTEMPTS_PER_WRITE = 4
+IF_MATCH_PATTERN = r'^(\*|"[0-9]{1,18}")$'
 oauth2 = OAuth2(
     scheme_name="oauth2",
     flows={"clientCredentials": {"tokenUrl": "/v1/oauth/token", "scopes": {}}},
@@ -107,6 +108,8 @@ class Write:
     idempotency_key: str | None
     if_match: str | None
     now: datetime
+    fingerprint: bytes | None = None
+    """Stands for the request under its idempotency key where the body was streamed and is gone."""
 
     async def run(
         self, work: Callable[[WriteSession], Awaitable[Answer]], *, exclusive_period: bool = False
@@ -139,7 +142,11 @@ class Write:
             claim: idempotency.Claim | None = None
             if self.idempotency_key is not None:
                 claim = await idempotency.claim(
-                    session, principal.client, self._route(), self.idempotency_key, await self._fingerprint()
+                    session,
+                    principal.client,
+                    self._route(),
+                    self.idempotency_key,
+                    await self._fingerprint(),
                 )
                 if claim.stored is not None:
                     stored = claim.stored
@@ -170,6 +177,8 @@ class Write:
         return f"{self.request.method} {getattr(route, 'path', self.request.url.path)}"
 
     async def _fingerprint(self) -> bytes:
+        if self.fingerprint is not None:
+            return self.fingerprint
         digest = hashlib.sha256(f"{self.request.method} {self.request.url.path}?{self.request.url.query}\n".encode())
         digest.update(await self.request.body())
         return digest.digest()
@@ -181,7 +190,15 @@ async def _write(
     idempotency_key: Annotated[
         str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
     ] = None,
-    if_match: Annotated[str | None, Header(alias="If-Match", max_length=64)] = None,
+    if_match: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            max_length=64,
+            description="The `ETag` that was read, or `*`",
+            json_schema_extra={"pattern": IF_MATCH_PATTERN},  # documents; `expected_version` refuses with its own code
+        ),
+    ] = None,
 ) -> Write:
     return Write(principal, request.app.state.database, request, idempotency_key, if_match, utc_now())
 
