@@ -15,9 +15,9 @@ from app.integrations.bank_formats.source import ByteSource
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 _LINE_FORMATS = (
-    (looks_like_mt940, parse_mt940),
     (looks_like_bai2, parse_bai2),
     (looks_like_lockbox, parse_lockbox),
+    (looks_like_mt940, parse_mt940),  # last: banks put lines of their own before its first field
 )
 
 
@@ -35,8 +35,8 @@ def parse_bank_file(
     head = source.head()
     if not head.strip():
         raise BankFileRefused("bank_file.empty", "the file is empty")
-    text = head.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
-    if looks_like_ofx(text[:4096]):
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    if looks_like_ofx(text):
         return parse_ofx(source, default_currency=default_currency)
     if looks_like_xml(head):
         return parse_camt(source, default_currency=default_currency)

@@ -40,7 +40,7 @@ from app.integrations.bank_formats.records import (
 from app.integrations.bank_formats.source import ByteSource
 
 MAX_ENTRIES = 250_000
-_LOOKS = re.compile(r"OFXHEADER|<OFX>", re.IGNORECASE)
+_LOOKS = re.compile(r"\s*(?:OFXHEADER\s*:|(?:<\?[^>]{0,400}\?>\s*)*<OFX>)", re.IGNORECASE)
 # a `<` in a text that begins no tag belongs to the text
 _TOKEN = re.compile(r"<(/?)([A-Za-z0-9._]{1,64})>([^<]*(?:<(?!/?[A-Za-z0-9._]{1,64}>)[^<]*)*)", re.ASCII)
 _FORBIDDEN = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -65,7 +65,7 @@ class _Raw:
 
 def looks_like_ofx(head: str) -> bool:
     """Whether a text begins as OFX 1 or 2."""
-    return _LOOKS.search(head) is not None
+    return _LOOKS.match(head) is not None
 
 
 def parse_ofx(source: ByteSource, *, default_currency: str | None = None) -> StatementFile:
