@@ -23,6 +23,7 @@ from app.infra.http.middleware import RequestContext
 from app.infra.telemetry import configure_logs
 from app.invoices.router import router as invoices_router
 from app.invoices.router_credit_memos import router as credit_memos_router
+from app.ledger.router import router as ledger_router
 from app.organizations.access_router import router as access_router
 from app.organizations.router import router as organizations_router
 from app.organizations.rules import SCOPES
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     token_router,
     access_router,
     organizations_router,
+    ledger_router,
     accounts_router,
     account_parties_router,
     payment_terms_router,

@@ -73,7 +73,8 @@ class PeriodClose(TenantTable, Recorded, Base):
 class PeriodBalance(TenantTable, Recorded, Base):
     """A balance as it stood at the end of a closed period: one row for each measure (journal account or subledger sum).
 
-    Valid until `superseded_at` (a reopening). `measure` is a journal account role, or one of `subledger:…`.
+    Valid until `superseded_at` (a reopening). `measure` is `debits:` or `credits:` with a role of the chart, or one of
+    `subledger:…` (see `ledger/rules.py`).
     """
 
     __tablename__ = "period_balances"

@@ -58,6 +58,11 @@ async def legal_entity_facts(session: ReadSession, legal_entity_id: UUID) -> Leg
     return facts
 
 
+def forget_legal_entity(session: WriteSession, legal_entity_id: UUID) -> None:
+    """Read the legal entity anew when it is asked for again in this transaction."""
+    session.memory.pop(f"legal_entity:{legal_entity_id}", None)
+
+
 def check_open(entity: LegalEntityFacts, effective_date: date, *, pointer: str = "/effective_date") -> None:
     """Raise PeriodClosed when the date is on or before the legal entity's `closed_through`."""
     if entity.closed_through is not None and effective_date <= entity.closed_through:

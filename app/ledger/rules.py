@@ -7,6 +7,7 @@ and unidentified cash (money held for customers). The proof of domain.md therefo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
@@ -39,6 +40,15 @@ CHART = (
     EXCHANGE_CLEARING, EXCHANGE_GAIN_LOSS, INTERCOMPANY,
 )  # fmt: skip
 
+DEBITS = "debits:"  # with a role of the chart: the sum of its debits
+CREDITS = "credits:"
+OPEN_INSTALMENTS = "subledger:instalments"
+OPEN_CREDIT_MEMOS = "subledger:credit_memos"
+PAYMENT_BALANCES = "subledger:payments"  # unapplied and unidentified together
+UNIDENTIFIED = "subledger:unidentified"
+SUBLEDGER = (OPEN_INSTALMENTS, OPEN_CREDIT_MEMOS, PAYMENT_BALANCES, UNIDENTIFIED)
+Measures = Mapping[str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class TransferRow:
@@ -69,3 +79,78 @@ class TransferRow:
             credit_account=self.debit_account,
             amount_minor=-self.amount_minor,
         )
+
+
+def balance(measures: Measures, role: str) -> int:
+    """Debits less credits of one role of the chart, in minor units."""
+    return measures.get(DEBITS + role, 0) - measures.get(CREDITS + role, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ProofLine:
+    """The control equation of one legal entity and currency, all in minor units.
+
+    `open instalments − open credit memos − unapplied − unidentified` (from documents) against the balance of the three
+    control accounts (from transfers), in the sum and each part for itself.
+    """
+
+    legal_entity_id: UUID
+    currency: str
+    open_instalments: int
+    open_credit_memos: int
+    unapplied: int
+    unidentified: int
+    receivables_balance: int
+    unapplied_cash_balance: int
+    unidentified_cash_balance: int
+
+    @property
+    def subledger(self) -> int:
+        """What the documents say."""
+        return self.open_instalments - self.open_credit_memos - self.unapplied - self.unidentified
+
+    @property
+    def control(self) -> int:
+        """What the journal says."""
+        return self.receivables_balance + self.unapplied_cash_balance + self.unidentified_cash_balance
+
+    @property
+    def difference(self) -> int:
+        """Documents less journal; zero when the proof holds."""
+        return self.subledger - self.control
+
+    @property
+    def receivables_difference(self) -> int:
+        """The part of receivables: instalments and credit memos."""
+        return self.open_instalments - self.open_credit_memos - self.receivables_balance
+
+    @property
+    def unapplied_cash_difference(self) -> int:
+        """The part of unapplied cash, which the journal holds as a credit."""
+        return -self.unapplied - self.unapplied_cash_balance
+
+    @property
+    def unidentified_cash_difference(self) -> int:
+        """The part of unidentified cash."""
+        return -self.unidentified - self.unidentified_cash_balance
+
+    @property
+    def holds(self) -> bool:
+        """True when the equation holds, and so does each of its parts."""
+        return not (self.receivables_difference or self.unapplied_cash_difference or self.unidentified_cash_difference)
+
+
+def proof_line(legal_entity_id: UUID, currency: str, measures: Measures) -> ProofLine:
+    """The control equation from the measures of one legal entity and currency."""
+    unidentified = measures.get(UNIDENTIFIED, 0)
+    return ProofLine(
+        legal_entity_id=legal_entity_id,
+        currency=currency,
+        open_instalments=measures.get(OPEN_INSTALMENTS, 0),
+        open_credit_memos=measures.get(OPEN_CREDIT_MEMOS, 0),
+        unapplied=measures.get(PAYMENT_BALANCES, 0) - unidentified,
+        unidentified=unidentified,
+        receivables_balance=balance(measures, RECEIVABLES),
+        unapplied_cash_balance=balance(measures, UNAPPLIED_CASH),
+        unidentified_cash_balance=balance(measures, UNIDENTIFIED_CASH),
+    )
