@@ -22,6 +22,8 @@ TOLD_CHARGE_LOG = log(0.30)
 CHARGE_LOG = log(0.02)
 PARTIAL_LOG = log(0.08)
 SURPLUS_LOG = log(0.005)
+ZEROS_LIMIT = 4
+NATS_PER_ZERO = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +107,27 @@ def accepted_range(payment: PaymentFacts, settings: Settings) -> tuple[int, int]
     return amount - tolerance.over(amount), amount + tolerance.under(amount)
 
 
-def log_density(minor: int) -> float:
-    """Logarithm of the chance that an unrelated amount of this size hits one value: flat over its own size.
+def log_density(minor: int, size_minor: int | None = None) -> float:
+    """Logarithm of the chance that a freely chosen amount is just this one: flat over its own (or a given) size.
 
-    Round amounts are common, so each trailing zero beyond the last makes a coincidence ten times likelier
-    (the factor is damped, at most four zeros count).
+    Round amounts are common, so each trailing zero beyond the last makes a coincidence likelier (the factor is
+    damped, at most four zeros count).
     """
-    size = max(2, abs(minor))
     zeros = 0
-    while zeros < 4 and size % 10 ** (zeros + 1) == 0:
+    while zeros < ZEROS_LIMIT and minor % 10 ** (zeros + 1) == 0:
         zeros += 1
-    return -log(size) + 1.6 * zeros
+    return -log(max(2, abs(size_minor or minor))) + NATS_PER_ZERO * zeros
 
 
 def part_payment(payment: PaymentFacts, total_minor: int) -> Relation:
     """Less than the total, by any amount."""
     lacking = total_minor - payment.amount_minor
-    return Relation(Difference.PARTIAL, PARTIAL_LOG - log(max(2, total_minor)), 0, lacking, free=True)
+    chance = log_density(payment.amount_minor, total_minor)
+    return Relation(Difference.PARTIAL, PARTIAL_LOG + chance, 0, lacking, free=True)
 
 
 def surplus(payment: PaymentFacts, total_minor: int) -> Relation:
     """More than everything that is named: rare, and the surplus may be anything."""
     lacking = total_minor - payment.amount_minor
-    return Relation(Difference.NONE, SURPLUS_LOG - log(max(2, payment.amount_minor)), 0, lacking, free=True)
+    chance = log_density(payment.amount_minor)
+    return Relation(Difference.NONE, SURPLUS_LOG + chance, 0, lacking, free=True)

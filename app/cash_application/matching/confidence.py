@@ -65,9 +65,17 @@ def strongest_first(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     best: dict[tuple[str, ...], Hypothesis] = {}
     for hypothesis in hypotheses:
         known = best.get(hypothesis.key)
-        if known is None or hypothesis.weight > known.weight:
+        if known is None or _is_better(hypothesis, known):
             best[hypothesis.key] = hypothesis
     return sorted(best.values(), key=lambda hypothesis: (-hypothesis.weight, hypothesis.key))
+
+
+def _is_better(one: Hypothesis, other: Hypothesis) -> bool:
+    """More weight; for the same weight the account that owns the items, then the smaller id."""
+    if one.weight != other.weight:
+        return one.weight > other.weight
+    owned, owned_before = (sum(i.account_id == h.account_id for i in h.items) for h in (one, other))
+    return (-owned, one.account_id) < (-owned_before, other.account_id)
 
 
 def raw_odds(best: Hypothesis, others: Sequence[Hypothesis], something_else: float) -> float:
@@ -149,6 +157,8 @@ def fit_points(outcomes: Iterable[tuple[float, bool]]) -> Points:
     size, start = float(BIN_MINIMUM), 0
     while start < len(ordered):
         end = start + int(size)
+        while end < len(ordered) and ordered[end][0] == ordered[end - 1][0]:
+            end += 1  # equal odds are one point
         if len(ordered) - end < size:
             end = len(ordered)
         chunk = ordered[start:end]

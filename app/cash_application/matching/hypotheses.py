@@ -89,7 +89,7 @@ class Case:
 
     def repair(self, account_id: str) -> None:
         """Look for damaged numbers of the account's items in the text; once per account."""
-        if account_id not in self.repaired:
+        if account_id not in self.repaired and self.tokens:
             self.repaired.add(account_id)
             self.mentions = repaired_mentions(self.index, self.payment, self.tokens, account_id, self.mentions)
 
@@ -143,7 +143,7 @@ class Hypothesis:
     def key(self) -> tuple[str, ...]:
         """Two hypotheses with the same key are the same answer."""
         part = "part" if self.is_part_payment else "whole"
-        return (self.account_id, part, *sorted(item.id for item in self.items))
+        return (part, *sorted(item.id for item in self.items))
 
     @property
     def is_part_payment(self) -> bool:

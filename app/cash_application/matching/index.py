@@ -22,7 +22,7 @@ class ItemIndex:
     number, id), so that the order of the input is without effect.
     """
 
-    def __init__(self, items: Iterable[OpenItem], settings: Settings) -> None:
+    def __init__(self, items: Iterable[OpenItem], settings: Settings, formats: NumberFormats | None = None) -> None:
         ordered = sorted(items, key=lambda item: (item.invoice_date, item.number, item.id))
         self.items = {item.id: item for item in ordered if item.open_minor > 0}
         self.settings = settings
@@ -36,7 +36,7 @@ class ItemIndex:
             for field, number in enumerate((item.number, *item.references)):
                 for level, key in enumerate(number_keys(number)):
                     self.by_key[key].append((item, field, level))
-        self.formats: NumberFormats = learn_formats(
+        self.formats: NumberFormats = formats or learn_formats(
             number for item in self.items.values() for number in (item.number, *item.references)
         )
         self._information: dict[str, int] = {}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from math import comb, log
 
-from app.cash_application.matching.amounts import relation
+from app.cash_application.matching.amounts import accepted_range, relation
 from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build
 from app.cash_application.matching.subset_search import (
     Found,
@@ -55,16 +55,16 @@ def account_structures(case: Case, account_id: str) -> Iterable[Hypothesis]:
     if len(pool) < 2:
         return
     seen: set[tuple[str, ...]] = set()
-    for name, prior, items in _structures(case, pool):
-        key = tuple(sorted(item.id for item in items))
-        if len(items) < 2 or key in seen:
-            continue
-        total = sum(case.open_of(item) for item in items)
-        if total < case.payment.amount_minor - case.settings.tolerance.over(total):
+    least, _ = accepted_range(case.payment, case.settings)
+    for name, prior, items, total in _structures(case, pool):
+        if len(items) < 2 or total < least:
             continue
         taken, late = case.discounts(tuple(items))
         found = relation(case.payment, total, taken, late, case.settings)
-        if found is not None:
+        if found is None:
+            continue
+        key = tuple(sorted(item.id for item in items))
+        if key not in seen:
             seen.add(key)
             yield build(case, name, account_id, tuple(items), found, prior)
     if len(pool) <= (NUMBERED_POOL_LIMIT if case.names_numbers else POOL_LIMIT):
@@ -82,24 +82,29 @@ def _ordered(case: Case, account_id: str) -> list[OpenItem]:
     return sorted(case.pool(account_id), key=lambda item: (item.due_date, item.invoice_date, item.number, item.id))
 
 
-def _structures(case: Case, pool: list[OpenItem]) -> Iterator[tuple[str, float, list[OpenItem]]]:
-    """Sets with a name, each with the logarithm of its prior."""
-    invoices = [item for item in pool if case.open_of(item) > 0]
-    yield "account_balance", BALANCE_LOG, pool
+def _structures(case: Case, pool: list[OpenItem]) -> Iterator[tuple[str, float, list[OpenItem], int]]:
+    """Sets with a name, each with the logarithm of its prior and its sum."""
+    amounts = {item.id: case.open_of(item) for item in pool}
+    invoices = [item for item in pool if amounts[item.id] > 0]
+    balance, billed = sum(amounts.values()), sum(amounts[item.id] for item in invoices)
+    yield "account_balance", BALANCE_LOG, pool, balance
     if len(invoices) < len(pool):
-        yield "account_balance", BALANCE_LOG - 1.0, invoices
+        yield "account_balance", BALANCE_LOG - 1.0, invoices, billed
     due = [item for item in pool if item.due_date <= case.payment.value_date]
-    yield "all_due", ALL_DUE_LOG, due
+    yield "all_due", ALL_DUE_LOG, due, sum(amounts[item.id] for item in due)
     dates = [list(group) for _, group in groupby(invoices, key=lambda item: item.due_date)]
-    for group in dates:
-        yield "due_date", DUE_DATES_LOG - log(len(dates)), group
-    for count in range(2, len(dates)):
-        until = [item for group in dates[:count] for item in group]
-        yield "due_until", DUE_UNTIL_LOG - log(len(dates)), until
+    until, end = 0, 0
+    for count, group in enumerate(dates, 1):
+        total = sum(amounts[item.id] for item in group)
+        yield "due_date", DUE_DATES_LOG - log(len(dates)), group, total
+        until, end = until + total, end + len(group)
+        if 1 < count < len(dates) and until <= 2 * case.payment.amount_minor:
+            yield "due_until", DUE_UNTIL_LOG - log(len(dates)), invoices[:end], until
     by_month = sorted(invoices, key=lambda item: (item.invoice_date, item.number, item.id))
     months = [list(g) for _, g in groupby(by_month, key=lambda i: (i.invoice_date.year, i.invoice_date.month))]
     for group in months:
-        yield "invoice_month", MONTH_LOG - log(len(months)), group
+        total = sum(amounts[item.id] for item in group)
+        yield "invoice_month", MONTH_LOG - log(len(months)), group, total
 
 
 def _neighbours(case: Case, account_id: str, pool: list[OpenItem]) -> Iterator[Hypothesis]:
@@ -108,6 +113,8 @@ def _neighbours(case: Case, account_id: str, pool: list[OpenItem]) -> Iterator[H
     invoices = [item for item in pool if case.open_of(item) > 0]
     by_invoice = sorted(invoices, key=lambda item: (item.invoice_date, item.number, item.id))
     size = len(invoices)
+    if size < 2:
+        return
     orders = [invoices] if by_invoice == invoices else [invoices, by_invoice]
     due_starts = _whole_dates([item.due_date for item in invoices])
     for ordered in orders:

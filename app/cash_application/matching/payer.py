@@ -154,7 +154,7 @@ class RunIdentities:
 
     def learn(self, payment: PaymentFacts, account_id: str) -> None:
         """Count the payment's bank identifier and name for the account."""
-        for key in _identity_keys(payment):
+        for key in identity_values(payment):
             self._counts[key].setdefault(account_id, set()).add(payment.id)
 
     def strengths(self, kind: IdentityKind, value: str, payment_id: str) -> dict[str, float]:
@@ -164,7 +164,8 @@ class RunIdentities:
         return {account: count / (total + 0.5) for account, count in sorted(counts.items()) if count}
 
 
-def _identity_keys(payment: PaymentFacts) -> list[tuple[IdentityKind, str]]:
+def identity_values(payment: PaymentFacts) -> list[tuple[IdentityKind, str]]:
+    """Kind and normalized value of everything that identifies the payer: to look up, and to learn."""
     keys = []
     if payment.payer_bank_identifier:
         value = normalize_bank_identifier(payment.payer_bank_identifier)
@@ -199,7 +200,7 @@ def _by_identities(
     run: RunIdentities,
     found: defaultdict[str, PayerEvidence],
 ) -> None:
-    for kind, value in _identity_keys(payment):
+    for kind, value in identity_values(payment):
         bank = kind is IdentityKind.BANK_IDENTIFIER
         known = dict(accounts.by_identity(kind, value))
         nats = BANK_IDENTIFIER_NATS if bank else LEARNED_NAME_NATS

@@ -37,7 +37,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _PREFIX_AND_DIGITS = re.compile(r"[A-Z|]{0,6}[0-9][0-9OQIL|]*")
 _JOINER = re.compile(r"[ \-./_#:,+]{1,3}")
 _DATE = re.compile(
-    r"(?<![0-9A-Z])(?:(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)?\d\d"
+    r"(?<![0-9A-Z])(?<![0-9][./-])(?:(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:19|20)?\d\d"
     r"|(?:19|20)\d\d[./-](?:0[1-9]|1[0-2])[./-](?:0[1-9]|[12]\d|3[01]))(?![0-9A-Z]|[./-][0-9])"
 )
 _AMOUNT = re.compile(
@@ -169,7 +169,7 @@ def text_tokens(text: str) -> tuple[Token, ...]:
     for index, word in enumerate(words):
         for token in _tokens_from(cleaned, words, index, _hidden(word, masked)):
             _keep_stronger(found, token)
-    plain = [word for word in words if not _hidden(word, masked)]
+    plain = [word for word in words if not word.group().isalpha() and not _hidden(word, masked)]
     for token in _expanded(cleaned, plain):
         _keep_stronger(found, token)
     return tuple(sorted(found.values(), key=lambda token: (token.start, token.end, token.key)))[:KEYS_LIMIT]
@@ -231,29 +231,39 @@ def _keys_of(squeezed: str, kind: str, start: int, end: int) -> Iterable[Token]:
 
 
 def _expanded(text: str, words: list[re.Match[str]]) -> Iterable[Token]:
-    """Ranges (`1001-1005`) and lists of endings (`1001/02/05`) written out as numbers of their own."""
+    """Ranges (`1001-1005`) and lists of endings (`1001/02/05`) written out as numbers of their own.
+
+    An ending keeps its place in the text; what a range leaves unsaid has none.
+    """
     for index, word in enumerate(words):
         head = re.fullmatch(r"([A-Z]*)([0-9]{3,18})", word.group())
         if head is None:
             continue
         letters, digits = head.groups()
-        endings: list[str] = []
-        if index + 1 < len(words):
-            gap = text[word.end() : words[index + 1].start()]
-            last = words[index + 1].group().removeprefix(letters)
-            if _RANGE_SIGN.fullmatch(gap) and last.isdigit() and len(last) <= len(digits):
-                end = int(digits[: len(digits) - len(last)] + last)
-                if int(digits) < end <= int(digits) + RANGE_LIMIT:
-                    endings = [str(n).zfill(len(digits)) for n in range(int(digits), end + 1)]
-        position = index + 1
-        while not endings or position > index + 1:
-            if position >= len(words) or position > index + RANGE_LIMIT:
-                break
-            gap = text[words[position - 1].end() : words[position].start()]
-            last = words[position].group()
-            if not (_LIST_SIGN.fullmatch(gap) and last.isdigit() and len(last) < len(digits)):
-                break
-            endings.append(digits[: len(digits) - len(last)] + last)
-            position += 1
-        for number in endings:
-            yield from _keys_of(letters + number, "expanded", word.start(), word.end())
+        spoken = _range(text, words, index, letters, digits) or _endings(text, words, index, digits)
+        for number, start, end in spoken:
+            yield from _keys_of(letters + number, "expanded", start, end)
+
+
+def _range(text: str, words: list[re.Match[str]], index: int, letters: str, digits: str) -> list[tuple[str, int, int]]:
+    if index + 1 >= len(words):
+        return []
+    gap = text[words[index].end() : words[index + 1].start()]
+    last = words[index + 1].group().removeprefix(letters)
+    if not _RANGE_SIGN.fullmatch(gap) or not last.isdigit() or len(last) > len(digits):
+        return []
+    first, end = int(digits), int(digits[: len(digits) - len(last)] + last)
+    if not first < end <= first + RANGE_LIMIT:
+        return []
+    return [(str(number).zfill(len(digits)), -1, -1) for number in range(first, end + 1)]
+
+
+def _endings(text: str, words: list[re.Match[str]], index: int, digits: str) -> list[tuple[str, int, int]]:
+    found: list[tuple[str, int, int]] = []
+    for position in range(index + 1, min(len(words), index + RANGE_LIMIT)):
+        gap = text[words[position - 1].end() : words[position].start()]
+        last = words[position].group()
+        if not (_LIST_SIGN.fullmatch(gap) and last.isdigit() and len(last) < len(digits)):
+            break
+        found.append((digits[: len(digits) - len(last)] + last, words[position].start(), words[position].end()))
+    return found

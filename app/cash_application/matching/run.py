@@ -43,28 +43,29 @@ class Run:
             if duplicate_of is not None:
                 self._hold(case, duplicate_of)
         self._rounds(set(self.cases) - self.proposals.keys())
+        touched: set[str] = set()
         for answers in joint_answers(self._undecided(), self.index, self.calibration):
             for verdict, hypothesis, raw in answers:
                 self._grant(verdict, hypothesis, raw)
-        self._rounds(set(self.cases) - self.proposals.keys())
+                touched.update(item.account_id for item in hypothesis.items)
+        self._rounds(self._that_saw(touched))
         self._propose_rest()
         return self.proposals
 
     def _rounds(self, waiting: set[str]) -> None:
         """Weigh, grant, and weigh again what the grants touched."""
         for _ in range(ROUNDS_LIMIT):
+            if not waiting:
+                return
             for payment_id in sorted(waiting):
                 self.verdicts[payment_id] = decide(self._fresh(self.cases[payment_id]))
             touched = self._grant_round(waiting)
-            if not touched:
-                return
-            waiting = {
-                payment_id
-                for payment_id in self.cases.keys() - self.proposals.keys()
-                if self._saw(self.verdicts[payment_id], touched)
-            }
-            if not waiting:
-                return
+            waiting = self._that_saw(touched)
+
+    def _that_saw(self, accounts: set[str]) -> set[str]:
+        """Undecided payments for which items of these accounts were candidates."""
+        undecided = self.cases.keys() - self.proposals.keys()
+        return {payment_id for payment_id in undecided if self._saw(self.verdicts[payment_id], accounts)}
 
     def _fresh(self, case: Case) -> Case:
         """The case with what is open now; mentions of items that are gone disappear with them."""

@@ -35,6 +35,7 @@ _LEVEL_COST = (0.0, 0.7, 3.0)
 _DISTANCE_COST = (0.2, 6.5, 10.5, 14.5)
 _CUT_COST = 5.5
 _ONLY_EXACT = frozenset({"masked", "expanded", "tiled"})
+_UNDAMAGED = frozenset({"structured", "whole", "digits", "joined"})
 _YEARS = frozenset(str(year) for year in range(1990, 2060))
 
 
@@ -86,8 +87,8 @@ def exact_mentions(
             number = item.number if field == 0 else item.references[field - 1]
             width = min(index.information(number), len(token.key)) if token.key not in _YEARS else 1
             nats = NATS_PER_CHARACTER * width - _KIND_COST[token.kind] - _LEVEL_COST[level]
-            whole = level == 0 and token.kind in ("structured", "whole", "joined")
-            quality = "exact" if whole or (level <= 1 and token.kind in ("digits", "joined")) else "weak"
+            undamaged = level <= 1 and token.kind in _UNDAMAGED
+            quality = "exact" if undamaged else "weak"
             if nats > 0:
                 entry = found.setdefault(item.id, (item, ItemText([])))
                 entry[1].mentions.append(Mention(token, field, nats, quality, 0))

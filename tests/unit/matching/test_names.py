@@ -1,0 +1,55 @@
+import pytest
+
+from app.cash_application.matching.names import (
+    is_cut_of,
+    loose_name,
+    name_parts,
+    normalize_bank_identifier,
+    normalize_name,
+    similarity,
+)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Müller GmbH", "MUELLER GMBH"),
+        ("Müller GmbH", "Muller Gmbh"),
+        ("Rossi & Figli S.p.A.", "ROSSI E FIGLI SPA"),
+        ("Straße AG", "STRASSE AG"),
+        ("Santos  Comércio,  Lda.", "santos comercio lda"),
+    ],
+)
+def test_one_strict_form(left: str, right: str) -> None:
+    assert normalize_name(left) == normalize_name(right)
+
+
+def test_the_legal_form_tells_companies_apart_in_the_strict_form_only() -> None:
+    assert normalize_name("Rossi & Figli SRL") != normalize_name("Rossi & Figli SpA")
+    assert loose_name("Rossi & Figli SRL") == loose_name("Figli Rossi S.p.A.")
+    assert loose_name("S.A.R.L.") == ""
+
+
+def test_the_principal_stands_first() -> None:
+    assert name_parts("Paymaster Ltd ON BEHALF OF Alder Foods AG") == ("Alder Foods AG", "Paymaster Ltd")
+    assert name_parts("Alder Foods AG") == ("Alder Foods AG",)
+    assert name_parts("  ") == ()
+
+
+def test_cut_names() -> None:
+    whole = normalize_name("Internationale Handelsgesellschaft Nord GmbH")
+    assert is_cut_of(normalize_name("INTERNATIONALE HANDELSGESEL"), whole)
+    assert not is_cut_of(whole, whole)
+    assert not is_cut_of("inter", whole)
+
+
+def test_bank_identifiers() -> None:
+    assert normalize_bank_identifier("de12 3456-7890") == "DE1234567890"
+    assert normalize_bank_identifier("000123 456") == "123456"
+
+
+def test_similarity() -> None:
+    assert similarity("Aldr Foods GmbH", "Alder Foods GmbH") > 0.9
+    assert similarity("Foods Alder GmbH", "Alder Foods GmbH") == pytest.approx(1.0)
+    assert similarity("Zhao Ltd", "Alder Foods GmbH") < 0.5
+    assert similarity("GmbH", "Alder Foods GmbH") == 0.0
