@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from app.cash_application.matching.amounts import relation
 from app.cash_application.matching.confidence import SHIPPED, Calibration
 from app.cash_application.matching.duplicates import EarlierPayments
+from app.cash_application.matching.formats import NumberFormats
 from app.cash_application.matching.hypotheses import Case
 from app.cash_application.matching.index import ItemIndex
 from app.cash_application.matching.payer import AccountIndex, RunIdentities, identify_payer
@@ -32,17 +33,19 @@ def match(
     settings: Settings | None = None,
     earlier: Iterable[PaymentFacts] = (),
     calibration: Calibration = SHIPPED,
+    formats: NumberFormats | None = None,
 ) -> tuple[Proposal, ...]:
     """One proposal per payment, in the order of `payments`; the answer does not depend on any input's order.
 
     `items` are the candidates: documents found by `lookup_keys`, and the open items of every account that the
     payments' identities or references name. `earlier` are payments of the last weeks, to recognise
-    duplicates. Payments without a positive amount are refused with ValueError.
+    duplicates. `formats` are the organization's number formats; without them they are learned from `items`.
+    Payments without a positive amount are refused with ValueError.
     """
     chosen = settings or Settings()
     if any(payment.amount_minor <= 0 for payment in payments):
         raise ValueError("only payments with a positive amount can be matched")
-    index = ItemIndex(items, chosen)
+    index = ItemIndex(items, chosen, formats)
     account_index = AccountIndex(accounts, identities)
     ordered = sorted(payments, key=lambda payment: (payment.value_date, payment.id))
     cases = {payment.id: _case(payment, index, account_index, chosen) for payment in ordered}
