@@ -17,8 +17,8 @@ class MatchingSettings(Versioned, TenantTable, Base):
 
     __tablename__ = "matching_settings"
     automatic_enabled: Mapped[bool] = mapped_column(server_default="true")
-    automatic_threshold: Mapped[Any] = mapped_column(Numeric(6, 5), server_default="0.998")
-    proposed_threshold: Mapped[Any] = mapped_column(Numeric(6, 5), server_default="0.5")
+    automatic_threshold: Mapped[Any] = mapped_column(Numeric(6, 5), server_default="0.985")
+    proposed_threshold: Mapped[Any] = mapped_column(Numeric(6, 5), server_default="0.4")
     tolerances: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     notice: Mapped[str | None]
     __table_args__ = (organization_fk(), UniqueConstraint("organization_id"))

@@ -12,12 +12,12 @@ from app.invoices.errors import CreditMemoNotFound
 from app.invoices.models import CreditMemo
 
 _INSERT = """
-INSERT INTO credit_memos (organization_id, id, number, number_key, source, external_id, legal_entity_id, account_id,
-    currency, amount_minor, tax_minor, withdrawn_minor, credit_date, accounting_date, invoice_id, reason_code, reason,
-    status)
-SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[],
-    $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::date[], $14::date[], $15::uuid[], $16::text[],
-    $17::text[], $18::text[])
+INSERT INTO credit_memos (organization_id, id, number, number_key, digits_key, tail_key, source, external_id,
+    legal_entity_id, account_id, currency, amount_minor, tax_minor, withdrawn_minor, credit_date, accounting_date,
+    invoice_id, reason_code, reason, status)
+SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::uuid[], $10::uuid[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::date[], $16::date[],
+    $17::uuid[], $18::text[], $19::text[], $20::text[])
 """
 _INSERT_MOVEMENTS = """
 INSERT INTO credit_memo_movements (organization_id, id, credit_memo_id, kind, amount_minor, effective_date, reason,

@@ -26,7 +26,8 @@ from app.invoices.errors import (
 )
 from app.invoices.models import CreditMemo
 from app.invoices.queries import account_facts
-from app.invoices.rules import InvoiceInvalid, reference_key, tax_share
+from app.invoices.reference_keys import stored_keys
+from app.invoices.rules import InvoiceInvalid, tax_share
 from app.ledger import rules as chart
 from app.ledger.posting import check_open, legal_entity_facts, post, require_open_period
 from app.ledger.rules import TransferRow
@@ -199,7 +200,7 @@ def _row(id_: UUID, command: IssueCreditMemo) -> tuple[Any, ...]:
     return (
         id_,
         command.number,
-        reference_key(command.number),
+        *stored_keys(command.number),
         command.source,
         command.external_id,
         command.legal_entity_id,

@@ -20,10 +20,10 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.invoices import queries
 from app.invoices.errors import AccountUnknown, ExternalIdTaken, NumberTaken
+from app.invoices.reference_keys import reference_key, stored_keys
 from app.invoices.rules import (
     IssueInvoice,
     plan_instalments,
-    reference_key,
     split_opening_settlement,
     status_of_instalment,
 )
@@ -64,22 +64,50 @@ async def issue_invoices(session: WriteSession, commands: Sequence[IssueInvoice]
     accounts = await queries.account_facts(session, {command.account_id for command in commands})
     wanted = {command.payment_terms_id for command in commands} | {a.payment_terms_id for a in accounts.values()}
     terms = await payment_terms_by_id(session, {found for found in wanted if found is not None})
-    taken = await queries.taken_numbers(session, commands)
+    claimed = queries.TakenNumbers()  # within this batch; the database answers for all others when they are inserted
     results: list[InvoiceId | DomainError] = []
     issued: list[_Issued] = []
     for command in commands:
         try:
-            prepared = await _prepare(session, command, accounts, terms, taken)
+            prepared = await _prepare(session, command, accounts, terms, claimed)
         except DomainError as refusal:
             results.append(refusal)
             continue
         issued.append(prepared)
         results.append(InvoiceId(prepared.id))
-    if issued:
-        await _insert(session, issued)
-        for document in issued:
+    if not issued:
+        return results
+    inserted = await _insert(session, issued)
+    if len(inserted) < len(issued):
+        refusals = await _refusals(session, [document for document in issued if document.id not in inserted])
+        results = [r if isinstance(r, DomainError) else refusals.get(r, r) for r in results]
+    for document in issued:
+        if document.id in inserted:
             _book(session, document)
     return results
+
+
+async def _refusals(session: WriteSession, refused: Sequence[_Issued]) -> dict[UUID, DomainError]:
+    """Why documents were not inserted: their number or their external id is in use."""
+    taken = await queries.taken_numbers(session, [document.command for document in refused])
+    found: dict[UUID, DomainError] = {}
+    for document in refused:
+        try:
+            _claim(taken, document.command)
+        except DomainError as refusal:
+            found[document.id] = refusal
+        else:
+            found[document.id] = NumberTaken("the number was taken meanwhile", pointer="/number")
+    return found
+
+
+def _claim(taken: queries.TakenNumbers, command: IssueInvoice) -> None:
+    """Take number and external id. Raises NumberTaken, ExternalIdTaken."""
+    if not taken.claim_number(command):
+        detail = f"the number {command.number} is taken within legal entity, kind and source"
+        raise NumberTaken(detail, pointer="/number")
+    if not taken.claim_external_id(command):
+        raise ExternalIdTaken("the source has a document with this external id already", pointer="/external_id")
 
 
 async def _prepare(
@@ -87,7 +115,7 @@ async def _prepare(
     command: IssueInvoice,
     accounts: dict[UUID, queries.AccountFacts],
     terms: dict[UUID, PaymentTerms],
-    taken: queries.TakenNumbers,
+    claimed: queries.TakenNumbers,
 ) -> _Issued:
     """Check one document against the rules, the period and the numbers in use; plan its instalments."""
     entity = await legal_entity_facts(session, command.legal_entity_id)
@@ -99,11 +127,7 @@ async def _prepare(
     if command.payment_terms_id is not None and command.payment_terms_id not in terms:
         raise AccountUnknown("no such payment terms", pointer="/payment_terms_id")
     plans = plan_instalments(command, terms.get(terms_id) if terms_id else None)
-    if not taken.claim_number(command):
-        detail = f"the number {command.number} is taken within legal entity, kind and source"
-        raise NumberTaken(detail, pointer="/number")
-    if not taken.claim_external_id(command):
-        raise ExternalIdTaken("the source has a document with this external id already", pointer="/external_id")
+    _claim(claimed, command)
     settled_minor = 0 if command.open_minor is None else command.amount_minor - command.open_minor
     return _Issued(
         id=new_id(),
@@ -116,8 +140,12 @@ async def _prepare(
     )
 
 
-async def _insert(session: WriteSession, issued: Sequence[_Issued]) -> None:
-    await queries.insert_invoices(session, [_invoice_row(document) for document in issued])
+async def _insert(session: WriteSession, documents: Sequence[_Issued]) -> set[UUID]:
+    """Insert the documents whose number and external id are free, with what belongs to them; their ids."""
+    inserted = await queries.insert_invoices(session, [_invoice_row(document) for document in documents])
+    issued = [document for document in documents if document.id in inserted]
+    if not issued:
+        return inserted
     await queries.insert_instalments(session, [row for document in issued for row in _instalment_rows(document)])
     lines = [row for document in issued for row in _line_rows(document)]
     if lines:
@@ -125,6 +153,7 @@ async def _insert(session: WriteSession, issued: Sequence[_Issued]) -> None:
     settlements = [row for document in issued for row in _settlement_rows(session, document)]
     if settlements:
         await queries.insert_posted_adjustments(session, settlements)
+    return inserted
 
 
 def _invoice_row(document: _Issued) -> tuple[Any, ...]:
@@ -134,7 +163,7 @@ def _invoice_row(document: _Issued) -> tuple[Any, ...]:
         document.id,
         command.kind,
         command.number,
-        reference_key(command.number),
+        *stored_keys(command.number),
         command.source,
         command.external_id,
         command.legal_entity_id,

@@ -28,7 +28,9 @@ class Invoice(Versioned, TenantTable, Base):
     __tablename__ = "invoices"
     kind: Mapped[str]
     number: Mapped[str]
-    number_key: Mapped[str]  # upper-case letters and digits of the number: how free text refers to it
+    number_key: Mapped[str]  # how a payer's text finds the document: see reference_keys.py
+    digits_key: Mapped[str | None]
+    tail_key: Mapped[str | None]
     source: Mapped[str] = mapped_column(server_default="manual")
     external_id: Mapped[str | None]
     legal_entity_id: Mapped[UUID]
@@ -69,6 +71,8 @@ class Invoice(Versioned, TenantTable, Base):
             postgresql_where=text("external_id IS NOT NULL AND voided_at IS NULL"),
         ),
         Index(None, "organization_id", "number_key"),
+        Index(None, "organization_id", "digits_key", postgresql_where=text("digits_key IS NOT NULL")),
+        Index(None, "organization_id", "tail_key", postgresql_where=text("tail_key IS NOT NULL")),
         Index(None, "organization_id", "purchase_order_key", postgresql_where=text("purchase_order_key IS NOT NULL")),
         Index(None, "organization_id", "account_id"),
         Index(None, "organization_id", "updated_at", "id"),
@@ -165,6 +169,8 @@ class CreditMemo(Versioned, Recorded, TenantTable, Base):
     __tablename__ = "credit_memos"
     number: Mapped[str]
     number_key: Mapped[str]
+    digits_key: Mapped[str | None]
+    tail_key: Mapped[str | None]
     source: Mapped[str] = mapped_column(server_default="manual")
     external_id: Mapped[str | None]
     legal_entity_id: Mapped[UUID]
@@ -206,6 +212,8 @@ class CreditMemo(Versioned, Recorded, TenantTable, Base):
             postgresql_where=text("external_id IS NOT NULL AND voided_at IS NULL"),
         ),
         Index(None, "organization_id", "number_key"),
+        Index(None, "organization_id", "digits_key", postgresql_where=text("digits_key IS NOT NULL")),
+        Index(None, "organization_id", "tail_key", postgresql_where=text("tail_key IS NOT NULL")),
         Index("ix_credit_memos_open", "organization_id", "account_id", postgresql_where=text("open_minor <> 0")),
         Index(None, "organization_id", "updated_at", "id"),
     )  # fmt: skip

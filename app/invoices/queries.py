@@ -16,12 +16,13 @@ from app.invoices.models import Instalment, Invoice, InvoiceLine
 from app.invoices.rules import IssueInvoice
 
 _INSERT_INVOICES = """
-INSERT INTO invoices (organization_id, id, kind, number, number_key, source, external_id, legal_entity_id, account_id,
-    currency, amount_minor, tax_minor, invoice_date, accounting_date, payment_terms_id, terms_differ, purchase_order,
-    purchase_order_key, delivery_reference, contract_reference, corrects_id)
-SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
-    $9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::date[], $14::date[], $15::uuid[], $16::bool[],
-    $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[])
+INSERT INTO invoices (organization_id, id, kind, number, number_key, digits_key, tail_key, source, external_id,
+    legal_entity_id, account_id, currency, amount_minor, tax_minor, invoice_date, accounting_date, payment_terms_id,
+    terms_differ, purchase_order, purchase_order_key, delivery_reference, contract_reference, corrects_id)
+SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::uuid[], $11::uuid[], $12::text[], $13::bigint[], $14::bigint[], $15::date[], $16::date[],
+    $17::uuid[], $18::bool[], $19::text[], $20::text[], $21::text[], $22::text[], $23::uuid[])
+ON CONFLICT DO NOTHING RETURNING id
 """
 _INSERT_INSTALMENTS = """
 INSERT INTO instalments (organization_id, id, invoice_id, ordinal, account_id, legal_entity_id, currency, due_date,
@@ -50,16 +51,23 @@ FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text
     AS r(id, instalment_id, legal_entity_id, account_id, currency, kind, reason_code, amount_minor, tax_minor,
          effective_date, requested_by, requested_by_id)
 """
+# One look into the index for each key, whatever the planner thinks of the table: `LIMIT` keeps it from joining otherwise.
 _TAKEN_NUMBERS = """
-SELECT i.legal_entity_id, i.kind, i.source, i.number FROM invoices i
-JOIN unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) AS w(legal_entity_id, kind, source, number)
-  USING (legal_entity_id, kind, source, number)
-WHERE i.organization_id = $1 AND i.voided_at IS NULL
+SELECT i.legal_entity_id, i.kind, i.source, i.number
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) AS w(legal_entity_id, kind, source, number)
+CROSS JOIN LATERAL (
+    SELECT i.legal_entity_id, i.kind, i.source, i.number FROM invoices i
+    WHERE i.organization_id = $1 AND i.legal_entity_id = w.legal_entity_id AND i.kind = w.kind
+        AND i.source = w.source AND i.number = w.number AND i.voided_at IS NULL LIMIT 1
+) i
 """
 _TAKEN_EXTERNAL_IDS = """
-SELECT i.source, i.external_id FROM invoices i
-JOIN unnest($2::text[], $3::text[]) AS w(source, external_id) USING (source, external_id)
-WHERE i.organization_id = $1 AND i.voided_at IS NULL
+SELECT i.source, i.external_id FROM unnest($2::text[], $3::text[]) AS w(source, external_id)
+CROSS JOIN LATERAL (
+    SELECT i.source, i.external_id FROM invoices i
+    WHERE i.organization_id = $1 AND i.source = w.source AND i.external_id = w.external_id
+        AND i.external_id IS NOT NULL AND i.voided_at IS NULL LIMIT 1
+) i
 """
 
 
@@ -133,9 +141,14 @@ async def _insert(session: WriteSession, statement: str, rows: Sequence[tuple[An
     await session.driver.execute(statement, session.organization_id, *columns)
 
 
-async def insert_invoices(session: WriteSession, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert documents, columns in the order of the statement."""
-    await _insert(session, _INSERT_INVOICES, rows)
+async def insert_invoices(session: WriteSession, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
+    """Insert documents, columns in the order of the statement; the ids of those whose number and reference were free.
+
+    Waits for another writer that is just inserting the same ones.
+    """
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    made = await session.driver.fetch(_INSERT_INVOICES, session.organization_id, *columns)
+    return {row["id"] for row in made}
 
 
 async def insert_instalments(session: WriteSession, rows: Sequence[tuple[Any, ...]]) -> None:

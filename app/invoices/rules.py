@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,7 +15,6 @@ from app.core.money import MAX_MINOR
 INSTALMENTS_LIMIT = 60
 LINES_LIMIT = 1_000
 KINDS = ("invoice", "debit_memo", "finance_charge")
-_NOT_KEY = re.compile(r"[^0-9A-Z]+")
 
 
 class InvoiceInvalid(RuleViolation):
@@ -87,11 +85,6 @@ class IssueInvoice:
     def posting_date(self) -> date:
         """The accounting date: the invoice date unless given."""
         return self.accounting_date or self.invoice_date
-
-
-def reference_key(number: str) -> str:
-    """Upper-case letters and digits of a document number: how free text is compared with it."""
-    return _NOT_KEY.sub("", number.upper())
 
 
 def check_invoice(command: IssueInvoice) -> None:

@@ -20,7 +20,8 @@ from app.invoices.adjustments import RequestAdjustment, post_system_adjustment
 from app.invoices.due_dates import change_due_date
 from app.invoices.errors import CorrectionBelowSettled, InvoiceHasApplications
 from app.invoices.issue import issue_invoices
-from app.invoices.rules import InvoiceInvalid, IssueInvoice, check_invoice, reference_key
+from app.invoices.reference_keys import reference_key
+from app.invoices.rules import InvoiceInvalid, IssueInvoice, check_invoice
 from app.invoices.void import void_invoice
 from app.ledger.posting import legal_entity_facts
 
@@ -43,29 +44,42 @@ async def upsert_invoices(
 
     A command without external id is issued. A later command of the batch for the same document is refused.
     """
-    references = [(c.source, c.external_id) for c in commands if c.external_id is not None]
+    issued = await issue_invoices(session, commands)  # what is on record comes back refused, at no further cost
+    results = [made if isinstance(made, DomainError) else Upserted(made, "created") for made in issued]
+    fresh = {result.id for result in results if isinstance(result, Upserted)}
+    refused = [i for i, made in enumerate(results) if isinstance(made, DomainError) and commands[i].external_id]
+    references = [(commands[i].source, commands[i].external_id or "") for i in refused]
     known = await upsert_queries.invoices_by_reference(session, references) if references else {}
-    results: list[Upserted | DomainError | None] = [None] * len(commands)
-    fresh: list[int] = []
-    for index, command in enumerate(commands):
-        found = known.pop((command.source, command.external_id or ""), None)
-        if found is None:
-            fresh.append(index)
-        else:
-            try:
-                async with attempt(session):
-                    results[index] = await _update(session, command, found, today)
-            except DomainError as refusal:
-                results[index] = refusal
-    issued = await issue_invoices(session, [commands[index] for index in fresh]) if fresh else []
-    for index, made in zip(fresh, issued, strict=True):
-        results[index] = made if isinstance(made, DomainError) else Upserted(made, "created")
-    return [result for result in results if result is not None]
+    for index, reference in zip(refused, references, strict=True):
+        found = known.pop(reference, None)
+        if found is None or found["id"] in fresh:
+            continue
+        try:
+            results[index] = await _bring_up_to_date(session, commands[index], found, today)
+        except DomainError as refusal:
+            results[index] = refusal
+    return results
+
+
+async def _bring_up_to_date(session: WriteSession, command: IssueInvoice, found: Any, today: date) -> Upserted:
+    check_invoice(command)
+    if _is_unchanged(command, found):
+        return Upserted(found["id"], "unchanged")
+    async with attempt(session):
+        return await _update(session, command, found, today)
+
+
+def _is_unchanged(command: IssueInvoice, found: Any) -> bool:
+    """Nothing that an upsert follows differs: most rows of an extract that is loaded again."""
+    if any(getattr(command, name) != found[name] for name in (*_IDENTITY, *_DESCRIPTION, "amount_minor")):
+        return False
+    if command.open_minor is not None and not found["applied_minor"] and command.open_minor != found["open_minor"]:
+        return False
+    return command.due_date is None or found["parts"] != 1 or command.due_date == found["first_due"]
 
 
 async def _update(session: WriteSession, command: IssueInvoice, found: Any, today: date) -> Upserted:
     """Compare one command with the document on record, and post what differs."""
-    check_invoice(command)
     differing = [name for name in _IDENTITY if getattr(command, name) != found[name]]
     if command.posting_date != found["accounting_date"] and "invoice_date" in differing:
         differing.append("accounting_date")

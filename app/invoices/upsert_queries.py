@@ -13,14 +13,18 @@ SELECT i.source, i.external_id, i.id, i.kind, i.number, i.legal_entity_id, i.acc
     i.amount_minor + i.corrected_minor AS amount_minor, i.tax_minor, i.invoice_date, i.accounting_date,
     i.purchase_order, i.delivery_reference, i.contract_reference, i.payment_terms_id,
     p.parts, p.first_due, p.applied_minor, p.open_minor, p.first_id, p.last_id
-FROM invoices i JOIN unnest($2::text[], $3::text[]) AS w(source, external_id) USING (source, external_id)
+FROM unnest($2::text[], $3::text[]) AS w(source, external_id)
+CROSS JOIN LATERAL (
+    SELECT i.* FROM invoices i
+    WHERE i.organization_id = $1 AND i.source = w.source AND i.external_id = w.external_id
+        AND i.external_id IS NOT NULL AND i.voided_at IS NULL LIMIT 1
+) i
 CROSS JOIN LATERAL (
     SELECT count(*) AS parts, min(due_date) AS first_due, sum(applied_minor)::bigint AS applied_minor,
         sum(open_minor)::bigint AS open_minor, (array_agg(id ORDER BY ordinal))[1] AS first_id,
         (array_agg(id ORDER BY ordinal DESC))[1] AS last_id
     FROM instalments p WHERE p.organization_id = i.organization_id AND p.invoice_id = i.id
 ) p
-WHERE i.organization_id = $1 AND i.voided_at IS NULL
 """
 
 
