@@ -134,7 +134,7 @@ async def get_invoice(invoice_id: UUID, read: Annotated[ReadSession, reads("invo
     operation_id="upsertInvoice",
     summary="Create or update an invoice by its source's key",
     response_model=InvoiceRead,
-    responses=problems(409),
+    responses=problems(404, 409),
 )
 async def upsert_invoice(
     source: Source, external_id: ExternalId, body: InvoiceCreate, write: Annotated[Write, writes("invoices:write")]

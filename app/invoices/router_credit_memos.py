@@ -53,7 +53,7 @@ Paging = Annotated[PageRequest, Depends(page_request)]
     summary="Issue a credit memo",
     status_code=201,
     response_model=CreditMemoRead,
-    responses=problems(409),
+    responses=problems(404, 409),
     tags=["credit memos"],
 )
 async def create_credit_memo(body: CreditMemoCreate, write: InvoicesWrite) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from app.infra.database import TransactionAborted
 from tests.api.test_organizations import _problem
@@ -28,6 +29,8 @@ async def test_unknown_paths_and_methods(client: httpx.AsyncClient, tenant: Tena
         ("TRACE", "/v1/exchange-rates", "GET, PUT"),
         ("BREW", "/v1/oauth/token", "POST"),
         ("POST", "/livez", "GET"),
+        ("GET", "/v1/invoices/batch", "POST"),
+        ("PATCH", "/v1/invoices/batch", "POST"),
     ):
         response = await client.request(method, path)
         _problem(response, 405, "http.method_not_allowed")
@@ -56,9 +59,14 @@ async def test_a_fault_of_ours_is_500_without_its_text(
         raise RuntimeError("the password is hunter2")
 
     monkeypatch.setattr("app.organizations.queries.get_legal_entity", broken)
-    response = await client.get(f"/v1/legal-entities/{tenant.legal_entity_id}")
+    with capture_logs() as logs:
+        response = await client.get(f"/v1/legal-entities/{tenant.legal_entity_id}")
     _problem(response, 500, "internal_error")
     assert "hunter2" not in response.text
+    fault = next(line for line in logs if line["event"] == "request.failed")
+    assert fault["error"] == "RuntimeError"
+    assert any("broken" in place for place in fault["at"])
+    assert "hunter2" not in repr(logs)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from traceback import extract_tb
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.core import errors
-from app.infra.constraints import refusal_of
+from app.infra.constraints import driver_error, refusal_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://duecourse.example/problems/"
@@ -126,8 +127,22 @@ def fault_response(request: Request, error: Exception) -> Response:
     refusal = refusal_of(error)
     if refusal is not None:
         return refusal_response(request, refusal)
-    log.error("request.failed", exc_info=error, path=request.url.path)
+    log.error("request.failed", path=request.url.path, **_facts_of(error))
     return problem_response(request, 500, "internal_error", "the service failed; the request had no effect")
+
+
+def _facts_of(error: Exception) -> dict[str, object]:
+    """What the log says of a fault: its kind and where it arose. Messages may quote values of rows and stay out."""
+    facts: dict[str, object] = {
+        "error": type(error).__name__,
+        "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)[-12:]],
+    }
+    found = driver_error(error)
+    if found is not None:
+        facts["sqlstate"] = found.sqlstate
+        if str(found.sqlstate).startswith("42"):  # the statement itself is at fault: names of columns, no values
+            facts["message"] = str(found.args[0])
+    return facts
 
 
 def install(app: FastAPI) -> None:
@@ -139,6 +154,10 @@ def install(app: FastAPI) -> None:
 
     async def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        literal = _methods_of_literal_path(app, request)
+        if literal and request.method not in literal:
+            # `/invoices/batch` reached `/invoices/{invoice_id}`, and "batch" is no id: the path knows other methods.
+            return _method_not_allowed(request, literal)
         return problem_response(
             request,
             422,
@@ -152,11 +171,9 @@ def install(app: FastAPI) -> None:
         phrase = HTTPStatus(error.status_code).phrase
         code = "http." + phrase.lower().replace(" ", "_").replace("-", "_")
         detail = str(error.detail) or phrase
-        headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            # The framework names the methods of the first route of this path only (RFC 9110, section 15.5.6).
-            headers = {"Allow": ", ".join(_allowed_methods(app, request))}
-        return problem_response(request, error.status_code, code, detail, headers=headers)
+            return _method_not_allowed(request, _allowed_methods(app, request))
+        return problem_response(request, error.status_code, code, detail, headers=error.headers)
 
     async def on_fault(request: Request, error: Exception) -> Response:
         return fault_response(request, error)
@@ -167,9 +184,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_fault)
 
 
+def _method_not_allowed(request: Request, allowed: Sequence[str]) -> Response:
+    phrase = HTTPStatus.METHOD_NOT_ALLOWED.phrase
+    headers = {"Allow": ", ".join(allowed)}
+    return problem_response(request, 405, "http.method_not_allowed", phrase, headers=headers)
+
+
+def _methods_of_literal_path(app: FastAPI, request: Request) -> list[str]:
+    """The methods of a path that stands in the document without parameters; none when there is no such path."""
+    path = app.openapi().get("paths", {}).get(request.scope["path"], {})
+    return sorted(method.upper() for method in path)
+
+
 def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
-    """Every method that some route of this path serves."""
-    allowed = []
+    """Every method that this path serves: the framework names those of its first route only (RFC 9110, 15.5.6)."""
+    allowed = _methods_of_literal_path(app, request)
+    if allowed:
+        return allowed
     for method in _METHODS:
         probe = {"type": "http", "method": method, "path": request.scope["path"], "headers": []}
         if any(route.matches(dict(probe))[0] is Match.FULL for route in app.router.routes):
