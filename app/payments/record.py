@@ -177,6 +177,8 @@ def accounting_date_of(command: RecordPayment, entity: LegalEntityFacts) -> date
 
 
 async def _insert(session: WriteSession, receipts: Sequence[_Receipt]) -> set[UUID]:
+    # In the order of their keys, so that two imports of the same entries wait for each other instead of deadlocking.
+    receipts = sorted(receipts, key=_keys)
     commands = [receipt.command for receipt in receipts]
     texts = (
         [[getattr(command, name) for command in commands] for name in names]
@@ -203,6 +205,11 @@ async def _insert(session: WriteSession, receipts: Sequence[_Receipt]) -> set[UU
         ["waiting" if command.match else "held" for command in commands],
     )
     return {row["id"] for row in rows}
+
+
+def _keys(receipt: _Receipt) -> tuple[str, str, str]:
+    command = receipt.command
+    return (command.bank_entry_identity or "", command.source, command.external_id or "")
 
 
 async def _duplicates(session: WriteSession, receipts: Sequence[_Receipt]) -> dict[UUID, DomainError]:
