@@ -19,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Unauthenticated
@@ -28,6 +29,7 @@ from app.infra.embedded.postgres import start_postgres
 from app.infra.embedded.valkey import start_valkey
 from app.infra.migrate import migrate
 from app.infra.principal import Principal
+from app.infra.telemetry import configure_logs
 from app.main import create_app
 from app.settings import Settings
 from tests.factories import Tenant, make_tenant
@@ -236,13 +238,20 @@ def authenticator() -> StaticAuthenticator:
     return StaticAuthenticator()
 
 
+@pytest.fixture(scope="session")
+def service() -> FastAPI:
+    """The application, made once: its routes take about a second to prepare at the first request."""
+    return create_app(Settings(log_level="error"))
+
+
 @pytest.fixture
 async def client(
-    database: RolledBackDatabase, tenant: Tenant, authenticator: StaticAuthenticator, tmp_path: Path
+    service: FastAPI, database: RolledBackDatabase, tenant: Tenant, authenticator: StaticAuthenticator, tmp_path: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the service with a token of `tenant` that has every scope."""
-    settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
-    app = create_app(settings, database)
+    app = service
+    configure_logs("error")
+    app.state.settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
     app.state.database = app.state.read_database = database
     app.state.authenticator = authenticator
     headers = {"Authorization": f"Bearer {authenticator.grant(tenant)}"}
