@@ -28,7 +28,7 @@ from app.cash_application.matching.types import (
 def match(
     payments: Sequence[PaymentFacts],
     items: Iterable[OpenItem],
-    accounts: Iterable[AccountFacts] = (),
+    accounts: Iterable[AccountFacts] | AccountIndex = (),
     identities: Iterable[PayerIdentity] = (),
     settings: Settings | None = None,
     earlier: Iterable[PaymentFacts] = (),
@@ -38,7 +38,8 @@ def match(
     """One proposal per payment, in the order of `payments`; the answer does not depend on any input's order.
 
     `items` are the candidates: documents found by `lookup_keys`, and the open items of every account that the
-    payments' identities or references name. `earlier` are payments of the last weeks, to recognise
+    payments' identities or references name. `accounts` may be an index built before (then with its
+    identities in it), as for many batches of one run. `earlier` are payments of the last weeks, to recognise
     duplicates. `formats` are the organization's number formats; without them they are learned from `items`.
     Payments without a positive amount are refused with ValueError.
     """
@@ -46,7 +47,7 @@ def match(
     if any(payment.amount_minor <= 0 for payment in payments):
         raise ValueError("only payments with a positive amount can be matched")
     index = ItemIndex(items, chosen, formats)
-    account_index = AccountIndex(accounts, identities)
+    account_index = accounts if isinstance(accounts, AccountIndex) else AccountIndex(accounts, identities)
     ordered = sorted(payments, key=lambda payment: (payment.value_date, payment.id))
     cases = {payment.id: _case(payment, index, account_index, chosen) for payment in ordered}
     shown = learn_from_run(cases.values()) if chosen.learn_within_run else RunIdentities()

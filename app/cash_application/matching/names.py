@@ -29,16 +29,23 @@ _ON_BEHALF = re.compile(
 _ABBREVIATION = re.compile(r"(?<=\b\w)\.(?=\w\b|\w\.|\s|$)")
 _NOT_WORD = re.compile(r"[^\w]+|_")
 _SPECIAL = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "þ": "th", "ð": "d"})
-_DIGRAPHS = re.compile(r"(?<=[a-z])?(ae|oe|ue)")
+_DIGRAPHS = re.compile(r"ae|oe|ue")
 _BANK_WIDTHS = (27, 35, 70, 140)
 NAME_LENGTH_LIMIT = 300
 CUT_MINIMUM = 12
 
 
 def _fold(text: str) -> str:
-    text = unicodedata.normalize("NFKC", text[:NAME_LENGTH_LIMIT]).casefold().translate(_SPECIAL)
+    text = text[:NAME_LENGTH_LIMIT]
+    if text.isascii():
+        return _DIGRAPHS.sub(_first_letter, text.lower())
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_SPECIAL)
     text = "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))
-    return _DIGRAPHS.sub(lambda hit: hit.group(1)[0], unicodedata.normalize("NFC", text))
+    return _DIGRAPHS.sub(_first_letter, unicodedata.normalize("NFC", text))
+
+
+def _first_letter(digraph: re.Match[str]) -> str:
+    return digraph.group()[0]
 
 
 @lru_cache(maxsize=65_536)

@@ -7,6 +7,7 @@ adds up; nothing here decides alone, and two accounts with the same weight stay 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from rapidfuzz import fuzz, process
 
 from app.cash_application.matching.names import (
+    CUT_MINIMUM,
     is_cut_of,
     loose_name,
     name_parts,
@@ -45,7 +47,9 @@ NAMED_NATS = 5.0
 
 SIMILAR_CUTOFF = 86.0
 SIMILAR_MARGIN = 0.04
-SIMILAR_NAMES_LIMIT = 200_000
+ALL_NAMES_LIMIT = 3_000
+SHORTLIST_LIMIT = 3_000
+CUT_LIKENESS = 0.95
 ACCOUNT_NUMBER_LENGTH_MINIMUM = 4
 ACCOUNTS_PER_VALUE_LIMIT = 8
 
@@ -85,7 +89,8 @@ class AccountIndex:
         for identity in identities:
             known = self._identities[identity.kind, identity.normalized_value]
             known[identity.account_id] = max(known.get(identity.account_id, 0.0), identity.strength)
-        self._loose_names = sorted(name for name in self._loose if name)
+        self._sorted_names: list[str] = []
+        self._by_word: defaultdict[str, list[str]] = defaultdict(list)
         self._similar: dict[str, tuple[tuple[str, float], ...]] = {}
 
     def root(self, account_id: str) -> str:
@@ -129,21 +134,48 @@ class AccountIndex:
 
     def _find_similar(self, name: str) -> list[tuple[str, float]]:
         loose = loose_name(name)
-        if len(loose) < 4 or len(self._loose_names) > SIMILAR_NAMES_LIMIT:
+        if len(loose) < 4:
             return []
         found: dict[str, float] = {}
         for candidate, _, _ in process.extract(
-            loose, self._loose_names, scorer=fuzz.ratio, score_cutoff=SIMILAR_CUTOFF, limit=6, processor=None
+            loose, self._shortlist(loose), scorer=fuzz.ratio, score_cutoff=SIMILAR_CUTOFF, limit=6, processor=None
         ):
             for account_id in self._loose[candidate]:
                 likeness = max(similarity(name, other) for other in self.accounts[account_id].names)
                 found[account_id] = likeness
-        strict = normalize_name(name)
-        if not found and len(strict) >= 12:
-            for whole, account_ids in self._strict.items():
-                if is_cut_of(strict, whole):
-                    found.update(dict.fromkeys(account_ids, 0.95))
+        if not found:
+            found = dict.fromkeys(self._cut_names(normalize_name(name)), CUT_LIKENESS)
         return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:ACCOUNTS_PER_VALUE_LIMIT]
+
+    def _shortlist(self, loose: str) -> list[str]:
+        """All names while they are few; of many only those that share a word, the rarest word first."""
+        if len(self._loose) <= ALL_NAMES_LIMIT:
+            return sorted(name for name in self._loose if name)
+        if not self._by_word:
+            for known in sorted(self._loose):
+                for word in known.split():
+                    self._by_word[word].append(known)
+        words = sorted((len(self._by_word[word]), word) for word in loose.split() if word in self._by_word)
+        chosen: list[str] = []
+        for count, word in words:
+            if len(chosen) + count > SHORTLIST_LIMIT:
+                break
+            chosen.extend(self._by_word[word])
+        return list(dict.fromkeys(chosen))
+
+    def _cut_names(self, strict: str) -> list[str]:
+        """Accounts whose name begins with this cut one."""
+        if len(strict) < CUT_MINIMUM:
+            return []
+        if not self._sorted_names:
+            self._sorted_names = sorted(self._strict)
+        found: list[str] = []
+        for at in range(bisect_left(self._sorted_names, strict), len(self._sorted_names)):
+            whole = self._sorted_names[at]
+            if not is_cut_of(strict, whole) or len(found) > ACCOUNTS_PER_VALUE_LIMIT:
+                break
+            found.extend(sorted(self._strict[whole]))
+        return found
 
 
 class RunIdentities:

@@ -189,7 +189,7 @@ class Settings:
     payment is no candidate.
     """
 
-    automatic_confidence: float = 0.985
+    automatic_confidence: float = 0.97
     proposed_confidence: float = 0.40
     tolerance: Tolerance = Tolerance(under_minor=5, over_minor=5)
     small_difference_minor: int = 5
