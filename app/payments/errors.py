@@ -67,6 +67,12 @@ class DuplicateExternalId(Conflict):
     code = "payment.external_id_taken"
 
 
+class RecordDiffers(Conflict):
+    """The source has sent this payment before, with other facts."""
+
+    code = "payment.record_differs"
+
+
 class PaymentApplied(Conflict):
     """The payment is applied: undo the applications first."""
 

@@ -67,6 +67,17 @@ async def existing_accounts(session: ReadSession, ids: Iterable[UUID]) -> set[UU
     return {row["id"] for row in rows}
 
 
+async def payment_facts(session: ReadSession, ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """What identifies payments to the source that sent them, by id."""
+    rows = await session.driver.fetch(
+        "SELECT id, amount_minor, currency, value_date, legal_entity_id, account_id, original_account_id FROM payments"
+        " WHERE organization_id = $1 AND id = ANY($2::uuid[])",
+        session.organization_id,
+        list(ids),
+    )
+    return {row["id"]: row for row in rows}
+
+
 async def latest_event_dates(session: ReadSession, payment_ids: Sequence[UUID]) -> dict[UUID, date]:
     """The latest effective date among applications, undos and movements of each payment that has any."""
     rows = await session.driver.fetch(_LATEST_EVENTS, session.organization_id, list(payment_ids))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
 
+from app.core.errors import DomainError
 from app.core.money import to_minor
 from app.infra.database import ReadSession, WriteSession
+from app.infra.http.batches import Atomic, BatchResult, batch_result
 from app.infra.http.fields import ETAG_HEADER, BusinessDate, Currency, ExternalId, Source, resource_response, visible
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
@@ -19,10 +23,11 @@ from app.payments import queries
 from app.payments.identify import ChangeAccount, change_account
 from app.payments.models import Payment
 from app.payments.queries import PaymentFilter
-from app.payments.record import record_payment
+from app.payments.record import RecordPayment, record_payment
 from app.payments.refusals import PaymentInvalid
 from app.payments.schemas import (
     MatchingState,
+    PaymentBatch,
     PaymentCreate,
     PaymentIdentify,
     PaymentMove,
@@ -32,6 +37,7 @@ from app.payments.schemas import (
     PaymentReverse,
     Status,
 )
+from app.payments.upsert import upsert_payments
 from app.payments.withdraw import (
     MarkNotReceivable,
     RefundPayment,
@@ -74,6 +80,60 @@ async def create_payment(body: PaymentCreate, write: PaymentsWrite) -> Response:
     return await write.run(work)
 
 
+@router.put(
+    "/by-ref/{source}/{external_id}",
+    operation_id="upsertPayment",
+    summary="Record a receipt by its source's key",
+    response_model=PaymentRead,
+    responses={**problems(409), **_OK, 201: {"model": PaymentRead, "headers": ETAG_HEADER}},
+)
+async def upsert_payment(
+    source: Source, external_id: ExternalId, body: PaymentCreate, write: PaymentsWrite
+) -> Response:
+    """Recorded once however often it is sent; other facts under the same key are refused, never written over."""
+
+    async def work(session: WriteSession) -> Answer:
+        (result,) = await upsert_payments(session, [replace(body.command(), source=source, external_id=external_id)])
+        if isinstance(result, DomainError):
+            raise result
+        made = PaymentRead.of(await queries.get_payment(session, result.id))
+        if result.outcome == "created":
+            return created(made, version=made.version, location=f"/v1/payments/{made.id}")
+        return answer(made, version=made.version)
+
+    return await write.run(work)
+
+
+@router.post(
+    "/batch",
+    operation_id="upsertPayments",
+    summary="Record up to 1,000 receipts",
+    response_model=BatchResult,
+    responses=problems(413),
+)
+async def upsert_batch(body: PaymentBatch, write: PaymentsWrite, atomic: Atomic = False) -> Response:
+    """One result for each item, in order; with `atomic=true` all or nothing."""
+
+    async def work(session: WriteSession) -> Answer:
+        commands = [_command(item) for item in body.items]
+        good = [command for command in commands if isinstance(command, RecordPayment)]
+        done = iter(await upsert_payments(session, good))
+        outcomes: list[tuple[str, UUID] | DomainError] = []
+        for command in commands:
+            result = command if isinstance(command, DomainError) else next(done)
+            outcomes.append(result if isinstance(result, DomainError) else (result.outcome, result.id))
+        return answer(batch_result(outcomes, atomic=atomic))
+
+    return await write.run(work)
+
+
+def _command(item: PaymentCreate) -> RecordPayment | DomainError:
+    try:
+        return item.command()
+    except DomainError as refusal:
+        return refusal
+
+
 @router.get(
     "",
     operation_id="listPayments",
@@ -96,7 +156,7 @@ async def list_payments(
     value_from: BusinessDate | None = None,
     value_to: BusinessDate | None = None,
     unapplied: Annotated[bool | None, Query(description="Only payments with (or without) money left")] = None,
-    updated_since: datetime | None = None,
+    updated_since: AwareDatetime | None = None,
 ) -> Response:
     """Payments by filter, in a stable order (`created`, `value_date`, `updated_at` or `unapplied_amount`)."""
     wanted = PaymentFilter(

@@ -57,7 +57,7 @@ def check_lines(command: Apply) -> None:
         if (line.source_amount_minor is not None) and not 0 <= line.source_amount_minor <= MAX_MINOR:
             raise ApplicationInvalid("amounts are not negative", pointer=f"{where}/source_amount")
         rate = line.exchange_rate
-        if rate is not None and not (rate.is_finite() and RATE_PLACES <= rate <= RATE_MAX):
+        if rate is not None and not (rate.is_finite() and RATE_PLACES <= rate < RATE_MAX):
             raise ApplicationInvalid("the exchange rate is out of range", pointer=f"{where}/exchange_rate")
 
 
@@ -201,7 +201,7 @@ def _source_amount(
             return given, Decimal(1)
         exact = to_decimal(line.amount_minor, owed.currency) / to_decimal(given, source.currency)
         # A rate keeps twelve places; pairs such as 1 JPY for 10^9 are not trade but typing errors.
-        if not RATE_PLACES <= exact <= RATE_MAX:
+        if not RATE_PLACES <= exact < RATE_MAX:
             raise RateInconsistent("the two amounts are out of proportion", pointer=f"{where}/source_amount")
         return given, exact.quantize(RATE_PLACES)
     if rate is None:

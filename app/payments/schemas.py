@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 from app.core.money import to_minor, to_text
+from app.infra.http.batches import BATCH_ITEMS_LIMIT
 from app.infra.http.fields import (
     Amount,
     AmountOut,
@@ -85,6 +86,12 @@ class PaymentCreate(Input):
             external_id=self.external_ref.id if self.external_ref else None,
             **plain,
         )
+
+
+class PaymentBatch(Input):
+    """Receipts; with an `external_ref` each may be sent again."""
+
+    items: Annotated[list[PaymentCreate], Field(min_length=1, max_length=BATCH_ITEMS_LIMIT)]
 
 
 class PaymentRead(BaseModel):

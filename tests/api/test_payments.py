@@ -319,3 +319,36 @@ async def test_a_late_discount_needs_the_right_to_approve(
     granted = await client.post(f"/v1/payments/{paid}/applications", json=body, headers=headers)
     assert granted.status_code == 201, granted.text
     assert granted.json()["lines"][0]["open_amount"] == "0.00"
+
+
+async def test_a_source_sends_a_payment_again(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    path = "/v1/payments/by-ref/gp/R-1"
+    first = await client.put(path, json=receipt(tenant))
+    assert first.status_code == 201, first.text
+    again = await client.put(path, json=receipt(tenant))
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = await client.put(path, json=receipt(tenant, amount="120.00", value_date="2026-03-06"))
+    assert (other.status_code, other.json()["code"]) == (409, "payment.record_differs")
+    assert other.json()["errors"][0]["pointer"] == "/amount"
+    assert "value_date" in other.json()["detail"]
+    moved = await client.put(path, json=receipt(tenant, account_id=None))
+    assert moved.status_code == 200
+
+
+async def test_a_batch_has_one_result_for_each_item(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    def sent(number: str, **changes: Any) -> dict[str, Any]:
+        return receipt(tenant, external_ref={"source": "gp", "id": number}, **changes)
+
+    items = [sent("1"), sent("2", amount="1.005"), sent("1"), sent("3", account_id=str(new_id())), receipt(tenant)]
+    made = await client.post("/v1/payments/batch", json={"items": items})
+    assert made.status_code == 200, made.text
+    results = made.json()["results"]
+    assert [item["status"] for item in results] == ["created", "refused", "unchanged", "refused", "created"]
+    assert results[2]["id"] == results[0]["id"]
+    assert [item["problem"]["code"] for item in results if item["problem"]] == [
+        "money.amount_invalid", "payment.account_unknown",
+    ]  # fmt: skip
+    refused = await client.post("/v1/payments/batch?atomic=true", json={"items": [sent("9"), sent("8", amount="0")]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "batch.refused")
+    assert refused.json()["errors"][0]["pointer"] == "/items/1/amount"
+    assert (await client.get("/v1/payments?source=gp&external_id=9")).json()["data"] == []
