@@ -26,6 +26,7 @@ class Import(Versioned, TenantTable, Base):
     dry_run: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str]
     today: Mapped[date]
+    position: Mapped[int] = mapped_column(server_default="0")  # rows (or statements) dealt with: runs go on here
     byte_position: Mapped[int] = mapped_column(BigInteger, server_default="0")
     rows_read: Mapped[int] = mapped_column(server_default="0")
     rows_created: Mapped[int] = mapped_column(server_default="0")
@@ -35,29 +36,33 @@ class Import(Versioned, TenantTable, Base):
     control_totals: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     error: Mapped[dict[str, Any] | None]
     requested_by: Mapped[str]
+    requested_by_kind: Mapped[str]
+    requested_by_id: Mapped[UUID | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         organization_fk(),
         one_of("kind", "accounts", "invoices", "payments", "bank_statement"),
-        one_of("media_format", "csv", "ndjson", "xlsx", "camt", "mt940", "bai2", "ofx", "lockbox"),
+        one_of("media_format", "csv", "ndjson", "xlsx", "bank"),
         one_of("state", "queued", "running", "completed", "failed", "cancelled"),
         Index(None, "organization_id", "state"),
     )
 
 
 class ImportRowError(TenantTable, Recorded, Base):
-    """A refused row: where, which field, stable code, sentence; one row for each fault."""
+    """What an import says of a row: where, which field, stable code, sentence. A `note` (rounded) was loaded."""
 
     __tablename__ = "import_row_errors"
     import_id: Mapped[UUID]
     row_number: Mapped[int]
+    severity: Mapped[str] = mapped_column(server_default="refused")
     field: Mapped[str | None]
     code: Mapped[str]
     detail: Mapped[str]
     __table_args__ = (
         organization_fk(),
         tenant_fk("import_id", "imports"),
+        one_of("severity", "refused", "note"),
         Index(None, "organization_id", "import_id", "row_number"),
     )
 
@@ -68,6 +73,7 @@ class BankStatement(Versioned, Recorded, TenantTable, Base):
     __tablename__ = "bank_statements"
     bank_account_id: Mapped[UUID]
     import_id: Mapped[UUID | None]
+    identity: Mapped[str]  # account, reference, number, page and dates: the same statement read again
     format: Mapped[str]
     statement_reference: Mapped[str]
     sequence_number: Mapped[str | None]
@@ -88,6 +94,7 @@ class BankStatement(Versioned, Recorded, TenantTable, Base):
         tenant_fk("import_id", "imports"),
         one_of("balance_check", "ok", "difference", "not_given"),
         one_of("continuity", "first", "follows", "gap", "overlap", "unknown"),
+        UniqueConstraint("organization_id", "bank_account_id", "identity"),
         Index(None, "organization_id", "bank_account_id", "to_date"),
     )
 
@@ -99,6 +106,7 @@ class BankEntry(TenantTable, Recorded, Base):
     bank_account_id: Mapped[UUID]
     statement_id: Mapped[UUID]
     identity: Mapped[str]
+    entry_identity: Mapped[str]  # of the whole booking line: a batch counts once, shown whole or split
     position: Mapped[str]
     amount_minor: Mapped[int] = minor()
     currency: Mapped[str]
@@ -123,6 +131,8 @@ class BankEntry(TenantTable, Recorded, Base):
         one_of("bank_status", "booked", "pending", "info"),
         one_of("outcome", "payment", "reversal", "debit", "kept", "pending"),
         UniqueConstraint("organization_id", "bank_account_id", "identity"),
+        Index(None, "organization_id", "bank_account_id", "entry_identity"),
         Index(None, "organization_id", "statement_id"),
+        Index(None, "organization_id", "end_to_end_id", postgresql_where=text("end_to_end_id IS NOT NULL")),
         Index(None, "organization_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
     )

@@ -51,7 +51,7 @@ FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::text
     AS r(id, instalment_id, legal_entity_id, account_id, currency, kind, reason_code, amount_minor, tax_minor,
          effective_date, requested_by, requested_by_id)
 """
-# One look into the index for each key, whatever the planner thinks of the table: `LIMIT` keeps it from joining otherwise.
+# One look into the index for each key, whatever the planner thinks of the table: `LIMIT` forbids another join.
 _TAKEN_NUMBERS = """
 SELECT i.legal_entity_id, i.kind, i.source, i.number
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) AS w(legal_entity_id, kind, source, number)

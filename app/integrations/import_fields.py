@@ -1,0 +1,70 @@
+"""What can be imported: the fields of each kind, which of them are needed, and the bounds of their texts. Pure.
+
+The names are those of the mapping files (see docs/reference/imports.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOURCE_DEFAULT = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class KindFields:
+    """The fields of a kind: all in their order, groups of which one each is needed, lengths of texts."""
+
+    names: tuple[str, ...]
+    needed: tuple[tuple[str, ...], ...]
+    lengths: dict[str, int]
+
+
+_NUMBER, _TEXT, _LONG = 64, 200, 4_000
+
+ACCOUNTS = KindFields(
+    names=(
+        "number", "name", "currency", "source", "external_id", "legal_name", "parent_number", "payment_terms",
+        "language", "time_zone", "country", "segment", "risk_class", "collector", "credit_limit", "credit_status",
+        "active", "contact_role", "contact_name", "contact_email", "contact_phone", "bank_identifier", "payer_name",
+    ),
+    needed=(("number",), ("name",), ("currency",)),
+    lengths={},  # the accounts room checks every text itself
+)  # fmt: skip
+INVOICES = KindFields(
+    names=(
+        "kind", "number", "source", "external_id", "account_number", "account_external_id", "account_name",
+        "legal_entity", "currency", "amount", "tax_amount", "open_amount", "invoice_date", "accounting_date",
+        "due_date", "payment_terms", "purchase_order", "delivery_reference", "contract_reference", "reason_code",
+        "reason",
+    ),
+    needed=(("number",), ("account_number", "account_external_id"), ("currency",), ("amount",), ("invoice_date",)),
+    lengths={
+        "number": _NUMBER, "source": _NUMBER, "external_id": _TEXT, "account_number": _NUMBER,
+        "account_external_id": _TEXT, "account_name": _TEXT, "purchase_order": _NUMBER,
+        "delivery_reference": _NUMBER, "contract_reference": _NUMBER, "reason_code": _NUMBER, "reason": 500,
+    },
+)  # fmt: skip
+PAYMENTS = KindFields(
+    names=(
+        "payment_date", "accounting_date", "amount", "currency", "source", "external_id", "account_number",
+        "account_external_id", "account_name", "legal_entity", "bank_account", "method", "payer_name",
+        "payer_bank_identifier", "remittance_text", "bank_reference", "end_to_end_id", "settles",
+    ),
+    needed=(("payment_date",), ("amount",), ("currency",)),
+    lengths={
+        "source": _NUMBER, "external_id": _TEXT, "account_number": _NUMBER, "account_external_id": _TEXT,
+        "account_name": _TEXT, "bank_account": _NUMBER, "payer_name": _TEXT, "payer_bank_identifier": _NUMBER,
+        "remittance_text": _LONG, "bank_reference": _TEXT, "end_to_end_id": _TEXT, "settles": _LONG,
+    },
+)  # fmt: skip
+FIELDS: dict[str, KindFields] = {"accounts": ACCOUNTS, "invoices": INVOICES, "payments": PAYMENTS}
+ROW_KINDS = tuple(FIELDS)
+BANK_STATEMENT = "bank_statement"
+KINDS = (*ROW_KINDS, BANK_STATEMENT)
+SCOPES = {
+    "accounts": "accounts:write",
+    "invoices": "invoices:write",
+    "payments": "payments:write",
+    BANK_STATEMENT: "bank-statements:write",
+}
+"""What the caller must be allowed besides `imports:write`."""

@@ -1,0 +1,100 @@
+"""Run an import from where it stands to its end. Repeatable: a worker that dies is followed by another one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from app.core.errors import DomainError
+from app.infra.database import Actor, Database
+from app.infra.files import FileStore
+from app.integrations import queries
+from app.integrations.bank_import import load_bank_file
+from app.integrations.control_totals import ControlTotals
+from app.integrations.import_fields import ACCOUNTS, BANK_STATEMENT, FIELDS, INVOICES
+from app.integrations.import_mapping import ImportMapping, ImportOptions, read_mapping, read_options
+from app.integrations.imports import ended, error_document
+from app.integrations.load_accounts import AccountLoader
+from app.integrations.load_invoices import InvoiceLoader
+from app.integrations.load_payments import PaymentLoader
+from app.integrations.loader import Loader, Reading
+from app.integrations.row_import import ImportStopped, Progress, RowImport
+from app.integrations.row_source import RowShape, RowSource, read_rows
+
+INTERNAL_ERROR = {"code": "import.internal_error", "detail": "the service failed several times; see its logs"}
+
+
+async def run_import(database: Database, data_dir: Path, organization_id: UUID, import_id: UUID) -> None:
+    """Load what is left of the file, then mark the import as completed, or failed with the reason."""
+    async with database.write(organization_id, Actor("system", None, "system")) as session:
+        row = await queries.begin_import(session, import_id)
+        errors_kept = await queries.count_row_errors(session, import_id)
+    if row is None:
+        return
+    actor = Actor(row["requested_by_kind"], row["requested_by_id"], row["requested_by"])
+    progress = Progress(row["position"], ControlTotals(row["control_totals"]), errors_kept)
+    try:
+        path = FileStore(data_dir).path(organization_id, row["file_sha256"])
+        if row["kind"] == BANK_STATEMENT:
+            await load_bank_file(database, organization_id, actor, row, path, progress)
+        else:
+            await _load_rows(database, organization_id, actor, row, path, progress)
+    except ImportStopped:
+        return
+    except DomainError as refusal:
+        await end_import(database, organization_id, import_id, "failed", error_document(refusal))
+    else:
+        await end_import(database, organization_id, import_id, "completed", None)
+
+
+async def end_import(
+    database: Database, organization_id: UUID, import_id: UUID, state: str, error: dict[str, Any] | None
+) -> None:
+    """Mark the import as ended, unless it has been cancelled meanwhile."""
+    async with database.write(organization_id, Actor("system", None, "system")) as session:
+        if await queries.end_import(session, import_id, state, error):
+            await ended(session, import_id, state)
+
+
+async def _load_rows(
+    database: Database, organization_id: UUID, actor: Actor, row: Any, path: Path, progress: Progress
+) -> None:
+    kind, known = row["kind"], FIELDS[row["kind"]]
+    mapping, options = read_mapping(kind, row["mapping"]), read_options(row["options"])
+    stream = await asyncio.to_thread(path.open, "rb")
+    try:
+        source, shape = await asyncio.to_thread(_open, stream, row["media_format"], mapping, kind)
+        loader = _loader(kind, Reading(known, mapping, options), row["today"], shape)
+        async with database.read(organization_id) as session:
+            await loader.prepare(session)
+        await RowImport(
+            database=database,
+            organization_id=organization_id,
+            actor=actor,
+            import_id=row["id"],
+            loader=loader,
+            source=source,
+            shape=shape,
+            progress=progress,
+            dry_run=row["dry_run"],
+        ).run()
+    finally:
+        stream.close()
+
+
+def _open(stream: BinaryIO, media_format: str, mapping: ImportMapping, kind: str) -> tuple[RowSource, RowShape]:
+    source = read_rows(stream, media_format, mapping, FIELDS[kind])
+    return source, RowShape(source.header, mapping, FIELDS[kind])
+
+
+def _loader(kind: str, reading: Reading, today: Any, shape: RowShape) -> Loader:
+    if reading.known is ACCOUNTS:
+        return AccountLoader(reading, shape.given)
+    if reading.known is INVOICES:
+        return InvoiceLoader(reading, today)
+    return PaymentLoader(reading)
+
+
+__all__ = ["INTERNAL_ERROR", "ImportOptions", "end_import", "run_import"]

@@ -1,0 +1,95 @@
+"""Rows of accounts, with the contact and the bank identifier that an extract usually carries beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.accounts.commands import UNSET, AccountCommand, ContactCommand
+from app.accounts.upsert import upsert_accounts
+from app.core.errors import DomainError
+from app.infra.database import ReadSession, WriteSession
+from app.integrations.import_fields import ACCOUNTS, KindFields
+from app.integrations.loader import ParsedRow, Reading
+from app.integrations.row_values import Fault, currency_of, flag
+
+_OPTIONAL = {
+    "legal_name": "legal_name",
+    "parent_number": "parent_number",
+    "payment_terms": "payment_terms_code",
+    "language": "language",
+    "time_zone": "time_zone",
+    "country": "country",
+    "segment": "segment",
+    "risk_class": "risk_class",
+    "collector": "collector_email",
+}
+"""Fields that an empty cell clears, when the file has them at all."""
+_CONTACT = {"contact_name": "name", "contact_email": "email", "contact_phone": "phone"}
+
+
+@dataclass(slots=True)
+class AccountLoader:
+    """Creates accounts, or brings them up to date by (source, external id), else by number."""
+
+    reading: Reading
+    given: frozenset[str]  # the fields that the file has a column (or the mapping a constant) for
+    known: KindFields = field(default=ACCOUNTS)
+
+    async def prepare(self, session: ReadSession) -> None:
+        """The accounts room resolves parents, terms and collectors itself."""
+
+    def key(self, row: ParsedRow) -> str | None:
+        """Accounts may stand several times, for example once for each contact."""
+        return None
+
+    def parse(self, line: int, texts: tuple[str, ...], *, suspicious: bool) -> ParsedRow:
+        """One row to an `AccountCommand`."""
+        cell = dict(zip(self.known.names, texts, strict=True))
+        faults: list[Fault] = []
+        self.reading.check(texts, suspicious, faults)
+        currency = currency_of(cell["currency"] or self.reading.options.currency or "", faults)
+        limit = None if faults else self.reading.cells.amount(cell["credit_limit"], currency, "credit_limit", faults)
+        active = flag(cell["active"], "active", faults)
+        missing = [name for name in ("number", "name") if not cell[name]]
+        faults += [Fault(name, "import.value_missing", f"{name} is missing") for name in missing]
+        row = ParsedRow(line, faults=faults, currency=currency if not faults else None, minor=0)
+        if any(fault.severity == "refused" for fault in faults):
+            return row
+        given: dict[str, Any] = {target: cell[name] or None for name, target in _OPTIONAL.items() if name in self.given}
+        if "credit_limit" in self.given:
+            given["credit_limit_minor"] = limit
+        if cell["credit_status"]:
+            given["credit_status"] = cell["credit_status"]
+        if active is not None:
+            given["active"] = active
+        row.draft = AccountCommand(
+            number=cell["number"],
+            name=cell["name"],
+            currency=currency,
+            source=(cell["source"] or self.reading.source) if cell["external_id"] else None,
+            external_id=cell["external_id"] or None,
+            contact=self._contact(cell),
+            bank_identifier=cell["bank_identifier"] or None,
+            payer_name=cell["payer_name"] or None,
+            **given,
+        )
+        return row
+
+    def _contact(self, cell: dict[str, str]) -> ContactCommand | None:
+        """The contact of the row; what the file does not say keeps its value."""
+        if not any(cell[name] for name in _CONTACT):
+            return None
+        facts: dict[str, Any] = {target: cell[name] or UNSET for name, target in _CONTACT.items()}
+        if cell["contact_role"]:
+            facts["role"] = cell["contact_role"]
+        return ContactCommand(**facts)
+
+    async def load(self, session: WriteSession, rows: Sequence[ParsedRow]) -> list[str | DomainError]:
+        """Create or update the accounts of a chunk."""
+        results = await upsert_accounts(session, [row.draft for row in rows])
+        return [result if isinstance(result, DomainError) else result.outcome for result in results]
+
+    def committed(self) -> None:
+        """Nothing is remembered."""

@@ -1,0 +1,202 @@
+"""What every kind of rows has in common: texts to a draft (no database), drafts to rows of the rooms (set-wise)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+
+from app.accounts.commands import AccountCommand
+from app.accounts.upsert import upsert_accounts
+from app.core.errors import DomainError
+from app.infra.database import ReadSession, WriteSession
+from app.integrations import queries
+from app.integrations.import_fields import SOURCE_DEFAULT, KindFields
+from app.integrations.import_mapping import ImportMapping, ImportOptions
+from app.integrations.row_values import CellReader, Fault, check_lengths, check_texts
+
+MULTILINE = frozenset({"remittance_text", "reason"})
+ACCOUNTS_KEPT_MAX = 200_000
+
+
+@dataclass(slots=True)
+class ParsedRow:
+    """A row after reading: its draft when it is in order, what was wrong, and what it adds to the control totals."""
+
+    line: int
+    draft: Any = None
+    faults: list[Fault] = field(default_factory=list)
+    currency: str | None = None
+    minor: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        """A fault that is more than a note."""
+        return self.draft is None
+
+
+class Loader(Protocol):
+    """Rows of one kind. `parse` runs in a thread of its own and touches no database."""
+
+    known: KindFields
+
+    async def prepare(self, session: ReadSession) -> None:
+        """Read what rows refer to by code."""
+
+    def parse(self, line: int, texts: tuple[str, ...], *, suspicious: bool) -> ParsedRow:
+        """One row to a draft."""
+
+    def key(self, row: ParsedRow) -> str | None:
+        """What must not stand twice in one file, or None."""
+
+    async def load(self, session: WriteSession, rows: Sequence[ParsedRow]) -> list[str | DomainError]:
+        """Write the drafts; what became of each, in order."""
+
+    def committed(self) -> None:
+        """The transaction of the last `load` was committed."""
+
+
+class RowRefused(DomainError):
+    """A row refers to something that is not there."""
+
+    code = "import.reference_unknown"
+
+
+@dataclass(slots=True)
+class Reading:
+    """How to read the cells of one kind, and the defaults of the options."""
+
+    known: KindFields
+    mapping: ImportMapping
+    options: ImportOptions
+    cells: CellReader = field(init=False)
+    lengths: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cells = CellReader(self.mapping.format, self.options)
+        self.lengths = tuple(self.known.lengths.get(name, 10**9) for name in self.known.names)
+
+    @property
+    def source(self) -> str:
+        """Where a row comes from when it does not say so."""
+        return self.options.source or SOURCE_DEFAULT
+
+    def check(self, texts: tuple[str, ...], suspicious: bool, faults: list[Fault]) -> None:
+        """Faults of texts: too long, or with characters that cannot stand there."""
+        for text, length in zip(texts, self.lengths, strict=True):
+            if len(text) > length:
+                check_lengths(self.known.names, texts, self.lengths, faults)
+                break
+        if suspicious:
+            check_texts(self.known.names, texts, MULTILINE, faults)
+
+
+@dataclass(slots=True)
+class LegalEntities:
+    """Legal entities by code, and the one that is meant when a row names none."""
+
+    ids: dict[str, UUID] = field(default_factory=dict)
+    codes: dict[UUID, str] = field(default_factory=dict)
+    default: UUID | None = None
+
+    async def prepare(self, session: ReadSession, code: str | None) -> None:
+        """Raises RowRefused when the code of the options is unknown."""
+        self.ids = await queries.legal_entity_ids(session)
+        self.codes = {id_: found for found, id_ in self.ids.items()}
+        if code is not None:
+            self.default = self.ids.get(code)
+            if self.default is None:
+                raise RowRefused(f"no legal entity has the code {code!r}", pointer="/options/legal_entity")
+        elif len(self.ids) == 1:
+            self.default = next(iter(self.ids.values()))
+
+    def find(self, code: str, faults: list[Fault]) -> UUID | None:
+        """The legal entity of that code, or the default for none."""
+        found = self.ids.get(code) if code else self.default
+        if found is None:
+            detail = f"no legal entity has the code {code[:40]!r}" if code else "several legal entities: name one"
+            faults.append(Fault("legal_entity", "import.legal_entity_unknown", detail))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRef:
+    """How a row names its account; all empty for none."""
+
+    number: str
+    source: str
+    external_id: str
+    name: str
+    currency: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The external id within its source counts more than the number."""
+        return (self.source, self.external_id) if self.external_id else ("", self.number)
+
+
+@dataclass(slots=True)
+class AccountFinder:
+    """Accounts by number or external id, looked up once; made on request when they are missing."""
+
+    create: bool
+    _known: dict[tuple[str, str], UUID] = field(default_factory=dict)
+    _fresh: dict[tuple[str, str], UUID] = field(default_factory=dict)
+
+    def get(self, ref: AccountRef) -> UUID | None:
+        """The account, once it was looked up; None when it does not exist."""
+        key = ref.key
+        return self._known.get(key) or self._fresh.get(key)
+
+    async def look_up(self, session: WriteSession, wanted: Iterable[AccountRef]) -> None:
+        """Find (or make) those that are not known yet."""
+        self._fresh = {}
+        missing = {ref.key: ref for ref in wanted if ref.key not in self._known}
+        if missing:
+            if len(self._known) > ACCOUNTS_KEPT_MAX:
+                self._known.clear()
+            await self._find(session, missing)
+            absent = [ref for key, ref in missing.items() if key not in self._fresh]
+            if absent and self.create:
+                await self._create(session, absent)
+
+    def committed(self) -> None:
+        """What was looked up or made stays."""
+        self._known.update(self._fresh)
+        self._fresh = {}
+
+    async def _find(self, session: ReadSession, missing: dict[tuple[str, str], AccountRef]) -> None:
+        numbers = [key[1] for key, ref in missing.items() if not ref.external_id]
+        references = [key for key, ref in missing.items() if ref.external_id]
+        if numbers:
+            self._fresh.update({("", n): id_ for n, id_ in (await queries.account_ids(session, numbers)).items()})
+        if references:
+            self._fresh.update(await queries.account_ids_by_reference(session, references))
+
+    async def _create(self, session: WriteSession, absent: Sequence[AccountRef]) -> None:
+        commands = [
+            AccountCommand(
+                number=ref.number or ref.external_id,
+                name=ref.name or ref.number or ref.external_id,
+                currency=ref.currency,
+                source=ref.source if ref.external_id else None,
+                external_id=ref.external_id or None,
+            )
+            for ref in absent
+        ]
+        for ref, result in zip(absent, await upsert_accounts(session, commands), strict=True):
+            if not isinstance(result, DomainError):
+                self._fresh[ref.key] = result.id
+
+
+def account_unknown(ref: AccountRef) -> RowRefused:
+    """The refusal of a row whose account does not exist."""
+    name = "account_external_id" if ref.external_id else "account_number"
+    return RowRefused(f"no account {ref.external_id or ref.number!r}", pointer=f"/{name}")
+
+
+def into_open_period(on: date, first_open: date | None) -> date | None:
+    """The accounting date of a late fact: None (its own date) when that is open, else the first open day."""
+    return first_open if first_open is not None and on < first_open else None

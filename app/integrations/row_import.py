@@ -1,0 +1,217 @@
+"""Load the rows of a file in chunks: each chunk is one transaction together with its progress.
+
+While the database works on a chunk, a thread reads the next one. A worker that dies is followed by another one that
+skips the rows that were dealt with. A chunk that the database refuses as a whole is halved until the row is found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.core.errors import DomainError, Unavailable
+from app.infra.constraints import is_transient, refusal_of
+from app.infra.database import Actor, Database, WriteSession
+from app.integrations import queries
+from app.integrations.control_totals import READ, REFUSED, ROUNDED, ControlTotals, outcome_of
+from app.integrations.errors import ImportFileRefused
+from app.integrations.loader import Loader, ParsedRow
+from app.integrations.row_source import Row, RowShape, RowSource
+from app.integrations.row_values import Fault
+from app.integrations.seen_keys import SeenKeys
+
+CHUNK_ROWS = 2_500
+ERRORS_KEPT_MAX = 10_000
+ATTEMPTS_PER_CHUNK = 4
+_FIELDS = {
+    "account_id": "account_number", "legal_entity_id": "legal_entity", "payment_terms_id": "payment_terms",
+    "payment_terms_code": "payment_terms", "collector_email": "collector", "external_ref/id": "external_id",
+    "external_ref": "external_id", "external_ref/source": "source", "contact/email": "contact_email",
+    "contact/name": "contact_name", "contact/phone": "contact_phone", "contact/role": "contact_role",
+    "value_date": "payment_date", "bank_account_id": "bank_account", "credit_date": "invoice_date",
+}  # fmt: skip
+
+
+class ImportStopped(Exception):
+    """The import was cancelled, or another worker goes on with it."""
+
+
+class _DryRun(Exception):
+    """Ends the transaction of a chunk that was only tried."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some rows in order, where the file stands behind them, and why it cannot be read further."""
+
+    rows: list[ParsedRow] = field(default_factory=list)
+    byte_position: int = 0
+    refusal: ImportFileRefused | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the import is, as the database has it."""
+
+    position: int
+    totals: ControlTotals
+    errors_kept: int
+
+
+@dataclass(slots=True)
+class RowImport:
+    """One file of rows on its way in."""
+
+    database: Database
+    organization_id: UUID
+    actor: Actor
+    import_id: UUID
+    loader: Loader
+    source: RowSource
+    shape: RowShape
+    progress: Progress
+    dry_run: bool = False
+    _seen: SeenKeys = field(default_factory=SeenKeys)
+
+    async def run(self) -> None:
+        """Load everything that is left. Raises ImportFileRefused after the rows before it, ImportStopped."""
+        chunks = self._chunks(iter(self.source))
+        ahead = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+        try:
+            while (chunk := await ahead) is not None:
+                ahead = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+                if chunk.rows:
+                    await self._load(chunk.rows, chunk.byte_position)
+                if chunk.refusal is not None:
+                    raise chunk.refusal
+        finally:
+            await asyncio.wait([ahead])
+
+    def _chunks(self, rows: Iterator[Row]) -> Iterator[Chunk]:
+        """Parsed rows in chunks, those that were dealt with left out. Runs in a thread, one call at a time."""
+        skip = self.progress.position
+        chunk = Chunk()
+        try:
+            for row in rows:
+                parsed = self._parse(row)
+                if skip:
+                    skip -= 1
+                    continue
+                chunk.rows.append(parsed)
+                if len(chunk.rows) >= CHUNK_ROWS:
+                    chunk.byte_position = self.source.byte_position
+                    yield chunk
+                    chunk = Chunk()
+        except ImportFileRefused as refusal:
+            chunk.refusal = refusal
+        chunk.byte_position = self.source.byte_position
+        yield chunk
+
+    def _parse(self, row: Row) -> ParsedRow:
+        if row.fault is not None:
+            return ParsedRow(row.line, faults=[row.fault])
+        texts = self.shape.texts(row.cells)
+        parsed = self.loader.parse(row.line, texts, suspicious=row.suspicious)
+        if parsed.draft is not None:
+            key = self.loader.key(parsed)
+            if key is not None and not self._seen.add(key):
+                parsed.draft = None
+                parsed.faults.append(Fault(None, "import.row_repeated", "the file has this record in an earlier row"))
+        return parsed
+
+    async def _load(self, rows: Sequence[ParsedRow], byte_position: int) -> None:
+        """One chunk in one transaction; halves of it when the database refuses it as a whole."""
+        for number in range(1, ATTEMPTS_PER_CHUNK + 1):
+            try:
+                await self._try(rows, byte_position)
+            except (DomainError, ImportStopped):
+                raise
+            except Exception as error:
+                refusal = refusal_of(error)
+                if refusal is None or isinstance(refusal, Unavailable):
+                    raise
+                if number < ATTEMPTS_PER_CHUNK and (is_transient(error) or number == 1):
+                    await asyncio.sleep(0.05 * number)  # what another writer did meanwhile is seen the next time
+                    continue
+                await self._divide(rows, byte_position, refusal)
+            return
+
+    async def _divide(self, rows: Sequence[ParsedRow], byte_position: int, refusal: DomainError) -> None:
+        if len(rows) == 1:
+            rows[0].draft = None
+            rows[0].faults.append(_fault(refusal))
+            await self._try(rows, byte_position)
+            return
+        half = len(rows) // 2
+        await self._load(rows[:half], byte_position)
+        await self._load(rows[half:], byte_position)
+
+    async def _try(self, rows: Sequence[ParsedRow], byte_position: int) -> None:
+        try:
+            async with self.database.write(self.organization_id, self.actor) as session:
+                totals, faults = await self._write_rows(session, rows)
+                if self.dry_run:
+                    await session.flush()
+                    for hook in session.before_commit:
+                        await hook(session)
+                    raise _DryRun
+                after = await self._write_progress(session, rows, byte_position, totals, faults)
+        except _DryRun:
+            async with self.database.write(self.organization_id, self.actor) as session:
+                after = await self._write_progress(session, rows, byte_position, totals, faults)
+        else:
+            self.loader.committed()
+        self.progress = after
+
+    async def _write_rows(
+        self, session: WriteSession, rows: Sequence[ParsedRow]
+    ) -> tuple[ControlTotals, list[tuple[int, Fault]]]:
+        """Load the rows that are in order; what the chunk adds to the totals, and what was wrong."""
+        good = [row for row in rows if row.draft is not None]
+        results = await self.loader.load(session, good) if good else []
+        outcomes = {id(row): result for row, result in zip(good, results, strict=True)}
+        totals, faults = ControlTotals(), list[tuple[int, Fault]]()
+        for row in rows:
+            totals.count(READ, row.currency, row.minor)
+            result = outcomes.get(id(row))
+            if isinstance(result, str):
+                totals.count(outcome_of(result), row.currency, row.minor)
+                if row.faults:
+                    totals.count(ROUNDED, row.currency, row.minor)
+            else:
+                totals.count(REFUSED, row.currency, row.minor)
+            faults += [(row.line, fault) for fault in row.faults]
+            if isinstance(result, DomainError):
+                faults.append((row.line, _fault(result)))
+        return totals, faults
+
+    async def _write_progress(
+        self,
+        session: WriteSession,
+        rows: Sequence[ParsedRow],
+        byte_position: int,
+        totals: ControlTotals,
+        faults: list[tuple[int, Fault]],
+    ) -> Progress:
+        """Errors, counts and position, in the transaction of the rows. Raises ImportStopped."""
+        before = self.progress
+        together = ControlTotals(before.totals.as_json())
+        together.add(totals)
+        kept = faults[: max(0, ERRORS_KEPT_MAX - before.errors_kept)]
+        if kept:
+            await queries.insert_row_errors(session, self.import_id, kept)
+        after = Progress(before.position + len(rows), together, before.errors_kept + len(kept))
+        moved = await queries.write_progress(
+            session, self.import_id, before.position, after.position, byte_position, together
+        )
+        if not moved:
+            raise ImportStopped
+        return after
+
+
+def _fault(refusal: DomainError) -> Fault:
+    """A refusal of a room as a fault of the row: the field by its name in the mapping."""
+    pointer = refusal.errors[0].pointer.lstrip("/") if refusal.errors else ""
+    return Fault(_FIELDS.get(pointer, pointer or None), refusal.code, refusal.detail)
