@@ -190,7 +190,7 @@ def _statement(request: AgingRequest, filters: list[str], quick: bool) -> str:
     grouped = "joined"
     if attribute is not None:
         grouped = (
-            f"(SELECT ({attribute})::text AS key, currency, {summed} FROM joined"
+            f"(SELECT ({attribute})::text AS key, joined.currency, {summed} FROM joined"
             " LEFT JOIN accounts a ON a.organization_id = $1 AND a.id = joined.key GROUP BY 1, 2) AS by_attribute"
         )
     return f"""

@@ -1,0 +1,36 @@
+"""Every value of every listed choice of a query is served: groupings, kinds, statuses, formats, currencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.api.operations import Operation, example, operations, resolve
+
+CHOICES_MAX = 20
+
+
+def _queries() -> Iterator[tuple[Operation, dict[str, str]]]:
+    for operation in operations():
+        parameters = [found for found in operation.facts.get("parameters", ()) if found["in"] == "query"]
+        required = {one["name"]: str(example(one["schema"], one["name"])) for one in parameters if one.get("required")}
+        for one in parameters if operation.method == "GET" and operation.guarded else ():
+            for value in resolve(one["schema"]).get("enum", ())[:CHOICES_MAX]:
+                yield operation, {**required, one["name"]: str(value)}
+
+
+QUERIES = list(_queries())
+
+
+@pytest.mark.parametrize(
+    ("operation", "query"), QUERIES, ids=[f"{operation.name}-{query}" for operation, query in QUERIES]
+)
+async def test_every_choice_of_a_query_is_served(
+    client: httpx.AsyncClient, operation: Operation, query: dict[str, str]
+) -> None:
+    response = await client.get(operation.address(), params=query)
+    assert response.status_code < 500, response.text
+    if not operation.path_parameters:
+        assert response.status_code == 200, response.text
