@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
+from workers import imports, matching
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    "import": imports.handle,
+    "matching": matching.handle,
+}
 """`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""

@@ -1,0 +1,19 @@
+"""Imports: one job loads one file."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.infra.jobs import ATTEMPTS_LIMIT, JobContext
+from app.integrations.import_run import INTERNAL_ERROR, end_import, run_import
+
+
+async def handle(job: JobContext) -> None:
+    """Load the file of the import whose id is the job's key."""
+    import_id = UUID(job.key)
+    try:
+        await run_import(job.database, job.settings.data_dir, job.organization_id, import_id)
+    except Exception:
+        if job.attempt >= ATTEMPTS_LIMIT:
+            await end_import(job.database, job.organization_id, import_id, "failed", INTERNAL_ERROR)
+        raise
