@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from app.accounts.party_router import router as account_parties_router
 from app.accounts.router import router as accounts_router
 from app.accounts.terms_router import router as payment_terms_router
+from app.cash_application.router import router as cash_application_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
 from app.infra.doorbell import make_doorbell
@@ -20,7 +21,11 @@ from app.infra.http.events_router import router as events_router
 from app.infra.http.health import router as health_router
 from app.infra.http.jobs_router import router as jobs_router
 from app.infra.http.middleware import RequestContext
+from app.infra.http.rooms import API_PREFIX, Room
 from app.infra.telemetry import configure_logs
+from app.integrations.router import router as imports_router
+from app.integrations.router_bank_statements import entries_router as bank_entries_router
+from app.integrations.router_bank_statements import statements_router as bank_statements_router
 from app.invoices.router import router as invoices_router
 from app.invoices.router_credit_memos import router as credit_memos_router
 from app.ledger.router import router as ledger_router
@@ -48,6 +53,10 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     credit_memos_router,
     payments_router,
     applications_router,
+    cash_application_router,
+    imports_router,
+    bank_statements_router,
+    bank_entries_router,
     reports_router,
 )
 
@@ -90,7 +99,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.state.settings = settings
     problems.install(app)
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(Room(router), prefix=API_PREFIX)
     app.include_router(health_router)
     app.include_router(docs_router)
     openapi.install(app, SCOPES)

@@ -908,6 +908,7 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("corrected_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("tax_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("corrected_tax_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("invoice_date", sa.Date(), nullable=False),
         sa.Column("accounting_date", sa.Date(), nullable=False),
         sa.Column("payment_terms_id", sa.UUID(), nullable=True),
@@ -940,6 +941,10 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("kind IN ('invoice', 'debit_memo', 'finance_charge')", name=op.f("ck_invoices_kind")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_invoices_amount_positive")),
+        sa.CheckConstraint(
+            "tax_minor + corrected_tax_minor >= 0 AND tax_minor + corrected_tax_minor <= amount_minor + corrected_minor",
+            name=op.f("ck_invoices_corrected_tax_within_amount"),
+        ),
         sa.CheckConstraint("tax_minor >= 0 AND tax_minor <= amount_minor", name=op.f("ck_invoices_tax_within_amount")),
         sa.ForeignKeyConstraint(
             ["organization_id", "account_id"],
@@ -990,12 +995,6 @@ def upgrade() -> None:
         ["organization_id", "tail_key"],
         unique=False,
         postgresql_where=sa.text("tail_key IS NOT NULL"),
-    )
-    op.create_index(
-        op.f("ix_invoices_organization_id_updated_at_id"),
-        "invoices",
-        ["organization_id", "updated_at", "id"],
-        unique=False,
     )
     op.create_index(
         "uq_invoices_external",
@@ -1451,6 +1450,7 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("applied_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("adjusted_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("corrected_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "open_minor",
             sa.BigInteger(),
@@ -1526,6 +1526,12 @@ def upgrade() -> None:
         op.f("ix_instalments_organization_id_accounting_date"),
         "instalments",
         ["organization_id", "accounting_date"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_instalments_organization_id_updated_at_id"),
+        "instalments",
+        ["organization_id", "updated_at", "id"],
         unique=False,
     )
     op.create_table(
@@ -2034,6 +2040,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_payment_movements_organization_id_effective_date"), table_name="payment_movements")
     op.drop_table("payment_movements")
     op.drop_table("invoice_lines")
+    op.drop_index(op.f("ix_instalments_organization_id_updated_at_id"), table_name="instalments")
     op.drop_index(op.f("ix_instalments_organization_id_accounting_date"), table_name="instalments")
     op.drop_index(
         "ix_instalments_open",
@@ -2102,7 +2109,6 @@ def downgrade() -> None:
         table_name="invoices",
         postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NULL"),
     )
-    op.drop_index(op.f("ix_invoices_organization_id_updated_at_id"), table_name="invoices")
     op.drop_index(
         op.f("ix_invoices_organization_id_tail_key"),
         table_name="invoices",
