@@ -23,7 +23,12 @@ from app.infra.tables import (
 
 
 class Invoice(Versioned, TenantTable, Base):
-    """Invoice, debit memo or finance charge. `source` is `manual` when no ERP owns it."""
+    """Invoice, debit memo or finance charge. `source` is `manual` when no ERP owns it.
+
+    Whatever changes a document changes (or touches) one of its instalments too. So the document's version is the sum
+    of all their versions, and it was updated when the latest of its instalments was: money that is applied moves both,
+    although it writes nothing here.
+    """
 
     __tablename__ = "invoices"
     kind: Mapped[str]
@@ -39,6 +44,7 @@ class Invoice(Versioned, TenantTable, Base):
     amount_minor: Mapped[int] = minor()
     corrected_minor: Mapped[int] = minor(server_default="0")  # posted corrections from the source; may be negative
     tax_minor: Mapped[int] = minor(server_default="0")
+    corrected_tax_minor: Mapped[int] = minor(server_default="0")
     invoice_date: Mapped[date]
     accounting_date: Mapped[date]
     payment_terms_id: Mapped[UUID | None]
@@ -62,6 +68,11 @@ class Invoice(Versioned, TenantTable, Base):
         one_of("delivery_status", "sent", "delivered", "confirmed", "not_received"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("tax_minor >= 0 AND tax_minor <= amount_minor", name="tax_within_amount"),
+        CheckConstraint(
+            "tax_minor + corrected_tax_minor >= 0"
+            " AND tax_minor + corrected_tax_minor <= amount_minor + corrected_minor",
+            name="corrected_tax_within_amount",
+        ),
         Index(
             "uq_invoices_number", "organization_id", "legal_entity_id", "kind", "source", "number", unique=True,
             postgresql_where=text("voided_at IS NULL"),
@@ -75,7 +86,6 @@ class Invoice(Versioned, TenantTable, Base):
         Index(None, "organization_id", "tail_key", postgresql_where=text("tail_key IS NOT NULL")),
         Index(None, "organization_id", "purchase_order_key", postgresql_where=text("purchase_order_key IS NOT NULL")),
         Index(None, "organization_id", "account_id"),
-        Index(None, "organization_id", "updated_at", "id"),
     )  # fmt: skip
 
 
@@ -116,6 +126,7 @@ class Instalment(Versioned, Recorded, TenantTable, Base):
     amount_minor: Mapped[int] = minor()
     applied_minor: Mapped[int] = minor(server_default="0")
     adjusted_minor: Mapped[int] = minor(server_default="0")
+    corrected_minor: Mapped[int] = minor(server_default="0")  # what the source added; `adjusted_minor` has it negative
     open_minor: Mapped[int] = mapped_column(
         BigInteger, Computed("amount_minor - applied_minor - adjusted_minor", persisted=True)
     )
@@ -142,6 +153,7 @@ class Instalment(Versioned, Recorded, TenantTable, Base):
             postgresql_where=text("open_minor <> 0"),
         ),
         Index(None, "organization_id", "accounting_date"),
+        Index(None, "organization_id", "updated_at", "id"),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.accounts.rules import InstalmentPlan, PaymentTerms, discount_offers, schedule
 from app.core.errors import RuleViolation
-from app.core.money import MAX_MINOR
+from app.core.money import MAX_MINOR, allocate
 
 INSTALMENTS_LIMIT = 60
 LINES_LIMIT = 1_000
@@ -156,6 +156,36 @@ def split_opening_settlement(plans: Sequence[InstalmentPlan], settled_minor: int
     return parts
 
 
+def split_correction(opens: Sequence[int], delta_minor: int) -> list[int]:
+    """What a new amount of the document adds to each instalment, in their order: an increase to the last one, a
+    decrease from the last one backwards as far as each has open. Raises InvoiceInvalid when less is open.
+    """
+    parts = [0] * len(opens)
+    if delta_minor > 0:
+        parts[-1] = delta_minor
+        return parts
+    for index in reversed(range(len(opens))):
+        parts[index] = -min(-delta_minor, opens[index])
+        delta_minor -= parts[index]
+    if delta_minor:
+        raise InvoiceInvalid("the amount would fall below what is settled", pointer="/amount")
+    return parts
+
+
+def split_settlement(opens: Sequence[int], amounts: Sequence[int], open_minor: int) -> list[int]:
+    """What each instalment gains so that all have `open_minor` open, 0 ≤ open_minor ≤ Σ amounts.
+
+    What is settled is taken from the first instalment on; what is open again is given back from the last one on.
+    """
+    parts = [0] * len(opens)
+    delta = open_minor - sum(opens)
+    order = range(len(opens)) if delta < 0 else reversed(range(len(opens)))
+    for index in order:
+        parts[index] = max(delta, -opens[index]) if delta < 0 else min(delta, amounts[index] - opens[index])
+        delta -= parts[index]
+    return parts
+
+
 def status_of_instalment(open_minor: int, amount_minor: int) -> str:
     """`settled`, `partially_applied` or `open`; void and written off are set by their own events."""
     if open_minor == 0:
@@ -172,6 +202,25 @@ def status_of_invoice(statuses: Sequence[str]) -> str:
     if not unfinished:
         return "settled"
     return "open" if kinds == {"open"} else "partially_applied"
+
+
+def split_tax(tax_minor: int, amounts: Sequence[int]) -> list[int]:
+    """The tax of a document within each of its parts: sums exactly, and no part has more tax than amount.
+
+    The largest remainder gives every part its exact share rounded down or up, and tax ≤ Σ amounts.
+    """
+    return allocate(tax_minor, amounts) if tax_minor else [0] * len(amounts)
+
+
+def tax_of_part(part_minor: int, tax_left_minor: int, amount_left_minor: int) -> int:
+    """The tax that leaves the books with a part of what is left of a document, by the ratio of what is left.
+
+    Rounded so that the rest keeps its share rounded down: parts taken one after the other carry all the tax in the
+    end, and none carries more tax than amount. 0 ≤ tax left ≤ amount left, 0 ≤ part ≤ amount left.
+    """
+    if not tax_left_minor:
+        return 0
+    return tax_left_minor - tax_left_minor * (amount_left_minor - part_minor) // amount_left_minor
 
 
 def tax_share(part_minor: int, tax_minor: int, amount_minor: int) -> int:

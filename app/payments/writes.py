@@ -32,8 +32,8 @@ FROM credit_memos c JOIN legal_entities e ON e.organization_id = c.organization_
 WHERE c.organization_id = $1 AND c.id = ANY($2::uuid[]) ORDER BY c.id FOR NO KEY UPDATE OF c
 """
 _LOCK_INSTALMENTS = """
-SELECT id, account_id, legal_entity_id, currency, accounting_date, amount_minor, open_minor, discount_minor,
-    discount_date, later_discounts, reopened_on
+SELECT id, account_id, legal_entity_id, currency, accounting_date, amount_minor + corrected_minor AS amount_minor,
+    open_minor, discount_minor, discount_date, later_discounts, reopened_on
 FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _BALANCES = (("id", "uuid"), ("taken", "bigint"), ("state", "text"), ("reopened", "date"))
