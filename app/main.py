@@ -21,6 +21,7 @@ from app.infra.http.events_router import router as events_router
 from app.infra.http.health import router as health_router
 from app.infra.http.jobs_router import router as jobs_router
 from app.infra.http.middleware import RequestContext
+from app.infra.http.problem_pages import router as problem_pages_router
 from app.infra.http.rooms import API_PREFIX, Room
 from app.infra.telemetry import configure_logs
 from app.integrations.router import router as imports_router
@@ -102,6 +103,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         app.include_router(Room(router), prefix=API_PREFIX)
     app.include_router(health_router)
     app.include_router(docs_router)
+    app.include_router(problem_pages_router)
     openapi.install(app, SCOPES)
     if settings.cors_origins:
         app.add_middleware(

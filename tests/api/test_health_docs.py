@@ -14,6 +14,7 @@ import jsonschema_rs
 import pytest
 
 from app.infra.http.openapi import operations
+from app.infra.http.problem_pages import catalogue
 from app.openapi import main as openapi_command
 from app.organizations.rules import SCOPES
 from tests.api.test_organizations import _problem
@@ -117,6 +118,33 @@ async def test_the_document_describes_problems_scopes_and_nothing_of_the_framewo
             found = found[part]
     for schema in schemas.values():
         jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+
+
+async def test_every_problem_leads_to_a_page_that_explains_it(client: httpx.AsyncClient) -> None:
+    index = (await client.get("/problems")).text
+    for path, headers in (
+        ("/v1/nothing", {}),
+        ("/v1/users?limit=0", {}),
+        ("/v1/users/01981d8e-6a00-7000-8000-00000000dead", {}),
+        ("/v1/me", {"Authorization": "Bearer x"}),
+    ):
+        problem = (await client.get(path, headers=headers)).json()
+        page = await client.get(problem["type"])
+        assert page.status_code == 200, problem
+        assert page.headers["content-type"].startswith("text/html")
+        assert problem["code"] in page.text
+        assert f">{problem['code']}<" in index
+        assert str(problem["status"]) in page.text
+    _problem(await client.get("/problems/no.such.code"), 404, "http.not_found")
+
+
+def test_every_refusal_has_a_code_of_its_own_and_says_what_it_means() -> None:
+    meanings = catalogue()
+    assert len(meanings) > 60
+    for one in meanings.values():
+        assert re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", one.code), one
+        assert len(one.text) > 15, one
+        assert 400 <= one.status < 600
 
 
 def test_the_command_writes_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

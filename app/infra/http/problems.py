@@ -19,7 +19,7 @@ from app.core import errors
 from app.infra.constraints import driver_error, refusal_of
 
 MEDIA_TYPE = "application/problem+json"
-TYPE_BASE = "https://duecourse.example/problems/"
+TYPE_BASE = "/problems/"  # a page of this service (infra/http/problem_pages.py)
 _STATUS: tuple[tuple[type[errors.DomainError], int], ...] = (
     (errors.NotFound, 404),
     (errors.StaleVersion, 412),
@@ -71,7 +71,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def status_of(error: errors.DomainError) -> int:
     """The HTTP status of a refusal."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+    return status_of_kind(type(error))
+
+
+def status_of_kind(error: type[errors.DomainError]) -> int:
+    """The HTTP status of a kind of refusal."""
+    return next((status for kind, status in _STATUS if issubclass(error, kind)), 400)
 
 
 def problem_response(
@@ -87,7 +92,7 @@ def problem_response(
 ) -> Response:
     """Build the problem document of this request."""
     body: dict[str, object] = {
-        "type": TYPE_BASE + code.replace(".", "/"),
+        "type": TYPE_BASE + code,
         "title": title or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
