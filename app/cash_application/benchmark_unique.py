@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-STATES_LIMIT = 300_000
+STATES_LIMIT = 60_000
 
 
 def is_unique_by_nature(amounts: Sequence[int], target: int) -> bool:

@@ -58,7 +58,7 @@ def decide(case: Case) -> Verdict:
         ranked = strongest_first(found)
         if _is_settled(ranked, something_else):
             break
-    if not accounts or not found:
+    if not ranked or not (_is_settled(ranked, something_else) or _names_payer(case)):
         found.extend(_by_amount_alone(case))
         ranked = strongest_first(found)
     return verdict_of(case, ranked, something_else)
@@ -114,8 +114,12 @@ def _is_settled(ranked: list[Hypothesis], something_else: float) -> bool:
     return best.weight - runner_up >= SURE_NATS
 
 
+def _names_payer(case: Case) -> bool:
+    return any(evidence.nats >= NAMED_NATS for evidence in case.payers.values())
+
+
 def _by_amount_alone(case: Case) -> list[Hypothesis]:
-    """No account is known: items of any account with just this amount; the text has to confirm one of them."""
+    """No payer is known: items of any account with just this amount; the text has to confirm one of them."""
     payment = case.payment
     items: list[OpenItem] = [
         item

@@ -21,6 +21,7 @@ NATS_PER_CHARACTER = 2.3
 REPAIR_DISTANCE = 3
 REPAIR_LENGTH_MINIMUM = 5
 CUT_LENGTH_MINIMUM = 4
+CONTAINED_EXTRA_MINIMUM = 2
 SECOND_NUMBER_LIMIT = 7.0
 _KIND_COST = {
     "structured": 0.0,
@@ -152,6 +153,8 @@ def _compare(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int
         for text, distance, position in process.extract(
             token.key, numbers.texts, scorer=OSA.distance, score_cutoff=limit, limit=None, processor=None
         ):
+            if distance >= CONTAINED_EXTRA_MINIMUM and text in token.key:
+                continue  # a number inside a longer one is no reference
             owner = numbers.owners[position]
             width = min(_width(index, owner), len(text), length)
             nats = NATS_PER_CHARACTER * width - _KIND_COST[token.kind] - _DISTANCE_COST[int(distance)]
