@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
-from workers import imports, matching
+from workers import imports, matching, period_balances
 
 HANDLERS: dict[str, Handler] = {
     "import": imports.handle,
     "matching": matching.handle,
+    "period_balances": period_balances.handle,
 }
 """`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""

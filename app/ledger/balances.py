@@ -34,7 +34,7 @@ async def balances_at(
     full: bool = False,
 ) -> Balances:
     """Journal sums, and with `subledger` those of the documents too, in minor units; `full` ignores stored balances."""
-    await session.driver.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    await session.driver.execute("SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '64MB'")
     values: defaultdict[tuple[UUID, str], defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     windows = dict.fromkeys(legal_entity_ids, BEFORE_ALL)
     stored_through: dict[UUID, date] = {}
@@ -48,6 +48,6 @@ async def balances_at(
         of[DEBITS + row["debit_account"]] += int(row["minor"])
         of[CREDITS + row["credit_account"]] += int(row["minor"])
     if subledger:
-        for row in await subledger_sums(session, windows, times):
+        for row in await subledger_sums(session, windows, times, full=full):
             values[row["legal_entity_id"], row["currency"]][row["measure"]] += int(row["minor"])
     return Balances({key: dict(measures) for key, measures in values.items()}, stored_through)

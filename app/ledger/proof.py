@@ -18,6 +18,7 @@ from app.ledger.rules import OPEN_CREDIT_MEMOS, OPEN_INSTALMENTS, PAYMENT_BALANC
 from app.ledger.subledger import RunningDifference, running_differences, running_sums
 from app.ledger.two_times import Times
 
+FULL_SECONDS_MAX = 900
 _AFTER_ALL = date(9000, 1, 1)
 _RUNNING = (OPEN_INSTALMENTS, OPEN_CREDIT_MEMOS, PAYMENT_BALANCES)
 
@@ -62,6 +63,8 @@ async def prove(
     `full` recomputes everything from the first day; `running` also checks the running amounts, which are those of now.
     Raises LegalEntityUnknown.
     """
+    if full:  # asked for by name, and may take minutes over millions of rows
+        await session.driver.execute(f"SET LOCAL statement_timeout = '{FULL_SECONDS_MAX}s'")
     entities = [row["id"] for row in await queries.list_legal_entities(session, legal_entity_id)]
     found = await balances_at(session, entities, times, full=full)
     order = {entity: index for index, entity in enumerate(entities)}

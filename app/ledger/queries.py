@@ -37,6 +37,18 @@ JOIN (
 ) last USING (legal_entity_id, closed_through, recorded_at)
 WHERE b.organization_id = $1
 """
+_CLOSE_TO_KEEP = """
+SELECT c.legal_entity_id, c.closed_through, e.base_currency FROM period_closes c
+JOIN legal_entities e ON e.organization_id = c.organization_id AND e.id = c.legal_entity_id
+WHERE c.organization_id = $1 AND c.id = $2 AND c.kind = 'close' AND e.closed_through >= c.closed_through
+  AND NOT EXISTS (
+    SELECT FROM period_closes r WHERE r.organization_id = $1 AND r.legal_entity_id = c.legal_entity_id
+      AND r.kind = 'reopen' AND r.recorded_at > c.recorded_at
+      AND (r.closed_through IS NULL OR r.closed_through < c.closed_through))
+  AND NOT EXISTS (
+    SELECT FROM period_balances b WHERE b.organization_id = $1 AND b.legal_entity_id = c.legal_entity_id
+      AND b.closed_through = c.closed_through AND b.superseded_at IS NULL)
+"""
 _INSERT_BALANCES = """
 INSERT INTO period_balances (organization_id, id, legal_entity_id, closed_through, currency, measure, balance_minor)
 SELECT $1, r.id, $2, $3, r.currency, r.measure, r.balance_minor
@@ -128,6 +140,11 @@ async def get_period_close(session: ReadSession, close_id: UUID) -> Any:
     return await session.driver.fetchrow(
         "SELECT * FROM period_closes WHERE organization_id = $1 AND id = $2", session.organization_id, close_id
     )
+
+
+async def find_close_to_keep(session: ReadSession, close_id: UUID) -> Any | None:
+    """The close, when its balances are still to be kept: no reopening after it, and none kept for its day."""
+    return await session.driver.fetchrow(_CLOSE_TO_KEEP, session.organization_id, close_id)
 
 
 async def insert_period_balances(

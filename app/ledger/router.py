@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.core.clock import utc_now
 from app.infra.database import ReadSession, WriteSession
-from app.infra.http.fields import ETAG_HEADER, BusinessDate, Currency, resource_response
+from app.infra.http.fields import ETAG_HEADER, BusinessDate, Currency, Instant, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, callers, created, reads, writes
@@ -25,9 +25,7 @@ from app.ledger.queries import TransferFilter
 from app.ledger.schemas import (
     AccountMappingRead,
     AccountMappingWrite,
-    Instant,
     JournalEntryRead,
-    PeriodClosed,
     PeriodCloseRead,
     PeriodCloseRequest,
     PeriodReopenRequest,
@@ -37,7 +35,6 @@ from app.ledger.schemas import (
     account_mapping_read,
     journal_entry_read,
     period_close_read,
-    proof_line_read,
     proof_read,
     trial_balance_lines,
 )
@@ -163,17 +160,18 @@ async def get_proof(
     operation_id="closePeriod",
     summary="Close the periods of a legal entity through a day",
     status_code=201,
-    response_model=PeriodClosed,
+    response_model=PeriodCloseRead,
     responses=problems(404, 409, 412),
 )
 async def close(legal_entity_id: UUID, body: PeriodCloseRequest, write: Closing) -> Response:
     """Postings dated on or before that day are refused from now on; late facts go into the open period.
 
-    Waits until the postings under way have ended. The balances of the day are kept, with the proof.
+    Waits until the postings under way have ended. The balances of the closed periods are kept soon afterwards, for
+    quick reports.
     """
 
     async def work(session: WriteSession) -> Answer:
-        closed = await close_period(
+        close_id = await close_period(
             session,
             legal_entity_id,
             body.closed_through,
@@ -181,9 +179,7 @@ async def close(legal_entity_id: UUID, body: PeriodCloseRequest, write: Closing)
             reason=body.reason,
             expected_version=write.expected_version(required=False),
         )
-        made = period_close_read(await queries.get_period_close(session, closed.id))
-        lines = [proof_line_read(line) for line in closed.lines]
-        return created(PeriodClosed(**made.model_dump(), holds=closed.holds, lines=lines))
+        return created(period_close_read(await queries.get_period_close(session, close_id)))
 
     return await write.run(work, exclusive_period=True)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.money import to_text
 from app.infra.http.fields import AmountOut, BusinessDate, Input, Reason
@@ -26,17 +25,6 @@ GlCode = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._/-]{0,38}[A-Za-z0-9])?$"),
     Field(description="The account's code in the general ledger", examples=["140000"]),
 ]
-_EARLIEST, _LATEST = datetime(1900, 1, 2, tzinfo=UTC), datetime(2200, 12, 30, tzinfo=UTC)
-
-
-def _within(value: datetime) -> datetime:
-    # Compared by date first: an instant at the end of the calendar cannot be moved to another time zone.
-    if not _EARLIEST.date() <= value.date() <= _LATEST.date():
-        raise PydanticCustomError("instant_range", "Input should lie between 1900 and 2200")
-    return value
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_within)]
 
 
 class JournalEntryRead(BaseModel):
@@ -263,13 +251,6 @@ class PeriodCloseRead(BaseModel):
     actor_name: str
     reason: str | None
     recorded_at: datetime
-
-
-class PeriodClosed(PeriodCloseRead):
-    """A close, with the proof of what was closed."""
-
-    holds: bool = Field(description="Whether documents and journal agree at the end of the closed period")
-    lines: list[ProofLineRead]
 
 
 def period_close_read(row: PeriodClose | Mapping[str, Any]) -> PeriodCloseRead:

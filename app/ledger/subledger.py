@@ -69,53 +69,69 @@ JOIN w ON w.legal_entity_id = p.legal_entity_id
 WHERE m.organization_id = $1 AND m.kind <> 'account_change' AND {_window("m.effective_date", "m.recorded_at")}
 GROUP BY 1, 2
 """
-# A payment is unidentified as of a day when the latest change of its account until then left it without one. So the
-# payments that something happened to are looked at twice: as of the end of the window, and as of its start.
-_HAPPENED = """
- AND p.id IN (
-    SELECT id FROM payments WHERE organization_id = $1 AND accounting_date > $6 AND accounting_date <= $4
-    UNION ALL SELECT payment_id FROM applications
-    WHERE organization_id = $1 AND payment_id IS NOT NULL AND effective_date > $6 AND effective_date <= $4
-    UNION ALL SELECT payment_id FROM payment_movements
-    WHERE organization_id = $1 AND effective_date > $6 AND effective_date <= $4)
+# Unidentified money by events: what came in without an account, left or joined those payments, or was withdrawn from
+# them. It leans on rules of the payments room: only money that is not applied changes its account, by the amount that
+# the change carries, and no event is dated before the change.
+_CHANGED_BEFORE = """
+LEFT JOIN LATERAL (
+    SELECT true AS found, e.to_account_id FROM payment_movements e
+    WHERE e.organization_id = $1 AND e.payment_id = m.payment_id AND e.kind = 'account_change'
+      AND (e.effective_date, e.recorded_at, e.id) < (m.effective_date, m.recorded_at, m.id)
+    ORDER BY e.effective_date DESC, e.recorded_at DESC, e.id DESC LIMIT 1
+) change ON true
 """
-_KNOWN = "($5::timestamptz IS NULL OR {0}.recorded_at <= $5)"
-_LATEST = (
-    "(array_agg(m.to_account_id ORDER BY m.effective_date DESC, m.recorded_at DESC, m.id DESC)"
-    " FILTER (WHERE m.kind = 'account_change' AND {0}))[1]"
-)
-_NOW, _THEN = f"m.effective_date <= $4 AND {_KNOWN.format('m')}", "m.effective_date <= p.since"
-
-
-def _unidentified(condition: str) -> str:
-    return f"""
-WITH {WINDOWS}, p AS MATERIALIZED (
-    SELECT p.id, p.legal_entity_id, p.currency, p.original_account_id, p.amount_minor, p.accounting_date,
-        p.recorded_at, w.since
-    FROM payments p JOIN w ON w.legal_entity_id = p.legal_entity_id
-    WHERE p.organization_id = $1 AND p.accounting_date <= $4 AND {_KNOWN.format("p")}
-      AND (p.original_account_id IS NULL OR p.id IN (
-          SELECT payment_id FROM payment_movements
-          WHERE organization_id = $1 AND kind = 'account_change' AND to_account_id IS NULL)){condition}
-), applied AS (
-    SELECT p.id, sum(a.source_amount_minor) FILTER (WHERE a.effective_date <= $4 AND {_KNOWN.format("a")}) AS now,
-        sum(a.source_amount_minor) FILTER (WHERE a.effective_date <= p.since) AS then
-    FROM p JOIN applications a ON a.organization_id = $1 AND a.payment_id = p.id GROUP BY p.id
-), moved AS (
-    SELECT p.id, sum(m.amount_minor) FILTER (WHERE m.kind <> 'account_change' AND {_NOW}) AS now,
-        sum(m.amount_minor) FILTER (WHERE m.kind <> 'account_change' AND {_THEN}) AS then,
-        bool_or(m.kind = 'account_change' AND {_NOW}) AS changed_now,
-        bool_or(m.kind = 'account_change' AND {_THEN}) AS changed_then,
-        {_LATEST.format(_NOW)} AS account_now, {_LATEST.format(_THEN)} AS account_then
-    FROM p JOIN payment_movements m ON m.organization_id = $1 AND m.payment_id = p.id GROUP BY p.id
-)
-SELECT p.legal_entity_id, p.currency, '{UNIDENTIFIED}' AS measure, sum(
-    CASE WHEN CASE WHEN moved.changed_now THEN moved.account_now ELSE p.original_account_id END IS NULL
-        THEN p.amount_minor - coalesce(applied.now, 0) - coalesce(moved.now, 0) ELSE 0 END
-    - CASE WHEN p.accounting_date <= p.since
-            AND CASE WHEN moved.changed_then THEN moved.account_then ELSE p.original_account_id END IS NULL
-        THEN p.amount_minor - coalesce(applied.then, 0) - coalesce(moved.then, 0) ELSE 0 END) AS minor
-FROM p LEFT JOIN applied ON applied.id = p.id LEFT JOIN moved ON moved.id = p.id GROUP BY 1, 2
+_UNIDENTIFIED_EVENTS = f"""
+WITH {WINDOWS}
+SELECT p.legal_entity_id, p.currency, '{UNIDENTIFIED}' AS measure, sum(p.amount_minor) AS minor
+FROM payments p JOIN w ON w.legal_entity_id = p.legal_entity_id
+WHERE p.organization_id = $1 AND p.original_account_id IS NULL AND {_window("p.accounting_date", "p.recorded_at")}
+GROUP BY 1, 2
+UNION ALL
+SELECT p.legal_entity_id, p.currency, '{UNIDENTIFIED}', sum(CASE WHEN m.to_account_id IS NULL THEN m.amount_minor
+    ELSE 0 END - CASE WHEN m.from_account_id IS NULL THEN m.amount_minor ELSE 0 END)
+FROM payment_movements m
+JOIN payments p ON p.organization_id = $1 AND p.id = m.payment_id
+JOIN w ON w.legal_entity_id = p.legal_entity_id
+WHERE m.organization_id = $1 AND m.kind = 'account_change' AND {_window("m.effective_date", "m.recorded_at")}
+GROUP BY 1, 2
+UNION ALL
+SELECT p.legal_entity_id, p.currency, '{UNIDENTIFIED}', -sum(m.amount_minor)
+FROM payment_movements m
+JOIN payments p ON p.organization_id = $1 AND p.id = m.payment_id
+JOIN w ON w.legal_entity_id = p.legal_entity_id {_CHANGED_BEFORE}
+WHERE m.organization_id = $1 AND m.kind <> 'account_change' AND {_window("m.effective_date", "m.recorded_at")}
+  AND CASE WHEN change.found THEN change.to_account_id ELSE p.original_account_id END IS NULL
+GROUP BY 1, 2
+UNION ALL
+SELECT a.legal_entity_id, a.source_currency, '{UNIDENTIFIED}', -sum(a.source_amount_minor)
+FROM applications a JOIN w ON w.legal_entity_id = a.legal_entity_id
+WHERE a.organization_id = $1 AND a.payment_id IS NOT NULL AND a.source_account_id IS NULL
+  AND {_window("a.effective_date", "a.recorded_at")} GROUP BY 1, 2
+"""
+# The same by its definition, leaning on nothing: what is left of each payment that, by the latest change of its
+# account until that day, has none. Takes $3 to be before all days.
+_UNIDENTIFIED_PAYMENTS = f"""
+SELECT p.legal_entity_id, p.currency, '{UNIDENTIFIED}' AS measure,
+    sum(p.amount_minor - coalesce(applied.minor, 0) - coalesce(moved.minor, 0)) AS minor
+FROM payments p
+LEFT JOIN (
+    SELECT payment_id, sum(source_amount_minor) AS minor FROM applications
+    WHERE organization_id = $1 AND payment_id IS NOT NULL AND effective_date <= $4
+      AND ($5::timestamptz IS NULL OR recorded_at <= $5) GROUP BY payment_id
+) applied ON applied.payment_id = p.id
+LEFT JOIN (
+    SELECT payment_id, sum(amount_minor) FILTER (WHERE kind <> 'account_change') AS minor,
+        bool_or(kind = 'account_change') AS changed,
+        (array_agg(to_account_id ORDER BY effective_date DESC, recorded_at DESC, id DESC)
+            FILTER (WHERE kind = 'account_change'))[1] AS account_id
+    FROM payment_movements
+    WHERE organization_id = $1 AND effective_date <= $4 AND ($5::timestamptz IS NULL OR recorded_at <= $5)
+    GROUP BY payment_id
+) moved ON moved.payment_id = p.id
+WHERE p.organization_id = $1 AND p.legal_entity_id = ANY($2::uuid[]) AND p.accounting_date <= $4
+  AND ($5::timestamptz IS NULL OR p.recorded_at <= $5) AND $6::date IS NOT NULL AND $3::date[] IS NOT NULL
+  AND CASE WHEN moved.changed THEN moved.account_id ELSE p.original_account_id END IS NULL
+GROUP BY 1, 2
 """
 
 
@@ -125,13 +141,15 @@ def window_arguments(windows: dict[UUID, date], times: Times) -> tuple[Any, ...]
     return (list(windows), list(windows.values()), times.as_of, times.known_at, floor)
 
 
-async def subledger_sums(session: ReadSession, windows: dict[UUID, date], times: Times) -> list[Any]:
-    """Rows of (legal_entity_id, currency, measure, minor): what happened after each entity's day in `windows`."""
+async def subledger_sums(session: ReadSession, windows: dict[UUID, date], times: Times, *, full: bool) -> list[Any]:
+    """Rows of (legal_entity_id, currency, measure, minor): what happened after each entity's day in `windows`.
+
+    With `full` (for windows without a start) unidentified money is found payment by payment, not by events.
+    """
     arguments = window_arguments(windows, times)
-    everything = any(since <= BEFORE_ALL for since in windows.values())
+    unidentified = _UNIDENTIFIED_PAYMENTS if full else _UNIDENTIFIED_EVENTS
     rows = await session.driver.fetch(_ADDITIVE, session.organization_id, *arguments)
-    condition = " AND $6::date IS NOT NULL" if everything else _HAPPENED
-    return [*rows, *await session.driver.fetch(_unidentified(condition), session.organization_id, *arguments)]
+    return [*rows, *await session.driver.fetch(unidentified, session.organization_id, *arguments)]
 
 
 _RUNNING = f"""

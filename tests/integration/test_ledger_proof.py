@@ -16,8 +16,8 @@ from app.core.ids import new_id
 from app.infra.database import Database, WriteSession, settled_before
 from app.ledger import rules as chart
 from app.ledger.balances import balances_at
-from app.ledger.close import _kept
 from app.ledger.errors import KnownAtNotSettled
+from app.ledger.kept_balances import _rows
 from app.ledger.proof import prove
 from app.ledger.queries import insert_period_balances, set_closed_through, supersede_period_balances
 from app.ledger.rules import proof_line
@@ -231,7 +231,7 @@ async def keep_balances(history: History, through: date) -> None:
     await history.tick()
     session, entity = history.session, history.tenant.legal_entity_id
     found = await balances_at(session, [entity], Times(through))
-    await insert_period_balances(session, entity, through, _kept(found, "EUR"))
+    await insert_period_balances(session, entity, through, list(_rows(found, "EUR")))
     await set_closed_through(session, entity, through)
     history.closed_through = through
 

@@ -18,6 +18,7 @@ from app.invoices.credit_memos import refund_credit_memo, void_credit_memo
 from app.invoices.void import void_invoice
 from app.ledger.close import close_period, reopen_period
 from app.ledger.errors import PeriodClosed, PeriodClosedAlready, PeriodNotOver, PeriodOpenAlready
+from app.ledger.kept_balances import ClosedBalances, keep_balances, keep_period_balances, sum_closed_period
 from app.ledger.proof import Proof, prove
 from app.ledger.two_times import snapshot_at
 from app.payments.identify import ChangeAccount, change_account, identify_payment
@@ -39,9 +40,11 @@ FEB_1, FEB_10 = date(2026, 2, 1), date(2026, 2, 10)
 TODAY = date(2026, 2, 15)
 
 
-async def close(database: Database, tenant: Tenant, through: date, **more: Any) -> Any:
+async def close(database: Database, tenant: Tenant, through: date, **more: Any) -> ClosedBalances | None:
+    """Close, and keep the balances as the worker does soon afterwards."""
     async with database.write(tenant.organization_id, tenant.actor, exclusive_period=True) as session:
-        return await close_period(session, tenant.legal_entity_id, through, today=TODAY, **more)
+        close_id = await close_period(session, tenant.legal_entity_id, through, today=TODAY, **more)
+    return await keep_period_balances(database, tenant.organization_id, close_id)
 
 
 async def reopen(database: Database, tenant: Tenant, through: date | None) -> None:
@@ -95,6 +98,7 @@ async def test_every_kind_of_event_is_refused_in_a_closed_period_and_done_in_the
         adjustment = await request_adjustment(session, RequestAdjustment(part, "write_off", 50, JAN_5, "uncollectable"))
         other = await add_account(session, "C-2")
     closed = await close(database, tenant, JAN_31)
+    assert closed is not None
     assert closed.holds
 
     def events(session: WriteSession, on: date) -> dict[str, Callable[[], Awaitable[Any]]]:
@@ -164,7 +168,40 @@ async def test_closing_and_reopening_have_their_rules(database: RolledBackDataba
         with pytest.raises(PeriodClosed):
             await issue(session, tenant, 100, JAN_5)
         rows = await session.driver.fetch("SELECT event, reason FROM change_log WHERE event LIKE 'period%' ORDER BY id")
-    assert [tuple(row) for row in rows] == [("period.closed", "month end"), ("period.reopened", "late facts")]
+    assert [tuple(row) for row in rows] == [
+        ("period.closed", "month end"), ("period.balances_kept", None), ("period.reopened", "late facts"),
+    ]  # fmt: skip
+
+
+async def test_balances_are_kept_once_and_not_after_a_reopening(database: RolledBackDatabase, tenant: Tenant) -> None:
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await issue(session, tenant, 1_000, JAN_5)
+    async with database.write(tenant.organization_id, tenant.actor, exclusive_period=True) as session:
+        first = await close_period(session, tenant.legal_entity_id, JAN_20, today=TODAY)
+        assert await session.driver.fetchval("SELECT count(*) FROM jobs") == 0  # written just before the commit
+    async with database.write(tenant.organization_id, tenant.actor, exclusive_period=True) as session:
+        second = await close_period(session, tenant.legal_entity_id, JAN_31, today=TODAY)
+        owed = await session.driver.fetch("SELECT key FROM jobs WHERE kind = 'period_balances'")
+    assert [row["key"] for row in owed] == [str(first)]
+    assert (await proof(database, tenant, JAN_31)).stored_through == {}
+    # The second is kept first: each close stands for itself.
+    for close_id in (second, first):
+        assert await keep_period_balances(database, tenant.organization_id, close_id) is not None
+        assert await keep_period_balances(database, tenant.organization_id, close_id) is None
+    kept = await proof(database, tenant, JAN_31)
+    assert (list(kept.stored_through.values()), kept.holds) == ([JAN_31], True)
+    await reopen(database, tenant, JAN_20)
+    assert list((await proof(database, tenant, JAN_31)).stored_through.values()) == [JAN_20]
+    assert await keep_period_balances(database, tenant.organization_id, second) is None
+
+    async with database.write(tenant.organization_id, tenant.actor, exclusive_period=True) as session:
+        third = await close_period(session, tenant.legal_entity_id, JAN_31, today=TODAY)
+    async with database.read(tenant.organization_id, snapshot=True) as read:
+        summed = await sum_closed_period(read, third)
+    assert summed is not None
+    await reopen(database, tenant, JAN_5)  # between the sum and the keeping
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        assert not await keep_balances(session, summed)
 
 
 async def test_whoever_closes_must_be_alone(session: WriteSession, tenant: Tenant) -> None:
