@@ -65,7 +65,7 @@ async def _load_rows(
     mapping, options = read_mapping(kind, row["mapping"]), read_options(row["options"])
     stream = await asyncio.to_thread(path.open, "rb")
     try:
-        source, shape = await asyncio.to_thread(_open, stream, row["media_format"], mapping, kind)
+        source, shape = await asyncio.to_thread(_open, stream, row["media_format"], mapping, kind, progress.position)
         loader = _loader(kind, Reading(known, mapping, options), row["today"], shape)
         async with database.read(organization_id) as session:
             await loader.prepare(session)
@@ -84,9 +84,18 @@ async def _load_rows(
         stream.close()
 
 
-def _open(stream: BinaryIO, media_format: str, mapping: ImportMapping, kind: str) -> tuple[RowSource, RowShape]:
+def _open(
+    stream: BinaryIO, media_format: str, mapping: ImportMapping, kind: str, position: int
+) -> tuple[RowSource, RowShape]:
+    """The rows, from the beginning. A fresh import looks through the whole file first: a wrong encoding or a quote
+    that is never closed refuses it before anything is loaded."""
     source = read_rows(stream, media_format, mapping, FIELDS[kind])
-    return source, RowShape(source.header, mapping, FIELDS[kind])
+    shape = RowShape(source.header, mapping, FIELDS[kind])
+    if position == 0:
+        source.scan()
+        stream.seek(0)
+        source = read_rows(stream, media_format, mapping, FIELDS[kind])
+    return source, shape
 
 
 def _loader(kind: str, reading: Reading, today: Any, shape: RowShape) -> Loader:

@@ -57,6 +57,9 @@ class RowSource(Protocol):
     def __iter__(self) -> Iterator[Row]:
         """The rows in order."""
 
+    def scan(self) -> None:
+        """Read to the end without keeping anything: raises what would end the reading halfway."""
+
 
 @dataclass(slots=True)
 class _Lines:
@@ -140,6 +143,11 @@ class CsvRows:
             raise ImportFileRefused("import.too_many_columns", f"more than {COLUMNS_MAX} columns", line=1)
         return [cell.strip() for cell in header]
 
+    def scan(self) -> None:
+        """Read to the end. Raises ImportFileRefused."""
+        for _ in self:
+            pass
+
     def __iter__(self) -> Iterator[Row]:
         reader, lines, width = self._reader, self._lines, len(self.header)
         line, blank = reader.line_num, 0
@@ -187,6 +195,11 @@ class NdjsonRows:
     def byte_position(self) -> int:
         """About how far the file was read."""
         return self._lines.byte_position
+
+    def scan(self) -> None:
+        """Read to the end. Raises ImportFileRefused."""
+        for _ in self._lines:
+            pass
 
     def __iter__(self) -> Iterator[Row]:
         blank = 0
