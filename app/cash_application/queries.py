@@ -213,6 +213,15 @@ async def advance_run(session: WriteSession, run_id: UUID, done: int, report: di
     )
 
 
+async def unfinished_runs(session: ReadSession) -> list[UUID]:
+    """Runs that were asked for and are not finished, the oldest first."""
+    rows = await session.driver.fetch(
+        "SELECT id FROM matching_runs WHERE organization_id = $1 AND state IN ('queued', 'running') ORDER BY id",
+        session.organization_id,
+    )
+    return [row["id"] for row in rows]
+
+
 async def get_run(session: ReadSession, run_id: UUID) -> MatchingRun:
     """The run as it is now. Raises RunNotFound."""
     found = await session.get(MatchingRun, (session.organization_id, run_id), populate_existing=True)

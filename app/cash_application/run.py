@@ -30,6 +30,7 @@ from app.payments.apply import apply_many
 from app.payments.types import Apply
 
 JOB = "matching"
+ONE_AT_A_TIME = "run"  # the key of every matching job: the runs of an organization never overlap
 PAYMENTS_PER_BATCH = 500
 BATCHES_LIMIT = 10_000
 REFERENCE_TEACHES = 0.6  # the reference score from which on an automatic match shows who the payer is
@@ -68,8 +69,18 @@ async def start_run(session: WriteSession, *, trigger: str, today: date, retry: 
     )
     await session.flush()
     record_change(session, ChangeRow("matching_run", run_id, "matching_run.started", after={"payments": total}))
-    owe(session, JOB, str(run_id))
+    owe(session, JOB, ONE_AT_A_TIME)
     return run_id
+
+
+async def run_owed(database: Database, organization_id: UUID, today: date) -> None:
+    """Work through the runs that were asked for, one after the other; without one, match what waits after a load."""
+    async with database.write(organization_id, SYSTEM) as session:
+        owed = await queries.unfinished_runs(session)
+        if not owed and await queries.count_waiting(session):
+            owed = [await start_run(session, trigger="load", today=today)]
+    for run_id in owed:
+        await run_matching(database, organization_id, run_id)
 
 
 async def run_matching(database: Database, organization_id: UUID, run_id: UUID) -> None:

@@ -117,7 +117,7 @@ def _last_day(api: Api) -> date:
 def main(accounts: int | None = None, invoices: int | None = None) -> int:
     """Command entry: the sizes come from the arguments or `DUECOURSE_DEMO_ACCOUNTS` and `DUECOURSE_DEMO_INVOICES`."""
     settings = Settings()
-    console = Console(force_terminal=sys.stdout.isatty())
+    console = Console(width=None if sys.stdout.isatty() else 120)
     accounts = accounts or int(os.environ.get("DUECOURSE_DEMO_ACCOUNTS", "2000"))
     invoices = invoices or int(os.environ.get("DUECOURSE_DEMO_INVOICES", "20000"))
     ready = asyncio.run(bootstrap(settings))
