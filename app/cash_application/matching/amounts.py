@@ -82,11 +82,15 @@ def _within_tolerance(
     if 0 < lacking <= tolerance.under(total):
         nearness = log(lacking + 1) + log(log(tolerance.under(total) + 2))
         kind = Difference.WRITE_OFF if lacking <= settings.small_difference_minor else Difference.PARTIAL
+        if discount and kind is Difference.PARTIAL:
+            return None  # a discount is earned only where the item is settled by it
         return Relation(kind, base + UNDER_LOG - nearness, discount, lacking)
     if 0 < lacking == payment.charges_minor:
         return Relation(Difference.BANK_CHARGE, base + TOLD_CHARGE_LOG, discount, lacking)
-    if 0 < lacking <= settings.bank_charge_minor and lacking * 20 <= total:
-        return Relation(Difference.BANK_CHARGE, base + CHARGE_LOG - log(settings.bank_charge_minor), discount, lacking)
+    if 0 < lacking <= settings.bank_charge_minor and lacking * 20 <= total and not discount:
+        # Nobody says that this was a charge: the cash is applied, and the rest stays open for a person to judge.
+        guess = base + CHARGE_LOG - log(settings.bank_charge_minor)
+        return Relation(Difference.PARTIAL, guess, discount, lacking)
     if lacking < 0 and -lacking <= tolerance.over(total):
         nearness = log(1 - lacking) + log(log(tolerance.over(total) + 2))
         return Relation(Difference.NONE, base + OVER_LOG - nearness, discount, lacking)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import exp
 
 from app.cash_application.matching.amounts import discount_of
 from app.cash_application.matching.hypotheses import Case, Hypothesis
 from app.cash_application.matching.index import ItemIndex
+from app.cash_application.matching.references import clean
 from app.cash_application.matching.types import (
     Allocation,
     Alternative,
@@ -22,6 +24,11 @@ from app.cash_application.matching.types import (
     Scores,
 )
 
+_DEDUCTION = re.compile(
+    r"\b(?:DEDUCT(?:ION|ED)?|DAMAGED?|DEFECT(?:IVE)?|SHORTAGE|SHORT SHIP(?:PED|MENT)?|RETURN(?:S|ED)?|REBATE|BONUS|"
+    r"COMPLAINT|QUALITY|PRICE DIFFERENCE|PRICING|PROMOTION|ADVERTISING|PENALTY|FREIGHT|ABZUG|KURZUNG|MANGEL|"
+    r"REKLAMATION|RETOURE|FEHLMENGE|PREISDIFFERENZ|WKZ|LITIGE|RETENUE|RETOUR|AVARIE|RECLAMO|DEDUCCION)\b"
+)
 ALTERNATIVES_LIMIT = 4
 REASONS_LIMIT = 12
 _STRATEGY_TEXTS = {
@@ -61,6 +68,7 @@ def allocate(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) ->
     left = payment.amount_minor + sum(
         index.remaining[item.id] for item in hypothesis.items if item.kind is ItemKind.CREDIT_MEMO
     )
+    reason = _deduction_reason(hypothesis, payment)
     discounts = _discounts(index, hypothesis, payment)
     write_offs = _write_offs(index, hypothesis)
     allocations = []
@@ -74,16 +82,22 @@ def allocate(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) ->
         if cash <= 0:
             continue
         left -= cash
-        allocations.append(
-            Allocation(
-                item.id,
-                cash,
-                discount,
-                write_off,
-                difference=_difference(hypothesis, cash, discount, write_off, open_minor),
-            )
-        )
+        lacking = open_minor - cash - discount - write_off
+        if reason is not None and lacking > 0:
+            allocations.append(Allocation(item.id, cash, discount, write_off, lacking, reason, Difference.DEDUCTION))
+            continue
+        difference = _difference(hypothesis, cash, discount, write_off, open_minor)
+        allocations.append(Allocation(item.id, cash, discount, write_off, difference=difference))
     return tuple(allocations), left
+
+
+def _deduction_reason(hypothesis: Hypothesis, payment: PaymentFacts) -> str | None:
+    """What the text gives as the reason for paying one item short; it then is disputed, not merely open."""
+    relation = hypothesis.relation
+    if len(hypothesis.items) != 1 or relation.kind is not Difference.PARTIAL or relation.difference_minor <= 0:
+        return None
+    found = _DEDUCTION.search(clean(payment.remittance_text))
+    return found.group().lower() if found else None
 
 
 def _by_lines(hypothesis: Hypothesis, payment: PaymentFacts) -> tuple[tuple[Allocation, ...], int]:

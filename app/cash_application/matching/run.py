@@ -156,7 +156,8 @@ class Run:
         left = self.index.remaining[allocation.item_id] - taken
         if left < 0:
             raise AssertionError("an allocation is larger than its item")
-        tolerated = not hypothesis.relation.free and not allocation.deduction_minor and not hypothesis.lines
+        within = left <= self.index.settings.tolerance.under(self.index.items[allocation.item_id].open_minor)
+        tolerated = within and not (hypothesis.relation.free or allocation.deduction_minor or hypothesis.lines)
         self.index.take(allocation.item_id, 0 if tolerated else left)
 
     def _undecided(self) -> list[Verdict]:

@@ -293,3 +293,27 @@ def test_other_income_of_a_common_amount_settles_nothing() -> None:
 def test_a_payment_without_an_amount_is_refused() -> None:
     with pytest.raises(ValueError, match="positive"):
         match([payment(0)], [])
+
+
+def test_a_reason_in_the_text_turns_a_short_payment_into_a_deduction() -> None:
+    items = [item("i", 125_013, "INV4711001"), *filler()]
+    (part,) = one(payment(115_013, "INV4711001 less damaged goods", **NAMED), items).allocations
+    assert (part.amount_minor, part.deduction_minor, part.deduction_reason) == (115_013, 10_000, "damaged")
+    assert part.difference is Difference.DEDUCTION
+    (plain,) = one(payment(115_013, "INV4711001", **NAMED), items).allocations
+    assert (plain.deduction_minor, plain.difference) == (0, Difference.PARTIAL)
+
+
+def test_a_charge_that_nobody_tells_stays_open() -> None:
+    items = [item("i", 125_013, "INV4711001"), *filler()]
+    found = one(payment(124_013, "INV4711001", **NAMED), items)
+    assert found.band is Band.AUTOMATIC
+    assert found.allocations[0].write_off_minor == 0
+    assert found.allocations[0].difference is Difference.PARTIAL
+
+
+def test_a_discount_is_taken_only_where_it_settles_the_item() -> None:
+    items = [item("i", 100_000, "INV4711001", discount=2_000, discount_until=5), *filler()]
+    found = one(payment(97_200, "INV4711001", **NAMED), items)
+    assert settled(found) == {"i": 97_200}
+    assert found.allocations[0].discount_minor == 0
