@@ -26,10 +26,12 @@ from app.infra.database import ReadSession, WriteSession
 from app.infra.http.fields import ETAG_HEADER, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
-from app.infra.http.requests import Answer, Write, answer, created, reads, writes
+from app.infra.http.requests import Answer, Write, answer, callers, created, reads, writes
+from app.infra.principal import Principal
 
 router = APIRouter(prefix="/accounts/{account_id}", tags=["accounts"])
 Reading = Annotated[ReadSession, reads("accounts:read")]
+Caller = Annotated[Principal, callers("accounts:read")]
 Writing = Annotated[Write, writes("accounts:write")]
 Paging = Annotated[PageRequest, Depends(page_request)]
 _CONTACT_SORTS = {
@@ -55,7 +57,7 @@ async def add_contact(account_id: UUID, body: ContactCreate, write: Writing) -> 
 
     async def work(session: WriteSession) -> Answer:
         contact_id = await create_contact(session, account_id, body.command())
-        made = contact_read(await party_queries.get_contact(session, account_id, contact_id))
+        made = contact_read(await party_queries.get_contact(session, account_id, contact_id), write.principal.scopes)
         location = f"/v1/accounts/{account_id}/contacts/{contact_id}"
         return created(made, version=made.version, location=location)
 
@@ -69,13 +71,13 @@ async def add_contact(account_id: UUID, body: ContactCreate, write: Writing) -> 
     response_model=Page[ContactRead],
     responses=problems(404),
 )
-async def list_contacts(account_id: UUID, read: Reading, page: Paging) -> Response:
+async def list_contacts(account_id: UUID, read: Reading, caller: Caller, page: Paging) -> Response:
     """Contacts in use, by `created` (default) or `updated_at`."""
     await get_account(read, account_id)
     sort, keys = choose_sort(page, _CONTACT_SORTS, "created")
     statement = party_queries.contacts_statement(read.organization_id, account_id)
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = [contact_read(row[0].__dict__) for row in rows]
+    data = [contact_read(row[0].__dict__, caller.scopes) for row in rows]
     return resource_response(Page[ContactRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
@@ -86,9 +88,9 @@ async def list_contacts(account_id: UUID, read: Reading, page: Paging) -> Respon
     response_model=ContactRead,
     responses={**problems(404), 200: {"description": "The contact", "headers": ETAG_HEADER}},
 )
-async def get_contact(account_id: UUID, contact_id: UUID, read: Reading) -> Response:
+async def get_contact(account_id: UUID, contact_id: UUID, read: Reading, caller: Caller) -> Response:
     """One contact; `ETag` is its version."""
-    found = contact_read(await party_queries.get_contact(read, account_id, contact_id))
+    found = contact_read(await party_queries.get_contact(read, account_id, contact_id), caller.scopes)
     return resource_response(found, found.version)
 
 
@@ -107,7 +109,7 @@ async def change_contact(account_id: UUID, contact_id: UUID, body: ContactUpdate
         present = await party_queries.get_contact(session, account_id, contact_id, lock=True)
         command = body.command(present["role"])
         await update_contact(session, account_id, contact_id, command, expected_version=expected)
-        made = contact_read(await party_queries.get_contact(session, account_id, contact_id))
+        made = contact_read(await party_queries.get_contact(session, account_id, contact_id), write.principal.scopes)
         return answer(made, version=made.version)
 
     return await write.run(work)
@@ -144,7 +146,7 @@ async def add_identity(account_id: UUID, body: PayerIdentityCreate, write: Writi
 
     async def work(session: WriteSession) -> Answer:
         identity_id = await add_payer_identity(session, IdentityCommand(account_id, body.kind, body.value))
-        made = identity_read(await party_queries.get_identity(session, account_id, identity_id))
+        made = identity_read(await party_queries.get_identity(session, account_id, identity_id), write.principal.scopes)
         location = f"/v1/accounts/{account_id}/payer-identities/{identity_id}"
         return created(made, version=made.version, location=location)
 
@@ -158,13 +160,15 @@ async def add_identity(account_id: UUID, body: PayerIdentityCreate, write: Writi
     response_model=Page[PayerIdentityRead],
     responses=problems(404),
 )
-async def list_identities(account_id: UUID, read: Reading, page: Paging, active: bool | None = None) -> Response:
+async def list_identities(
+    account_id: UUID, read: Reading, caller: Caller, page: Paging, active: bool | None = None
+) -> Response:
     """Identities by `created` (default) or `confirmations`, also those out of use unless `active` says otherwise."""
     await get_account(read, account_id)
     sort, keys = choose_sort(page, _IDENTITY_SORTS, "created")
     statement = party_queries.identities_statement(read.organization_id, account_id, active)
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = [identity_read(row[0].__dict__) for row in rows]
+    data = [identity_read(row[0].__dict__, caller.scopes) for row in rows]
     return resource_response(Page[PayerIdentityRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
@@ -175,9 +179,9 @@ async def list_identities(account_id: UUID, read: Reading, page: Paging, active:
     response_model=PayerIdentityRead,
     responses={**problems(404), 200: {"description": "The payer identity", "headers": ETAG_HEADER}},
 )
-async def get_identity(account_id: UUID, identity_id: UUID, read: Reading) -> Response:
+async def get_identity(account_id: UUID, identity_id: UUID, read: Reading, caller: Caller) -> Response:
     """One payer identity; `ETag` is its version."""
-    found = identity_read(await party_queries.get_identity(read, account_id, identity_id))
+    found = identity_read(await party_queries.get_identity(read, account_id, identity_id), caller.scopes)
     return resource_response(found, found.version)
 
 
@@ -194,7 +198,7 @@ async def deactivate_identity(account_id: UUID, identity_id: UUID, write: Writin
     async def work(session: WriteSession) -> Answer:
         expected = write.expected_version(required=False)
         await deactivate_payer_identity(session, account_id, identity_id, expected_version=expected)
-        made = identity_read(await party_queries.get_identity(session, account_id, identity_id))
+        made = identity_read(await party_queries.get_identity(session, account_id, identity_id), write.principal.scopes)
         return answer(made, version=made.version)
 
     return await write.run(work)

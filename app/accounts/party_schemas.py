@@ -21,7 +21,7 @@ from app.accounts.rules import (
     PaymentTerms,
     PaymentTermsInvalid,
 )
-from app.accounts.schemas import ContactFields, ContactRole, IdentityValue, contact_command
+from app.accounts.schemas import ContactFields, ContactRole, IdentityValue, contact_command, may_write
 from app.accounts.terms_notation import MAX_TEXT_LENGTH, describe_terms, parse_terms_text, terms_from_json, terms_text
 from app.core.errors import FieldError
 from app.infra.http.fields import Input, Name, Number, changes, unset
@@ -82,10 +82,11 @@ class ContactRead(BaseModel):
     updated_at: datetime
 
 
-def contact_read(row: Mapping[str, Any]) -> ContactRead:
-    """From a row of `contacts`."""
+def contact_read(row: Mapping[str, Any], scopes: frozenset[str]) -> ContactRead:
+    """From a row of `contacts`, with what this caller may do."""
+    actions: list[Any] = ["update", "erase"] if may_write(scopes) else []
     plain = {name: row[name] for name in ContactRead.model_fields if name not in ("consents", "allowed_actions")}
-    return ContactRead(**plain, consents=ConsentsRead(**row["consents"]), allowed_actions=["update", "erase"])
+    return ContactRead(**plain, consents=ConsentsRead(**row["consents"]), allowed_actions=actions)
 
 
 class PayerIdentityCreate(Input):
@@ -115,10 +116,10 @@ class PayerIdentityRead(BaseModel):
     updated_at: datetime
 
 
-def identity_read(row: Mapping[str, Any]) -> PayerIdentityRead:
-    """From a row of `payer_identities`."""
+def identity_read(row: Mapping[str, Any], scopes: frozenset[str]) -> PayerIdentityRead:
+    """From a row of `payer_identities`, with what this caller may do."""
     plain = {name: row[name] for name in PayerIdentityRead.model_fields if name != "allowed_actions"}
-    return PayerIdentityRead(**plain, allowed_actions=["deactivate"] if row["active"] else [])
+    return PayerIdentityRead(**plain, allowed_actions=["deactivate"] if row["active"] and may_write(scopes) else [])
 
 
 class DiscountTierBody(Input):
@@ -227,8 +228,8 @@ class PaymentTermsRead(BaseModel):
     updated_at: datetime
 
 
-def terms_read(row: Mapping[str, Any]) -> PaymentTermsRead:
-    """From a row of `payment_terms`."""
+def terms_read(row: Mapping[str, Any], scopes: frozenset[str]) -> PaymentTermsRead:
+    """From a row of `payment_terms`, with what this caller may do."""
     terms = terms_from_json(row["code"], row["definition"])
     definition = TermsDefinition(
         net_days=terms.net_days,
@@ -247,5 +248,5 @@ def terms_read(row: Mapping[str, Any]) -> PaymentTermsRead:
         terms=terms_text(terms),
         description=describe_terms(terms),
         definition=definition,
-        allowed_actions=["update"],
+        allowed_actions=["update"] if may_write(scopes) else [],
     )

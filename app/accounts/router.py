@@ -7,7 +7,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime
 
 from app.accounts import queries
 from app.accounts.commands import AccountCommand
@@ -29,14 +28,26 @@ from app.accounts.schemas import (
 from app.accounts.upsert import Upserted, create_account, update_account, upsert_accounts
 from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
-from app.infra.http.fields import ETAG_HEADER, Country, ExternalId, ExternalRef, Number, Source, resource_response, text
+from app.infra.http.fields import (
+    ETAG_HEADER,
+    Country,
+    ExternalId,
+    ExternalRef,
+    Instant,
+    Number,
+    Source,
+    resource_response,
+    text,
+)
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
-from app.infra.http.requests import Answer, Write, answer, created, reads, writes
+from app.infra.http.requests import Answer, Write, answer, callers, created, reads, writes
+from app.infra.principal import Principal
 from app.infra.versions import check_version
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 Reading = Annotated[ReadSession, reads("accounts:read")]
+Caller = Annotated[Principal, callers("accounts:read")]
 Writing = Annotated[Write, writes("accounts:write")]
 _SORTS = {
     "created": (SortKey(Account.id, UUID),),
@@ -59,7 +70,7 @@ async def create(body: AccountCreate, write: Writing) -> Response:
 
     async def work(session: WriteSession) -> Answer:
         account_id = await create_account(session, body.command(body.external_ref))
-        made = account_read(await queries.get_account(session, account_id))
+        made = account_read(await queries.get_account(session, account_id), write.principal.scopes)
         return created(made, version=made.version, location=f"/v1/accounts/{account_id}")
 
     return await write.run(work)
@@ -69,6 +80,7 @@ async def create(body: AccountCreate, write: Writing) -> Response:
             responses=problems())  # fmt: skip
 async def list_accounts(
     read: Reading,
+    caller: Caller,
     page: Annotated[PageRequest, Depends(page_request)],
     number: Number | None = None,
     name: Annotated[str | None, text(100), Query(min_length=2, description="Part of the name, in any case")] = None,
@@ -79,7 +91,7 @@ async def list_accounts(
     parent_id: UUID | None = None,
     source: Source | None = None,
     external_id: ExternalId | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Instant | None = None,
 ) -> Response:
     """Accounts by filter, in a stable order (`created`, `number`, `name` or `updated_at`)."""
     wanted = AccountFilter(
@@ -98,7 +110,7 @@ async def list_accounts(
     statement = queries.accounts_statement(read.organization_id, wanted).with_only_columns(Account.id)
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
     found = await queries.account_rows(read, [row[0] for row in rows])
-    data = [account_read(found[row[0]]) for row in rows]
+    data = [account_read(found[row[0]], caller.scopes) for row in rows]
     return resource_response(Page[AccountRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
@@ -173,7 +185,7 @@ async def upsert(
         result = (await upsert_accounts(session, [command]))[0]
         if isinstance(result, DomainError):
             raise result
-        made = account_read(await queries.get_account(session, result.id))
+        made = account_read(await queries.get_account(session, result.id), write.principal.scopes)
         if result.outcome == "created":
             return created(made, version=made.version, location=f"/v1/accounts/{result.id}")
         return answer(made, version=made.version)
@@ -194,9 +206,9 @@ async def _check_reference(session: WriteSession, source: str, external_id: str,
     response_model=AccountRead,
     responses={**problems(404), 200: {"description": "The account", "headers": ETAG_HEADER}},
 )
-async def get(account_id: UUID, read: Reading) -> Response:
+async def get(account_id: UUID, read: Reading, caller: Caller) -> Response:
     """One account; `ETag` is its version."""
-    found = account_read(await queries.get_account(read, account_id))
+    found = account_read(await queries.get_account(read, account_id), caller.scopes)
     return resource_response(found, found.version)
 
 
@@ -214,7 +226,7 @@ async def update(account_id: UUID, body: AccountUpdate, write: Writing) -> Respo
         expected = write.expected_version()
         present = await queries.get_account(session, account_id)
         await update_account(session, account_id, body.changes(present["currency"]), expected_version=expected)
-        return await _answer(session, account_id)
+        return await _answer(session, account_id, write)
 
     return await write.run(work)
 
@@ -247,11 +259,11 @@ async def _set_active(account_id: UUID, write: Write, active: bool) -> Response:
     async def work(session: WriteSession) -> Answer:
         expected = write.expected_version(required=False)
         await update_account(session, account_id, {"active": active}, expected_version=expected)
-        return await _answer(session, account_id)
+        return await _answer(session, account_id, write)
 
     return await write.run(work)
 
 
-async def _answer(session: WriteSession, account_id: UUID) -> Answer:
-    made = account_read(await queries.get_account(session, account_id))
+async def _answer(session: WriteSession, account_id: UUID, write: Write) -> Answer:
+    made = account_read(await queries.get_account(session, account_id), write.principal.scopes)
     return answer(made, version=made.version)

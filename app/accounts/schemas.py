@@ -240,22 +240,27 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def account_actions(status: str) -> list[AccountAction]:
-    """What may be done with an account in this state."""
-    if status == "merged":
+def may_write(scopes: frozenset[str]) -> bool:
+    """Whether a caller with these scopes may change anything in this room."""
+    return "accounts:write" in scopes
+
+
+def account_actions(status: str, scopes: frozenset[str]) -> list[AccountAction]:
+    """What this caller may do with an account in this state."""
+    if status == "merged" or not may_write(scopes):
         return []
     turn: AccountAction = "deactivate" if status == "active" else "activate"
     return ["update", turn, "add_contact", "add_payer_identity"]
 
 
-def account_read(row: Mapping[str, Any]) -> AccountRead:
-    """From a row of `queries.account_rows`."""
+def account_read(row: Mapping[str, Any], scopes: frozenset[str]) -> AccountRead:
+    """From a row of `queries.account_rows`, with what this caller may do."""
     limit = row["credit_limit_minor"]
     reference = None if row["external_id"] is None else ExternalRef(source=row["source"], id=row["external_id"])
     return AccountRead(
         external_ref=reference,
         credit_limit=None if limit is None else to_text(limit, row["currency"]),
-        allowed_actions=account_actions(row["status"]),
+        allowed_actions=account_actions(row["status"], scopes),
         **{name: row[name] for name in _PLAIN},
     )
 

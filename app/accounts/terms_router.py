@@ -18,9 +18,13 @@ from app.infra.database import ReadSession, WriteSession
 from app.infra.http.fields import ETAG_HEADER, Number, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
-from app.infra.http.requests import Answer, Write, answer, created, reads, writes
+from app.infra.http.requests import Answer, Write, answer, callers, created, reads, writes
+from app.infra.principal import Principal
 
 router = APIRouter(prefix="/payment-terms", tags=["payment terms"])
+Reading = Annotated[ReadSession, reads("accounts:read")]
+Caller = Annotated[Principal, callers("accounts:read")]
+Writing = Annotated[Write, writes("accounts:write")]
 _SORTS = {
     "created": (SortKey(PaymentTermsRow.id, UUID),),
     "code": (SortKey(PaymentTermsRow.code, str), SortKey(PaymentTermsRow.id, UUID)),
@@ -36,7 +40,7 @@ _SORTS = {
     response_model=PaymentTermsRead,
     responses={**problems(409), 201: {"description": "The new terms", "headers": ETAG_HEADER}},
 )
-async def create(body: PaymentTermsCreate, write: Annotated[Write, writes("accounts:write")]) -> Response:
+async def create(body: PaymentTermsCreate, write: Writing) -> Response:
     """Create terms from a text such as "2/10 net 30", or from a definition."""
 
     async def work(session: WriteSession) -> Answer:
@@ -44,7 +48,7 @@ async def create(body: PaymentTermsCreate, write: Annotated[Write, writes("accou
         if terms is None:
             raise PaymentTermsInvalid("give the terms as a text or as a definition", pointer="/terms")
         terms_id = await create_payment_terms(session, terms, body.name)
-        made = await _document(session, terms_id)
+        made = await _document(session, terms_id, write.principal.scopes)
         return created(made, version=made.version, location=f"/v1/payment-terms/{terms_id}")
 
     return await write.run(work)
@@ -58,7 +62,8 @@ async def create(body: PaymentTermsCreate, write: Annotated[Write, writes("accou
     responses=problems(),
 )
 async def list_terms(
-    read: Annotated[ReadSession, reads("accounts:read")],
+    read: Reading,
+    caller: Caller,
     page: Annotated[PageRequest, Depends(page_request)],
     code: Number | None = None,
     active: bool | None = None,
@@ -67,7 +72,7 @@ async def list_terms(
     sort, keys = choose_sort(page, _SORTS, "created")
     statement = queries.payment_terms_statement(read.organization_id, active, code)
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = [terms_read(row[0].__dict__) for row in rows]
+    data = [terms_read(row[0].__dict__, caller.scopes) for row in rows]
     return resource_response(Page[PaymentTermsRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
@@ -78,9 +83,9 @@ async def list_terms(
     response_model=PaymentTermsRead,
     responses={**problems(404), 200: {"description": "The terms", "headers": ETAG_HEADER}},
 )
-async def get(payment_terms_id: UUID, read: Annotated[ReadSession, reads("accounts:read")]) -> Response:
+async def get(payment_terms_id: UUID, read: Reading, caller: Caller) -> Response:
     """One set of terms; `ETag` is its version."""
-    found = await _document(read, payment_terms_id)
+    found = await _document(read, payment_terms_id, caller.scopes)
     return resource_response(found, found.version)
 
 
@@ -91,9 +96,7 @@ async def get(payment_terms_id: UUID, read: Annotated[ReadSession, reads("accoun
     response_model=PaymentTermsRead,
     responses={**problems(404, 412, 428), 200: {"description": "The terms", "headers": ETAG_HEADER}},
 )
-async def update(
-    payment_terms_id: UUID, body: PaymentTermsUpdate, write: Annotated[Write, writes("accounts:write")]
-) -> Response:
+async def update(payment_terms_id: UUID, body: PaymentTermsUpdate, write: Writing) -> Response:
     """Change the given fields; `If-Match` is required. Documents issued before keep their due dates."""
 
     async def work(session: WriteSession) -> Answer:
@@ -107,14 +110,14 @@ async def update(
             active=body.active,
             expected_version=expected,
         )
-        made = await _document(session, payment_terms_id)
+        made = await _document(session, payment_terms_id, write.principal.scopes)
         return answer(made, version=made.version)
 
     return await write.run(work)
 
 
-async def _document(session: ReadSession, terms_id: UUID) -> PaymentTermsRead:
+async def _document(session: ReadSession, terms_id: UUID, scopes: frozenset[str]) -> PaymentTermsRead:
     row = (await queries.payment_terms_rows(session, [terms_id])).get(terms_id)
     if row is None:
         raise PaymentTermsNotFound("no such payment terms")
-    return terms_read(row)
+    return terms_read(row, scopes)
