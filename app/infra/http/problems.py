@@ -58,12 +58,17 @@ class Problem(BaseModel):
     errors: list[ProblemField] = Field(default_factory=list)
 
 
+def phrase(status: int) -> str:
+    """The name of a status (RFC 9110), the same under every version of Python: 3.13 renamed two of them."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: these problem statuses besides those that every route may answer."""
     described: dict[int | str, dict[str, Any]] = {}
     for status in sorted({400, 401, 403, 422, 500, 503, *statuses}):
         described[status] = {
-            "description": HTTPStatus(status).phrase,
+            "description": phrase(status),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     return described
@@ -93,7 +98,7 @@ def problem_response(
     """Build the problem document of this request."""
     body: dict[str, object] = {
         "type": TYPE_BASE + code,
-        "title": title or HTTPStatus(status).phrase,
+        "title": title or phrase(status),
         "status": status,
         "detail": detail,
         "instance": request.url.path,
@@ -173,9 +178,9 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        phrase = HTTPStatus(error.status_code).phrase
-        code = "http." + phrase.lower().replace(" ", "_").replace("-", "_")
-        detail = str(error.detail) or phrase
+        name = phrase(error.status_code)
+        code = "http." + name.lower().replace(" ", "_").replace("-", "_")
+        detail = str(error.detail) or name
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return _method_not_allowed(request, _allowed_methods(app, request))
         return problem_response(request, error.status_code, code, detail, headers=error.headers)
@@ -190,9 +195,8 @@ def install(app: FastAPI) -> None:
 
 
 def _method_not_allowed(request: Request, allowed: Sequence[str]) -> Response:
-    phrase = HTTPStatus.METHOD_NOT_ALLOWED.phrase
     headers = {"Allow": ", ".join(allowed)}
-    return problem_response(request, 405, "http.method_not_allowed", phrase, headers=headers)
+    return problem_response(request, 405, "http.method_not_allowed", phrase(405), headers=headers)
 
 
 def _methods_of_literal_path(app: FastAPI, request: Request) -> list[str]:
