@@ -8,12 +8,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 
 from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.batches import Atomic, BatchResult, batch_result
-from app.infra.http.fields import BusinessDate, Currency, ExternalId, Number, Source, resource_response, text
+from app.infra.http.fields import BusinessDate, Currency, ExternalId, Instant, Number, Source, resource_response, text
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
@@ -89,7 +88,7 @@ async def list_invoices(
     due_to: BusinessDate | None = None,
     invoice_from: BusinessDate | None = None,
     invoice_to: BusinessDate | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Instant | None = None,
 ) -> Response:
     """Documents by filter, in a stable order (`created`, `invoice_date`, `updated_at` or `number`)."""
     wanted = InvoiceFilter(

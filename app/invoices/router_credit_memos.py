@@ -7,12 +7,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from app.core.money import CurrencyMismatch, to_minor
 from app.infra.database import ReadSession, WriteSession
-from app.infra.http.fields import BusinessDate, Currency, ExternalId, Number, Source, resource_response
+from app.infra.http.fields import BusinessDate, Currency, ExternalId, Instant, Number, Source, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
@@ -87,7 +86,7 @@ async def list_credit_memos(
     status: CreditMemoStatus | None = None,
     credit_from: BusinessDate | None = None,
     credit_to: BusinessDate | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Instant | None = None,
 ) -> Response:
     """Credit memos by filter, in a stable order (`created`, `credit_date` or `updated_at`)."""
     statement = select(CreditMemo).where(CreditMemo.organization_id == read.organization_id)

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.core.money import to_minor, to_text
-from app.infra.http.fields import Amount, AmountOut, Currency, Input, Name, text, unset, visible
+from app.infra.http.fields import Amount, AmountOut, Currency, Input, Instant, Name, text, unset, visible
 from app.organizations.access import client_id_of, is_valid
 from app.organizations.models import ApiClient, ApiClientSecret, User
 from app.organizations.rules import scopes_of
@@ -135,7 +135,7 @@ class SecretMade(SecretRead):
 class SecretCreate(Input):
     """A further secret; without an end it is valid until it is revoked."""
 
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class SecretsRead(BaseModel):

@@ -9,13 +9,21 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 
 from app.core.errors import DomainError
 from app.core.money import to_minor
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.batches import Atomic, BatchResult, batch_result
-from app.infra.http.fields import ETAG_HEADER, BusinessDate, Currency, ExternalId, Source, resource_response, visible
+from app.infra.http.fields import (
+    ETAG_HEADER,
+    BusinessDate,
+    Currency,
+    ExternalId,
+    Instant,
+    Source,
+    resource_response,
+    visible,
+)
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
@@ -156,7 +164,7 @@ async def list_payments(
     value_from: BusinessDate | None = None,
     value_to: BusinessDate | None = None,
     unapplied: Annotated[bool | None, Query(description="Only payments with (or without) money left")] = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Instant | None = None,
 ) -> Response:
     """Payments by filter, in a stable order (`created`, `value_date`, `updated_at` or `unapplied_amount`)."""
     wanted = PaymentFilter(

@@ -6,13 +6,12 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
 from app.core.aging import AgingBounds, AgingBoundsInvalid
 from app.core.clock import utc_now
 from app.infra.database import Database
-from app.infra.http.fields import BusinessDate, Currency, resource_response
+from app.infra.http.fields import BusinessDate, Currency, Instant, resource_response
 from app.infra.http.paging import CursorInvalid, PageRequest, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import callers
@@ -43,9 +42,7 @@ async def aging(
     principal: Annotated[Principal, callers("reports:read")],
     page: Annotated[PageRequest, Depends(page_request)],
     as_of: Annotated[BusinessDate | None, Query(description="Business date; today when missing")] = None,
-    known_at: Annotated[
-        AwareDatetime | None, Query(description="Rows recorded up to this instant; all when missing")
-    ] = None,
+    known_at: Annotated[Instant | None, Query(description="Rows recorded up to this instant; all when missing")] = None,
     group_by: GroupBy = "organization",
     basis: Literal["due_date", "invoice_date"] = "due_date",
     credits: Literal["separate", "netted"] = "separate",

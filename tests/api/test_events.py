@@ -13,8 +13,6 @@ from app.core.ids import new_id
 from app.infra import job_leases
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database
-from app.infra.http.events_router import router as events_router
-from app.infra.http.jobs_router import router as jobs_router
 from app.infra.jobs import GiveUp, owe
 from app.infra.seal import seal
 from app.main import create_app
@@ -35,8 +33,6 @@ async def client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
     app = create_app(settings, committed)
-    for router in (events_router, jobs_router):
-        app.include_router(router, prefix="/v1")
     app.state.database = app.state.read_database = committed
     app.state.authenticator = authenticator
     headers = {"Authorization": f"Bearer {authenticator.grant(tenant)}"}
@@ -144,8 +140,8 @@ async def test_audit_entries_by_filter_sealed_or_not(
     assert await count(event="account.created") == 1
     assert await count(actor_id=str(tenant.actor.id)) == 2
     assert await count(**{"from": oldest["recorded_at"], "to": newest["recorded_at"]}) == 1
-    assert await count(**{"from": "0001-01-01T00:00:00+14:00", "to": "9999-12-31T23:59:59-14:00"}) == 2
-    assert await count(to="0001-01-01T00:00:00Z") == 0
+    assert await count(**{"from": "1900-01-01T00:00:00+14:00", "to": "2199-12-31T23:59:59-14:00"}) == 2
+    assert await count(to="1900-01-01T00:00:00Z") == 0
 
 
 async def test_events_and_entries_of_another_tenant_are_not_seen(

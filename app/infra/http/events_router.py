@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import and_, select
 
 from app.core.ids import lowest_id_at
 from app.infra.database import ReadSession
 from app.infra.events import list_events
-from app.infra.http.fields import resource_response, visible
+from app.infra.http.fields import Instant, resource_response, visible
 from app.infra.http.paging import (
     CURSOR_LENGTH_LIMIT,
     LIMIT_DEFAULT,
@@ -168,8 +168,8 @@ async def get_audit_entries(
     entity_id: UUID | None = None,
     event: Annotated[str | None, visible(100)] = None,
     actor_id: UUID | None = None,
-    recorded_from: Annotated[AwareDatetime | None, Query(alias="from", description="Recorded then or later")] = None,
-    recorded_to: Annotated[AwareDatetime | None, Query(alias="to", description="Recorded before then")] = None,
+    recorded_from: Annotated[Instant | None, Query(alias="from", description="Recorded then or later")] = None,
+    recorded_to: Annotated[Instant | None, Query(alias="to", description="Recorded before then")] = None,
 ) -> Response:
     """The change log by filter, newest first (`sort=recorded` for oldest first), sealed or not."""
     sort, keys = choose_sort(page, _SORTS, "-recorded")

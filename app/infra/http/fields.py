@@ -7,12 +7,23 @@ cannot stand in a JSON schema; Pydantic refuses them in every `str`.
 from __future__ import annotations
 
 import re
-from datetime import date
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
+from annotated_types import GroupedMetadata
 from fastapi import Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import TypeAliasType
 
 from app.core.money import CURRENCIES
@@ -27,18 +38,58 @@ _ONE_LINE = rf"^[^{CONTROL}]*[^{CONTROL}{BLANK}][^{CONTROL}]*$"
 _LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
+def _make_strict(schema: Any) -> None:
+    """Bind booleans and integers in this part of a core schema to JSON's own; other models inside bind theirs."""
+    if isinstance(schema, dict):
+        for part in schema.values():
+            _make_strict(part)
+        if schema.get("type") == "bool":
+            schema["strict"] = True
+        elif schema.get("type") == "int":
+            bound = core_schema.no_info_before_validator_function(_json_number, core_schema.int_schema() | schema)
+            schema.clear()
+            schema.update(bound)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            _make_strict(part)
+
+
+def _json_number(value: Any) -> Any:
+    if isinstance(value, bool | str):  # 5.0 is a whole number in JSON schema, "5" and true are not
+        raise PydanticCustomError("int_type", "Input should be a whole number")
+    return value
+
+
 class Input(BaseModel):
     """Base of every request body: unknown fields are refused, so that a misspelt one is not lost."""
 
     model_config = ConfigDict(extra="forbid")
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """JSON says what it means: 0 is not false, and "5" is not 5."""
+        schema = handler(source)
+        _make_strict(schema)
+        return schema
 
-def text(max_length: int) -> StringConstraints:
+
+class _Line(GroupedMetadata):
+    """The constraints of `text`, and after them the blanks cut off: a control character at an end is refused."""
+
+    def __init__(self, max_length: int) -> None:
+        self.max_length = max_length
+
+    def __iter__(self) -> Iterator[object]:
+        yield StringConstraints(min_length=1, max_length=self.max_length, pattern=_ONE_LINE)
+        yield AfterValidator(str.strip)
+
+
+def text(max_length: int) -> GroupedMetadata:
     """One line with something visible in it, up to `max_length` characters; blanks at both ends are cut off.
 
     Use as `name: Annotated[str, text(200)]`.
     """
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=_ONE_LINE)
+    return _Line(max_length)
 
 
 def lines(max_length: int) -> StringConstraints:
@@ -163,6 +214,39 @@ BusinessDate = Annotated[
             "pattern": r"^(19[0-9]{2}|2[01][0-9]{2}|2200)-[0-9]{2}-[0-9]{2}$",
             "description": "yyyy-mm-dd between 1900-01-01 and 2200-12-31",
             "examples": ["2026-03-31"],
+        }
+    ),
+]
+
+INSTANT_PATTERN = (
+    r"^(19[0-9]{2}|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+_INSTANT = re.compile(INSTANT_PATTERN, re.ASCII)
+
+
+def parse_instant(value: Any) -> datetime:
+    """An instant from the text of RFC 3339 with its offset, of the years 1900 to 2199; no number of seconds passes."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise PydanticCustomError("instant_format", "Input should be an instant as 2026-03-31T12:00:00Z, 1900 to 2199")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except ValueError:
+        raise PydanticCustomError("date_unknown", "Input should be a day of the calendar") from None
+
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(parse_instant),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": INSTANT_PATTERN,
+            "description": "An instant with its offset (RFC 3339)",
+            "examples": ["2026-03-31T12:00:00Z"],
         }
     ),
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.infra.http.fields import (
     Amount,
@@ -19,6 +19,7 @@ from app.infra.http.fields import (
     Currency,
     ExternalRef,
     Input,
+    Instant,
     Name,
     Number,
     SignedAmount,
@@ -144,3 +145,69 @@ def test_what_fits_the_schema_is_accepted_and_the_reverse(**values: str) -> None
     for field, value in values.items():
         whole = {"name": "a", "number": "a", "comment": "", "amount": "1", "currency": "EUR", field: value}
         assert _SCHEMA.is_valid(whole) == _accepts(_Everything, whole), (field, value)
+
+
+def test_blanks_are_cut_off_but_no_control_characters() -> None:
+    kind = TypeAdapter(Annotated[str, text(5)])
+    assert kind.validate_python(" a b ") == "a b"
+    for refused in ("a\r", "\ta", "\x1fa", "     ", "      a"):
+        assert not _accepts(Annotated[str, text(5)], refused)
+
+
+class _Settings(Input):
+    days: Annotated[int, Field(ge=0, le=5)] = 0
+    active: bool = False
+
+
+class _Bundle(Input):
+    parts: list[_Settings]
+
+
+@pytest.mark.parametrize(
+    ("body", "passes"),
+    [
+        ({"days": 5}, True),
+        ({"days": 5.0}, True),  # a whole number in JSON schema
+        ({"days": "5"}, False),
+        ({"days": True}, False),
+        ({"days": 5.5}, False),
+        ({"days": 6}, False),
+        ({"active": True}, True),
+        ({"active": 0}, False),
+        ({"active": "true"}, False),
+        ({"active": None}, False),
+    ],
+)
+def test_json_says_what_it_means(body: dict[str, Any], passes: bool) -> None:
+    assert _accepts(_Settings, body) is passes
+    assert _accepts(_Bundle, {"parts": [body]}) is passes
+    assert jsonschema_rs.validator_for(_Settings.model_json_schema()).is_valid(body) is passes
+
+
+@pytest.mark.parametrize(
+    ("value", "passes"),
+    [
+        ("2026-03-31T12:00:00Z", True),
+        ("2026-03-31t12:00:00.123456789z", True),
+        ("1900-01-01T00:00:00+23:59", True),
+        ("2199-12-31T23:59:59-23:59", True),
+        ("2026-03-31T12:00:00", False),
+        ("2026-03-31 12:00:00Z", False),
+        ("2026-03-31", False),
+        ("0.5", False),
+        ("1775000000", False),
+        ("1899-12-31T23:59:59Z", False),
+        ("2026-03-31T24:00:00Z", False),
+        (1775000000, False),
+    ],
+)
+def test_an_instant_names_its_offset(value: object, passes: bool) -> None:
+    assert _accepts(Instant, value) is passes
+    schema = TypeAdapter(Instant).json_schema()
+    assert jsonschema_rs.validator_for(schema).is_valid(value) is passes
+
+
+def test_an_instant_is_a_day_of_the_calendar() -> None:
+    assert not _accepts(Instant, "2023-02-30T12:00:00Z")
+    found = TypeAdapter(Instant).validate_python("2026-03-31T12:00:00+02:00")
+    assert (found.isoformat(), found.utcoffset()) == ("2026-03-31T10:00:00+00:00", timedelta(0))

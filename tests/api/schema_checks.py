@@ -1,0 +1,24 @@
+"""A check of our own for schemathesis (loaded by SCHEMATHESIS_HOOKS): what fits its schema is never refused for form.
+
+The rules of the trade may refuse a request that fits its schema (422 with a code of a room), but the form itself
+(`request.invalid`) must be what the document says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+
+FORM = "request.invalid"
+
+
+@schemathesis.check
+def form_is_as_documented(_context: Any, response: Any, case: Any) -> bool | None:
+    """Positive data must not be refused with `request.invalid`."""
+    if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:
+        return None
+    body = response.json()
+    if body.get("code") == FORM:
+        raise AssertionError(f"fits its schema, but is refused: {body['errors'][:3]}")
+    return None

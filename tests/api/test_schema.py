@@ -1,0 +1,81 @@
+"""The running service against its own OpenAPI document: schemathesis looks for any answer outside it.
+
+Thirty seconds in the suite; `SCHEMATHESIS_SECONDS=900` tries longer, `SCHEMATHESIS_SEED=7` another way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from app.infra.connection import APP_ROLE, DatabaseSettings, driver_url
+from app.infra.database import Database
+from tests.benchmarks.servers import serving
+from tests.benchmarks.tokens import token_for
+from tests.factories import make_tenant
+
+HERE = Path(__file__).parent
+SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "30"))
+SEED = int(os.environ.get("SCHEMATHESIS_SEED", "1"))
+
+
+@pytest.fixture(scope="module")
+def own_database(servers: dict[str, Any]) -> Iterator[str]:
+    """The owner's URL of a database of its own: real commits of all sorts are going to be in it."""
+    base = servers["database_url"]
+    name = f"{servers['template']}_schema_{secrets.token_hex(2)}"
+    asyncio.run(_execute(base, f"CREATE DATABASE {name} TEMPLATE {servers['template']}"))
+    yield urlunsplit(urlsplit(base)._replace(path=f"/{name}"))
+    asyncio.run(_execute(base, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _token(url: str) -> str:
+    """A token of an admin in an organization with a legal entity, a bank account and a customer account."""
+    database = Database.connect(DatabaseSettings(driver_url(url), APP_ROLE, pool_size=1))
+    try:
+        return await token_for(url, await make_tenant(database))
+    finally:
+        await database.close()
+
+
+@pytest.mark.slow
+def test_no_answer_is_outside_the_document(own_database: str, redis_url: str, tmp_path: Path) -> None:
+    token = asyncio.run(_token(own_database))
+    with serving("app.main:create_app", own_database, redis_url, tmp_path) as port:
+        command = [
+            sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()",
+            "--config-file", str(HERE / "schemathesis.toml"), "--no-color",
+            "run", f"http://127.0.0.1:{port}/openapi.json", "--header", f"Authorization: Bearer {token}",
+            "--seed", str(SEED), "--max-time", str(SECONDS), "--request-timeout", "20", "--warnings", "off",
+            "--suppress-health-check", "all", "--no-shrink",
+        ]  # fmt: skip
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(HERE.parents[1]), "SCHEMATHESIS_HOOKS": "tests.api.schema_checks"},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS + 120,
+            check=False,
+        )
+    print(done.stdout[-20_000:], done.stderr[-4_000:])
+    assert done.returncode == 0, "see the output: each failure comes with a curl command"
+    assert "Tested: " in done.stdout
