@@ -18,22 +18,23 @@ from app.payments.postings import ApplicationRow
 from app.payments.types import Balance, InstalmentFacts, Source, SourceFacts
 
 _ENTITY = "e.code AS entity_code, e.base_currency, e.closed_through, e.write_off_tax_share"
+_BEHIND = "updated_at > current_setting('app.recorded_at')::timestamptz AS behind"
 _LOCK_PAYMENTS = f"""
 SELECT p.id, p.legal_entity_id, p.account_id, p.currency, p.amount_minor, p.applied_minor, p.withdrawn_minor,
     p.unapplied_minor, p.value_date, p.accounting_date, p.account_since, p.reopened_on, p.matching_state, p.status,
-    p.version, {_ENTITY}
+    p.version, p.{_BEHIND}, {_ENTITY}
 FROM payments p JOIN legal_entities e ON e.organization_id = p.organization_id AND e.id = p.legal_entity_id
 WHERE p.organization_id = $1 AND p.id = ANY($2::uuid[]) ORDER BY p.id FOR NO KEY UPDATE OF p
 """
 _LOCK_CREDIT_MEMOS = f"""
 SELECT c.id, c.legal_entity_id, c.account_id, c.currency, c.amount_minor, c.withdrawn_minor, c.open_minor,
-    c.credit_date, c.accounting_date, c.reopened_on, c.version, {_ENTITY}
+    c.credit_date, c.accounting_date, c.reopened_on, c.version, c.{_BEHIND}, {_ENTITY}
 FROM credit_memos c JOIN legal_entities e ON e.organization_id = c.organization_id AND e.id = c.legal_entity_id
 WHERE c.organization_id = $1 AND c.id = ANY($2::uuid[]) ORDER BY c.id FOR NO KEY UPDATE OF c
 """
-_LOCK_INSTALMENTS = """
+_LOCK_INSTALMENTS = f"""
 SELECT id, account_id, legal_entity_id, currency, accounting_date, amount_minor + corrected_minor AS amount_minor,
-    open_minor, discount_minor, discount_date, later_discounts, reopened_on
+    open_minor, discount_minor, discount_date, later_discounts, reopened_on, reopened_on IS NOT NULL AND {_BEHIND}
 FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _BALANCES = (("id", "uuid"), ("taken", "bigint"), ("state", "text"), ("reopened", "date"))
@@ -95,7 +96,9 @@ async def lock_sources(
             entities[locked.entity.id] = locked.entity
     if kinds["credit_memo"]:
         statement, wanted = _one(list(kinds["credit_memo"]), _LOCK_CREDIT_MEMOS)
-        for row in await session.driver.fetch(statement, session.organization_id, wanted):
+        rows = await session.driver.fetch(statement, session.organization_id, wanted)
+        await _record_after(session, rows)
+        for row in rows:
             source = Source("credit_memo", row["id"])
             facts[source] = _source_facts(source, row, row["open_minor"], row["credit_date"], row["accounting_date"])
             entities[row["legal_entity_id"]] = _entity(row)
@@ -106,6 +109,7 @@ async def lock_payments(session: WriteSession, ids: Iterable[UUID]) -> list[Lock
     """Payments locked in the order of their ids; those that do not exist are left out."""
     statement, wanted = _one(list(ids), _LOCK_PAYMENTS)
     rows = await session.driver.fetch(statement, session.organization_id, wanted)
+    await _record_after(session, rows)
     return [
         LockedPayment(
             row=row,
@@ -116,6 +120,16 @@ async def lock_payments(session: WriteSession, ids: Iterable[UUID]) -> list[Lock
         )
         for row in rows
     ]
+
+
+async def _record_after(session: WriteSession, rows: Sequence[Any]) -> None:
+    """Move the transaction's recorded instant past changes of these rows that it had to wait for.
+
+    It was fixed when the transaction began. What follows from another's change must not be recorded before that
+    change, or a report known at an instant between the two would see money spent that had not come back yet.
+    """
+    if any(row["behind"] for row in rows):
+        await session.driver.execute("SELECT set_config('app.recorded_at', clock_timestamp()::text, true)")
 
 
 async def lock_payment(session: WriteSession, payment_id: UUID) -> LockedPayment:
@@ -156,6 +170,7 @@ async def lock_instalments(session: WriteSession, ids: Iterable[UUID]) -> dict[U
     """Instalments locked in the order of their ids; those that do not exist are left out."""
     statement, wanted = _one(list(ids), _LOCK_INSTALMENTS)
     rows = await session.driver.fetch(statement, session.organization_id, wanted)
+    await _record_after(session, rows)
     return {
         row["id"]: InstalmentFacts(
             id=row["id"],

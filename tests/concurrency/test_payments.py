@@ -129,6 +129,26 @@ async def test_applying_refunding_and_moving_the_same_money_exclude_each_other(
     await check(committed, shop)
 
 
+async def test_what_waited_is_recorded_after_what_it_waited_for(committed: Database, shop: Tenant) -> None:
+    """A writer that began before an undo, and then spends what the undo gave back, is recorded after it."""
+    async with committed.write(shop.organization_id, shop.actor) as session:
+        _, instalment = await issue(session, shop, 100, MARCH)
+        first, second = await pay(session, shop, 100, MARCH), await pay(session, shop, 100, MARCH)
+        command = Apply(Source("payment", first), (ApplyLine(instalment, 100),), LATER)
+        group = (await apply(session, command)).group_id
+    async with committed.write(shop.organization_id, shop.actor) as early:
+        async with committed.write(shop.organization_id, shop.actor) as session:
+            await undo_applications(session, group, LATER, "wrong")
+        await applying(second, (instalment, 100))(early)
+    async with committed.read(shop.organization_id) as session:
+        rows = await session.driver.fetch("SELECT amount_minor, recorded_at FROM applications ORDER BY recorded_at")
+        booked = await session.driver.fetch("SELECT DISTINCT recorded_at FROM transfers ORDER BY 1 DESC LIMIT 1")
+    assert [row["amount_minor"] for row in rows] == [100, -100, 100]
+    assert rows[2]["recorded_at"] > rows[1]["recorded_at"]
+    assert booked[0]["recorded_at"] == rows[2]["recorded_at"]
+    await check(committed, shop)
+
+
 async def test_groups_that_cross_do_not_deadlock(committed: Database, shop: Tenant) -> None:
     """Payments, credit memos and instalments in every order, one by one and in batches, with undos between."""
     async with committed.write(shop.organization_id, shop.actor) as session:

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from app.core.errors import DomainError
 from app.infra.database import WriteSession
+from app.ledger.proof import prove
+from app.ledger.two_times import Times
 from app.payments.apply import apply
 from app.payments.balances import instalment_balances_as_of, payment_balances_as_of, unapplied_as_of
 from app.payments.identify import ChangeAccount, change_account
@@ -238,6 +240,8 @@ async def check_journal(session: WriteSession, model: Model, world: World, known
         ledger = await ledger_balances(session, on(day))
         control = {name: ledger.get((name, "EUR"), 0) for name in expected}
         assert control == expected, day
+        for full in (False, True):
+            assert (await prove(session, Times(on(day)), full=full, running=day == DAYS - 1)).holds, (day, full)
     rows = await session.driver.fetch("SELECT id, unapplied_minor, account_id FROM payments")
     assert {row["id"]: (row["account_id"], row["unapplied_minor"]) for row in rows} == {
         world.payments[p]: (world.account(a), minor) for p, (a, minor) in model.balances(DAYS)[0].items()
@@ -251,7 +255,9 @@ async def check_journal(session: WriteSession, model: Model, world: World, known
 @given(
     steps=st.lists(step, min_size=14, max_size=40), probes=st.lists(st.integers(0, DAYS - 1), min_size=3, max_size=3)
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_every_history_balances_on_every_day(
     database: RolledBackDatabase, steps: list[tuple[Any, ...]], probes: list[int]
 ) -> None:
