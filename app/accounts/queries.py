@@ -86,16 +86,6 @@ async def update_accounts(session: WriteSession, rows: Sequence[Sequence[Any]]) 
     await session.driver.execute(_UPDATE, session.organization_id, *[list(c) for c in zip(*rows, strict=True)])
 
 
-async def touch_account(session: WriteSession, account_id: UUID) -> None:
-    """Mark the account as changed, for `updated_since`, without another version of it."""
-    await session.driver.execute(
-        "UPDATE accounts SET updated_at = current_setting('app.recorded_at')::timestamptz"
-        " WHERE organization_id = $1 AND id = $2",
-        session.organization_id,
-        account_id,
-    )
-
-
 async def lock_account(session: WriteSession, account_id: UUID) -> Any:
     """The account's id, version and COLUMNS, locked for a change. Raises AccountNotFound."""
     row = await session.driver.fetchrow(
