@@ -10,6 +10,9 @@ import pytest
 
 from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
+from app.invoices.adjustments import RequestAdjustment, request_adjustment, reverse_adjustment
+from app.invoices.credit_memos import refund_credit_memo
+from app.invoices.void import void_invoice
 from app.payments.balances import instalment_balances_as_of, payment_balances_as_of, unapplied_as_of
 from app.payments.identify import ChangeAccount, change_account
 from app.payments.undo import undo_applications
@@ -20,6 +23,7 @@ from tests.receivables import (
     add_rate,
     add_terms,
     close_through,
+    credit,
     flush,
     issue,
     ledger_balances,
@@ -207,3 +211,39 @@ async def test_money_of_a_closed_month_is_booked_into_the_open_one(session: Writ
     await settle(session, late, owed, 10_000, date(2026, 4, 1))
     assert await open_amount(session, owed, march(31)) == 10_000
     assert await money(session, march(31)) == {}
+
+
+async def test_nothing_is_taken_off_before_it_came_back(session: WriteSession, tenant: Tenant) -> None:
+    """Adjustments, voids and credit memos keep to the same rule as payments: the open amount of no day is negative."""
+    _, owed = await issue(session, tenant, 1_000, MARCH_1)
+    command = RequestAdjustment(owed, "small_difference", 400, march(5), "rounding")
+    adjustment = await request_adjustment(session, command)
+    await reverse_adjustment(session, adjustment, effective_date=march(20), reason="they paid after all")
+    payment = await pay(session, tenant, 1_000, march(2))
+    with pytest.raises(DomainError) as refused:
+        await settle(session, payment, owed, 601, march(10))
+    assert refused.value.facts["available"] == "6.00"
+    group = await settle(session, payment, owed, 600, march(10))
+    await undo_applications(session, group.group_id, march(25), "other invoice")
+    invoice = await value(session, "instalments", owed, "invoice_id")
+    for attempt in (
+        lambda: request_adjustment(session, RequestAdjustment(owed, "small_difference", 1, march(24), "rounding")),
+        lambda: void_invoice(session, invoice, effective_date=march(24), reason="wrong"),
+    ):
+        with pytest.raises(DomainError):
+            await attempt()
+    await void_invoice(session, invoice, effective_date=march(25), reason="wrong")
+    assert [await open_amount(session, owed, march(day)) for day in (4, 5, 10, 20, 24, 25)] == [
+        1_000, 600, 0, 400, 400, 0,
+    ]  # fmt: skip
+
+
+async def test_a_credit_memo_is_not_refunded_before_its_undo(session: WriteSession, tenant: Tenant) -> None:
+    _, owed = await issue(session, tenant, 1_000, MARCH_1)
+    memo = await credit(session, tenant, 1_000, MARCH_1)
+    group = await settle(session, memo, owed, 1_000, march(5), credit_memo=True)
+    await undo_applications(session, group.group_id, march(20), "refund it instead")
+    refund = {"amount_minor": 1_000, "reason": "asked for", "expected_version": None}
+    with pytest.raises(DomainError):
+        await refund_credit_memo(session, memo, effective_date=march(19), **refund)
+    await refund_credit_memo(session, memo, effective_date=march(20), **refund)
