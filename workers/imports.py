@@ -7,12 +7,16 @@ from uuid import UUID
 from app.infra.jobs import ATTEMPTS_LIMIT, JobContext
 from app.integrations.import_run import INTERNAL_ERROR, end_import, run_import
 
+CHUNKS_AT_ONCE = 2  # while one waits for the database, the other is prepared
+
 
 async def handle(job: JobContext) -> None:
     """Load the file of the import whose id is the job's key."""
     import_id = UUID(job.key)
     try:
-        await run_import(job.database, job.settings.data_dir, job.organization_id, import_id)
+        await run_import(
+            job.database, job.settings.data_dir, job.organization_id, import_id, chunks_at_once=CHUNKS_AT_ONCE
+        )
     except Exception:
         if job.attempt >= ATTEMPTS_LIMIT:
             await end_import(job.database, job.organization_id, import_id, "failed", INTERNAL_ERROR)

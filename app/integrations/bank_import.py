@@ -71,12 +71,15 @@ class _StatementJob:
             except DomainError as refusal:
                 return await self._try(statement, number, byte_position, before, refusal)
             except Exception as error:
-                refused = refusal_of(error)
-                if refused is None or isinstance(refused, Unavailable):
+                refused, transient = refusal_of(error), is_transient(error)
+                if isinstance(refused, Unavailable) or (refused is None and not transient):
                     raise
-                if attempt == ATTEMPTS_PER_STATEMENT or not (is_transient(error) or attempt == 1):
-                    return await self._try(statement, number, byte_position, before, refused)
-                await asyncio.sleep(0.05 * attempt)
+                if attempt < ATTEMPTS_PER_STATEMENT and (transient or attempt == 1):
+                    await asyncio.sleep(0.05 * attempt)
+                    continue
+                if refused is None:
+                    raise
+                return await self._try(statement, number, byte_position, before, refused)
         raise AssertionError("unreachable")
 
     async def _try(

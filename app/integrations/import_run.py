@@ -26,8 +26,13 @@ from app.integrations.row_source import RowShape, RowSource, read_rows
 INTERNAL_ERROR = {"code": "import.internal_error", "detail": "the service failed several times; see its logs"}
 
 
-async def run_import(database: Database, data_dir: Path, organization_id: UUID, import_id: UUID) -> None:
-    """Load what is left of the file, then mark the import as completed, or failed with the reason."""
+async def run_import(
+    database: Database, data_dir: Path, organization_id: UUID, import_id: UUID, *, chunks_at_once: int = 1
+) -> None:
+    """Load what is left of the file, then mark the import as completed, or failed with the reason.
+
+    `chunks_at_once`: on so many connections, where the kind allows it; chunks are committed in the order of the file.
+    """
     async with database.write(organization_id, Actor("system", None, "system")) as session:
         row = await queries.begin_import(session, import_id)
         errors_kept = await queries.count_row_errors(session, import_id)
@@ -40,7 +45,7 @@ async def run_import(database: Database, data_dir: Path, organization_id: UUID, 
         if row["kind"] == BANK_STATEMENT:
             await load_bank_file(database, organization_id, actor, row, path, progress)
         else:
-            await _load_rows(database, organization_id, actor, row, path, progress)
+            await _load_rows(database, organization_id, actor, row, path, progress, chunks_at_once)
     except ImportStopped:
         return
     except DomainError as refusal:
@@ -59,7 +64,13 @@ async def end_import(
 
 
 async def _load_rows(
-    database: Database, organization_id: UUID, actor: Actor, row: Any, path: Path, progress: Progress
+    database: Database,
+    organization_id: UUID,
+    actor: Actor,
+    row: Any,
+    path: Path,
+    progress: Progress,
+    chunks_at_once: int,
 ) -> None:
     kind, known = row["kind"], FIELDS[row["kind"]]
     mapping, options = read_mapping(kind, row["mapping"]), read_options(row["options"])
@@ -79,6 +90,7 @@ async def _load_rows(
             shape=shape,
             progress=progress,
             dry_run=row["dry_run"],
+            chunks_at_once=chunks_at_once,
         ).run()
     finally:
         stream.close()

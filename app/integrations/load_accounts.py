@@ -36,6 +36,7 @@ class AccountLoader:
     reading: Reading
     given: frozenset[str]  # the fields that the file has a column (or the mapping a constant) for
     known: KindFields = field(default=ACCOUNTS)
+    overlaps: bool = False
 
     async def prepare(self, session: ReadSession) -> None:
         """The accounts room resolves parents, terms and collectors itself."""
@@ -90,6 +91,3 @@ class AccountLoader:
         """Create or update the accounts of a chunk."""
         results = await upsert_accounts(session, [row.draft for row in rows])
         return [result if isinstance(result, DomainError) else result.outcome for result in results]
-
-    def committed(self) -> None:
-        """Nothing is remembered."""

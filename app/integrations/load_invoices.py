@@ -46,6 +46,7 @@ class InvoiceLoader:
     reading: Reading
     today: Any
     known: KindFields = field(default=INVOICES)
+    overlaps: bool = True
     entities: LegalEntities = field(default_factory=LegalEntities)
     accounts: AccountFinder = field(init=False)
     terms: dict[str, UUID] = field(default_factory=dict)
@@ -128,14 +129,14 @@ class InvoiceLoader:
     async def load(self, session: WriteSession, rows: Sequence[ParsedRow]) -> list[str | DomainError]:
         """Upsert the documents of a chunk: invoices first, then credit memos, each set-wise."""
         documents: list[Document] = [row.draft for row in rows]
-        await self.accounts.look_up(session, [document.account for document in documents])
+        accounts = await self.accounts.look_up(session, [document.account for document in documents])
         late = self.reading.options.late_facts == "post_in_open_period"
         first_open = await queries.first_open_days(session) if late else {}
         results: list[str | DomainError] = [""] * len(rows)
         invoices: list[tuple[int, IssueInvoice]] = []
         memos: list[tuple[int, IssueCreditMemo]] = []
         for index, document in enumerate(documents):
-            account_id = self.accounts.get(document.account)
+            account_id = accounts.get(document.account)
             if account_id is None:
                 results[index] = account_unknown(document.account)
                 continue
@@ -238,10 +239,6 @@ class InvoiceLoader:
         except DomainError as refusal:
             return refusal
         return "updated"
-
-    def committed(self) -> None:
-        """Accounts that were looked up are known from now on."""
-        self.accounts.committed()
 
 
 def _changed(command: Any, changes: dict[str, Any]) -> Any:

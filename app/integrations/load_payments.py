@@ -17,6 +17,7 @@ from app.integrations.import_fields import PAYMENTS, KindFields
 from app.integrations.loader import (
     AccountFinder,
     AccountRef,
+    FoundAccounts,
     LegalEntities,
     ParsedRow,
     Reading,
@@ -51,6 +52,7 @@ class PaymentLoader:
 
     reading: Reading
     known: KindFields = field(default=PAYMENTS)
+    overlaps: bool = False
     entities: LegalEntities = field(default_factory=LegalEntities)
     accounts: AccountFinder = field(init=False)
     banks: dict[tuple[str, str], UUID] = field(default_factory=dict)
@@ -140,14 +142,15 @@ class PaymentLoader:
     async def load(self, session: WriteSession, rows: Sequence[ParsedRow]) -> list[str | DomainError]:
         """Record the receipts of a chunk that are new, and apply those that say what they settle."""
         receipts: list[Receipt] = [row.draft for row in rows]
-        await self.accounts.look_up(session, [receipt.account for receipt in receipts if receipt.account is not None])
+        named = [receipt.account for receipt in receipts if receipt.account is not None]
+        accounts = await self.accounts.look_up(session, named)
         references = [(r.command.source, r.command.external_id or "") for r in receipts]
         known = await queries.payments_by_reference(session, references)
         documents = await self._documents(session, receipts)
         results: list[str | DomainError] = ["created"] * len(rows)
         fresh: list[tuple[int, RecordPayment]] = []
         for index, receipt in enumerate(receipts):
-            account_id = self.accounts.get(receipt.account) if receipt.account is not None else None
+            account_id = accounts.get(receipt.account) if receipt.account is not None else None
             if receipt.account is not None and account_id is None:
                 results[index] = account_unknown(receipt.account)
                 continue
@@ -166,7 +169,7 @@ class PaymentLoader:
                 results[index] = result
             else:
                 made.append((index, result))
-        await self._apply(session, receipts, made, documents)
+        await self._apply(session, receipts, made, documents, accounts)
         return results
 
     async def _documents(self, session: WriteSession, receipts: Sequence[Receipt]) -> dict[str, list[Any]]:
@@ -174,7 +177,12 @@ class PaymentLoader:
         return await queries.open_instalments_by_number(session, keys - {""}) if keys else {}
 
     async def _apply(
-        self, session: WriteSession, receipts: Sequence[Receipt], made: Sequence[tuple[int, Any]], documents: Any
+        self,
+        session: WriteSession,
+        receipts: Sequence[Receipt],
+        made: Sequence[tuple[int, Any]],
+        documents: Any,
+        accounts: FoundAccounts,
     ) -> None:
         """Apply to the documents in the order in which the row names them, oldest instalment first.
 
@@ -189,7 +197,7 @@ class PaymentLoader:
             receipt = receipts[index]
             left, on = receipt.command.amount_minor, receipt.booked
             lines: list[ApplyLine] = []
-            for part in self._parts(receipt, documents):
+            for part in _parts(receipt, documents, accounts):
                 take = min(left, part["open_minor"] - taken.get(part["id"], 0))
                 if take > 0:
                     taken[part["id"]] = taken.get(part["id"], 0) + take
@@ -201,19 +209,16 @@ class PaymentLoader:
         if commands:
             await apply_many(session, commands)
 
-    def _parts(self, receipt: Receipt, documents: dict[str, list[Any]]) -> list[Any]:
-        """Open instalments of the named documents: the account's own where numbers are not unique."""
-        account_id = self.accounts.get(receipt.account) if receipt.account is not None else None
-        found: list[Any] = []
-        for text in dict.fromkeys(receipt.settles):
-            parts = [part for part in documents[reference_key(text)] if part["currency"] == receipt.command.currency]
-            own = [part for part in parts if part["account_id"] == account_id]
-            found += own or parts
-        return found
 
-    def committed(self) -> None:
-        """Accounts that were looked up are known from now on."""
-        self.accounts.committed()
+def _parts(receipt: Receipt, documents: dict[str, list[Any]], accounts: FoundAccounts) -> list[Any]:
+    """Open instalments of the named documents: the account's own where numbers are not unique."""
+    account_id = accounts.get(receipt.account) if receipt.account is not None else None
+    found: list[Any] = []
+    for text in dict.fromkeys(receipt.settles):
+        parts = [part for part in documents[reference_key(text)] if part["currency"] == receipt.command.currency]
+        own = [part for part in parts if part["account_id"] == account_id]
+        found += own or parts
+    return found
 
 
 def _compare(command: RecordPayment, found: Any) -> str | DomainError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -41,6 +41,8 @@ class Loader(Protocol):
     """Rows of one kind. `parse` runs in a thread of its own and touches no database."""
 
     known: KindFields
+    overlaps: bool
+    """Whether a chunk may be written while the one before it is not committed yet."""
 
     async def prepare(self, session: ReadSession) -> None:
         """Read what rows refer to by code."""
@@ -53,9 +55,6 @@ class Loader(Protocol):
 
     async def load(self, session: WriteSession, rows: Sequence[ParsedRow]) -> list[str | DomainError]:
         """Write the drafts; what became of each, in order."""
-
-    def committed(self) -> None:
-        """The transaction of the last `load` was committed."""
 
 
 class RowRefused(DomainError):
@@ -137,45 +136,47 @@ class AccountRef:
         return (self.source, self.external_id) if self.external_id else ("", self.number)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundAccounts:
+    """Accounts of a chunk: those on record, and those that its own transaction has just made."""
+
+    known: Mapping[tuple[str, str], UUID]
+    made: Mapping[tuple[str, str], UUID]
+
+    def get(self, ref: AccountRef) -> UUID | None:
+        """The account, or None when it does not exist."""
+        key = ref.key
+        return self.known.get(key) or self.made.get(key)
+
+
 @dataclass(slots=True)
 class AccountFinder:
     """Accounts by number or external id, looked up once; made on request when they are missing."""
 
     create: bool
     _known: dict[tuple[str, str], UUID] = field(default_factory=dict)
-    _fresh: dict[tuple[str, str], UUID] = field(default_factory=dict)
 
-    def get(self, ref: AccountRef) -> UUID | None:
-        """The account, once it was looked up; None when it does not exist."""
-        key = ref.key
-        return self._known.get(key) or self._fresh.get(key)
-
-    async def look_up(self, session: WriteSession, wanted: Iterable[AccountRef]) -> None:
-        """Find (or make) those that are not known yet."""
-        self._fresh = {}
+    async def look_up(self, session: WriteSession, wanted: Iterable[AccountRef]) -> FoundAccounts:
+        """Find (or make) the accounts of a chunk."""
         missing = {ref.key: ref for ref in wanted if ref.key not in self._known}
+        if len(self._known) + len(missing) > ACCOUNTS_KEPT_MAX:
+            self._known = {}
+            missing = {ref.key: ref for ref in wanted}
         if missing:
-            if len(self._known) > ACCOUNTS_KEPT_MAX:
-                self._known.clear()
             await self._find(session, missing)
-            absent = [ref for key, ref in missing.items() if key not in self._fresh]
-            if absent and self.create:
-                await self._create(session, absent)
+        absent = [ref for key, ref in missing.items() if key not in self._known]
+        made = await self._create(session, absent) if absent and self.create else {}
+        return FoundAccounts(self._known, made)
 
-    def committed(self) -> None:
-        """What was looked up or made stays."""
-        self._known.update(self._fresh)
-        self._fresh = {}
-
-    async def _find(self, session: ReadSession, missing: dict[tuple[str, str], AccountRef]) -> None:
+    async def _find(self, session: ReadSession, missing: Mapping[tuple[str, str], AccountRef]) -> None:
         numbers = [key[1] for key, ref in missing.items() if not ref.external_id]
         references = [key for key, ref in missing.items() if ref.external_id]
         if numbers:
-            self._fresh.update({("", n): id_ for n, id_ in (await queries.account_ids(session, numbers)).items()})
+            self._known.update({("", n): id_ for n, id_ in (await queries.account_ids(session, numbers)).items()})
         if references:
-            self._fresh.update(await queries.account_ids_by_reference(session, references))
+            self._known.update(await queries.account_ids_by_reference(session, references))
 
-    async def _create(self, session: WriteSession, absent: Sequence[AccountRef]) -> None:
+    async def _create(self, session: WriteSession, absent: Sequence[AccountRef]) -> dict[tuple[str, str], UUID]:
         commands = [
             AccountCommand(
                 number=ref.number or ref.external_id,
@@ -186,9 +187,8 @@ class AccountFinder:
             )
             for ref in absent
         ]
-        for ref, result in zip(absent, await upsert_accounts(session, commands), strict=True):
-            if not isinstance(result, DomainError):
-                self._fresh[ref.key] = result.id
+        results = zip(absent, await upsert_accounts(session, commands), strict=True)
+        return {ref.key: result.id for ref, result in results if not isinstance(result, DomainError)}
 
 
 def account_unknown(ref: AccountRef) -> RowRefused:

@@ -7,6 +7,7 @@ skips the rows that were dealt with. A chunk that the database refuses as a whol
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -42,6 +43,42 @@ class _DryRun(Exception):
     """Ends the transaction of a chunk that was only tried."""
 
 
+class _StepAside(Exception):
+    """The chunk before this one starts again: give back all locks and follow it."""
+
+
+class Turn:
+    """How a chunk stands, for the one behind it."""
+
+    def __init__(self) -> None:
+        self._tried = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._is_committed = False
+
+    def give_up(self) -> None:
+        """The first try has failed."""
+        self._tried.set()
+
+    def committed(self) -> None:
+        """The chunk is in the database."""
+        self._is_committed = True
+
+    def end(self) -> None:
+        """Committed, or failed for good."""
+        self._tried.set()
+        self._ended.set()
+
+    async def wait_for_first_try(self) -> bool:
+        """True when the chunk was committed at once."""
+        await self._tried.wait()
+        return self._is_committed
+
+    async def wait_until_committed(self) -> bool:
+        """False when it failed for good."""
+        await self._ended.wait()
+        return self._is_committed
+
+
 @dataclass(slots=True)
 class Chunk:
     """Some rows in order, where the file stands behind them, and why it cannot be read further."""
@@ -73,20 +110,36 @@ class RowImport:
     shape: RowShape
     progress: Progress
     dry_run: bool = False
+    chunks_at_once: int = 1
     _seen: SeenKeys = field(default_factory=SeenKeys)
 
     async def run(self) -> None:
         """Load everything that is left. Raises ImportFileRefused after the rows before it, ImportStopped."""
         chunks = self._chunks(iter(self.source))
         ahead = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+        at_once = self.chunks_at_once if self.loader.overlaps else 1
+        loading: deque[asyncio.Task[None]] = deque()
+        turn = Turn()
         try:
             while (chunk := await ahead) is not None:
                 ahead = asyncio.create_task(asyncio.to_thread(next, chunks, None))
                 if chunk.rows:
-                    await self._load(chunk.rows, chunk.byte_position)
+                    own = Turn()
+                    before = turn if loading else None
+                    loading.append(asyncio.create_task(self._load_in_turn(chunk, before, own)))
+                    turn = own
+                while len(loading) >= at_once or (chunk.refusal is not None and loading):
+                    await loading[0]
+                    loading.popleft()
                 if chunk.refusal is not None:
                     raise chunk.refusal
+            while loading:
+                await loading[0]
+                loading.popleft()
         finally:
+            for task in loading:
+                task.cancel()
+            await asyncio.gather(*loading, return_exceptions=True)
             await asyncio.wait([ahead])
 
     def _chunks(self, rows: Iterator[Row]) -> Iterator[Chunk]:
@@ -121,20 +174,40 @@ class RowImport:
                 parsed.faults.append(Fault(None, "import.row_repeated", "the file has this record in an earlier row"))
         return parsed
 
+    async def _load_in_turn(self, chunk: Chunk, before: Turn | None, own: Turn) -> None:
+        """Write a chunk while the one before it is still being written; commit after it."""
+        try:
+            try:
+                await self._try(chunk.rows, chunk.byte_position, before)
+            except (DomainError, ImportStopped):
+                raise
+            except Exception as error:
+                own.give_up()  # the chunk behind this one must not hold locks that a second try needs
+                if before is not None and not await before.wait_until_committed():
+                    raise ImportStopped from None
+                if not (isinstance(error, _StepAside) or is_transient(error) or refusal_of(error) is not None):
+                    raise
+                await self._load(chunk.rows, chunk.byte_position)
+            own.committed()
+        finally:
+            own.end()
+
     async def _load(self, rows: Sequence[ParsedRow], byte_position: int) -> None:
         """One chunk in one transaction; halves of it when the database refuses it as a whole."""
         for number in range(1, ATTEMPTS_PER_CHUNK + 1):
             try:
-                await self._try(rows, byte_position)
+                await self._try(rows, byte_position, None)
             except (DomainError, ImportStopped):
                 raise
             except Exception as error:
-                refusal = refusal_of(error)
-                if refusal is None or isinstance(refusal, Unavailable):
+                refusal, transient = refusal_of(error), is_transient(error)
+                if isinstance(refusal, Unavailable) or (refusal is None and not transient):
                     raise
-                if number < ATTEMPTS_PER_CHUNK and (is_transient(error) or number == 1):
+                if number < ATTEMPTS_PER_CHUNK and (transient or number == 1):
                     await asyncio.sleep(0.05 * number)  # what another writer did meanwhile is seen the next time
                     continue
+                if refusal is None:
+                    raise
                 await self._divide(rows, byte_position, refusal)
             return
 
@@ -142,27 +215,29 @@ class RowImport:
         if len(rows) == 1:
             rows[0].draft = None
             rows[0].faults.append(_fault(refusal))
-            await self._try(rows, byte_position)
+            await self._try(rows, byte_position, None)
             return
         half = len(rows) // 2
         await self._load(rows[:half], byte_position)
         await self._load(rows[half:], byte_position)
 
-    async def _try(self, rows: Sequence[ParsedRow], byte_position: int) -> None:
+    async def _try(self, rows: Sequence[ParsedRow], byte_position: int, before: Turn | None) -> None:
+        """One transaction with the rows and the progress. Raises _StepAside when the chunk before it starts again."""
         try:
             async with self.database.write(self.organization_id, self.actor) as session:
                 totals, faults = await self._write_rows(session, rows)
+                await session.flush()
+                for hook in session.before_commit:
+                    await hook(session)
+                session.before_commit.clear()
+                if before is not None and not await before.wait_for_first_try():
+                    raise _StepAside
                 if self.dry_run:
-                    await session.flush()
-                    for hook in session.before_commit:
-                        await hook(session)
                     raise _DryRun
                 after = await self._write_progress(session, rows, byte_position, totals, faults)
         except _DryRun:
             async with self.database.write(self.organization_id, self.actor) as session:
                 after = await self._write_progress(session, rows, byte_position, totals, faults)
-        else:
-            self.loader.committed()
         self.progress = after
 
     async def _write_rows(

@@ -13,7 +13,7 @@ from app.integrations import row_import
 from app.integrations.errors import MappingInvalid
 from app.integrations.import_run import run_import
 from app.integrations.imports import cancel_import
-from tests.factories import Tenant
+from tests.factories import Tenant, make_tenant
 from tests.integration.importing import HEADER, MAPPING, TODAY, begin, fetch, load, result, table
 
 
@@ -118,18 +118,18 @@ async def test_a_worker_that_dies_between_chunks_is_followed_by_one_that_goes_on
     rows = [f"R{n:03};C-1;2026-01-05;2026-02-04;10.00" for n in range(25)]
     rows[21] = rows[3]  # the repeat is found although a later worker has not loaded the first one
     import_id = await begin(database, tenant, tmp_path, table(*rows), "invoices", MAPPING)
-    original = row_import.RowImport._load
+    original = row_import.RowImport._load_in_turn
     calls = 0
 
-    async def dying(self: Any, chunk: Any, byte_position: int) -> None:
+    async def dying(self: Any, *args: Any) -> None:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise ConnectionAbortedError
-        await original(self, chunk, byte_position)
+        await original(self, *args)
 
     monkeypatch.setattr(row_import, "CHUNK_ROWS", 10)
-    monkeypatch.setattr(row_import.RowImport, "_load", dying)
+    monkeypatch.setattr(row_import.RowImport, "_load_in_turn", dying)
     with pytest.raises(ConnectionAbortedError):
         await run_import(database, tmp_path, tenant.organization_id, import_id)
     halfway = await result(database, tenant, import_id)
@@ -146,16 +146,16 @@ async def test_a_cancelled_import_keeps_what_was_loaded(
 ) -> None:
     rows = [f"R{n:03};C-1;2026-01-05;2026-02-04;10.00" for n in range(25)]
     import_id = await begin(database, tenant, tmp_path, table(*rows), "invoices", MAPPING)
-    original = row_import.RowImport._load
+    original = row_import.RowImport._load_in_turn
 
-    async def cancelling(self: Any, chunk: Any, byte_position: int) -> None:
-        await original(self, chunk, byte_position)
+    async def cancelling(self: Any, *args: Any) -> None:
+        await original(self, *args)
         if self.progress.position == 10:
             async with database.write(tenant.organization_id, tenant.actor) as session:
                 await cancel_import(session, import_id)
 
     monkeypatch.setattr(row_import, "CHUNK_ROWS", 10)
-    monkeypatch.setattr(row_import.RowImport, "_load", cancelling)
+    monkeypatch.setattr(row_import.RowImport, "_load_in_turn", cancelling)
     await run_import(database, tmp_path, tenant.organization_id, import_id)
     row = await result(database, tenant, import_id)
     assert (row["state"], row["rows_created"]) == ("cancelled", 10)
@@ -320,3 +320,41 @@ async def test_json_lines_are_read_with_exact_numbers(database: Database, tenant
     ]
     assert row["control_totals"]["EUR"]["created"] == [2, "1020"]
     assert row["today"] == TODAY
+
+
+async def test_two_chunks_at_once_are_committed_in_the_order_of_the_file(
+    committed: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_import, "CHUNK_ROWS", 10)
+    tenant = await make_tenant(committed)
+    lines = [f"R{n:03};C-{1 + n // 60};2026-01-05;2026-02-04;10.00" for n in range(95)]
+    original = row_import.RowImport._write_rows
+    trouble = {3: 1, 5: 2}  # the first tries of these chunks end in a deadlock
+
+    async def stumbling(self: Any, session: Any, rows: Any) -> Any:
+        done = await original(self, session, rows)
+        number = (rows[0].line - 2) // 10
+        if trouble.get(number, 0):
+            trouble[number] -= 1
+            await session.driver.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+        return done
+
+    positions: list[int] = []
+    write_progress = row_import.RowImport._write_progress
+
+    async def noting(self: Any, *args: Any) -> Any:
+        after = await write_progress(self, *args)
+        positions.append(after.position)
+        return after
+
+    monkeypatch.setattr(row_import.RowImport, "_write_rows", stumbling)
+    monkeypatch.setattr(row_import.RowImport, "_write_progress", noting)
+    import_id = await begin(
+        committed, tenant, tmp_path, table(*lines), "invoices", MAPPING, {"on_missing_account": "create"}
+    )
+    await run_import(committed, tmp_path, tenant.organization_id, import_id, chunks_at_once=3)
+    row = await result(committed, tenant, import_id)
+    assert (row["state"], row["rows_read"], row["rows_created"], row["error"]) == ("completed", 95, 95, None)
+    assert positions == [10, 20, 30, 40, 50, 60, 70, 80, 90, 95]
+    assert trouble == {3: 0, 5: 0}
+    assert len(await _invoices(committed, tenant)) == 95
