@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from app.cash_application.matching.names import normalize_bank_identifier, normalize_name
 from app.cash_application.matching.references import clean, squeeze
 from app.cash_application.matching.types import PaymentFacts
 
 DUPLICATE_DAYS = 14
+LIKE_PAYMENTS_LIMIT = 60
 REVERSAL_DAYS = 90
 _EMPTY = frozenset({"", "NOTPROVIDED", "NOTAVAILABLE"})
 
@@ -19,7 +22,7 @@ class EarlierPayments:
 
     def __init__(self, payments: Iterable[PaymentFacts]) -> None:
         self._by_likeness: defaultdict[tuple[object, ...], list[PaymentFacts]] = defaultdict(list)
-        for payment in sorted(payments, key=lambda payment: (payment.value_date, payment.id)):
+        for payment in sorted(payments, key=_order):
             self._by_likeness[_likeness(payment)].append(payment)
 
     def certain_duplicate(self, payment: PaymentFacts) -> str | None:
@@ -46,13 +49,18 @@ class EarlierPayments:
         return None
 
     def _near(self, payment: PaymentFacts) -> Sequence[PaymentFacts]:
+        """The LIKE_PAYMENTS_LIMIT like payments just before this one, the earliest first."""
+        alike = self._by_likeness.get(_likeness(payment), [])
+        end = bisect_left(alike, _order(payment), key=_order)
         return [
             other
-            for other in self._by_likeness.get(_likeness(payment), ())
-            if other.id != payment.id
-            and (other.value_date, other.id) < (payment.value_date, payment.id)
-            and (payment.value_date - other.value_date).days <= DUPLICATE_DAYS
+            for other in alike[max(0, end - LIKE_PAYMENTS_LIMIT) : end]
+            if other.id != payment.id and (payment.value_date - other.value_date).days <= DUPLICATE_DAYS
         ]
+
+
+def _order(payment: PaymentFacts) -> tuple[date, str]:
+    return (payment.value_date, payment.id)
 
 
 def _likeness(payment: PaymentFacts) -> tuple[object, ...]:

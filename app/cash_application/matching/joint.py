@@ -26,6 +26,8 @@ PAIRS_LIMIT = 60
 TRIPLES_LIMIT = 16
 FOURS_LIMIT = 10
 SPAN_DAYS_LIMIT = 120
+CANDIDATES_LIMIT = 1_000
+EQUAL_ITEMS_LIMIT = 40
 Answer = tuple[Verdict, Hypothesis, float]
 
 
@@ -55,6 +57,7 @@ def joint_answers(verdicts: Sequence[Verdict], index: ItemIndex, calibration: Ca
     for (account_id, _, _), members in sorted(by_account.items()):
         candidates.extend(_together(account_id, members, index))
     candidates.sort(key=lambda c: (-c.gain, sorted(c.payment_ids), c.item.id))
+    del candidates[CANDIDATES_LIMIT:]
     answers: list[list[Answer]] = []
     used: set[str] = set()
     for candidate in candidates:
@@ -106,7 +109,10 @@ def _fitting(
     first = chosen[0].case
     whole = replace(first.payment, amount_minor=sum(v.case.payment.amount_minor for v in chosen))
     low, high = accepted_range(whole, first.settings)
-    for position in range(bisect_left(amounts, low), bisect_right(amounts, high)):
+    positions: Sequence[int] = range(bisect_left(amounts, low), bisect_right(amounts, high))
+    if len(positions) > EQUAL_ITEMS_LIMIT:  # too many of one amount: only what the texts name can be meant
+        positions = [p for p in positions if any(items[p].id in verdict.case.mentions for verdict in chosen)]
+    for position in positions:
         item = items[position]
         found = relation(whole, amounts[position], 0, 0, first.settings)
         if found is None or any(not index.is_open_for(item, verdict.case.payment) for verdict in chosen):

@@ -191,7 +191,9 @@ class RunIdentities:
 
     def strengths(self, kind: IdentityKind, value: str, payment_id: str) -> dict[str, float]:
         """Share of the evidence per account, shrunk while few; what the payment itself showed does not count."""
-        counts = {account: len(seen - {payment_id}) for account, seen in self._counts.get((kind, value), {}).items()}
+        counts = {
+            account: len(seen) - (payment_id in seen) for account, seen in self._counts.get((kind, value), {}).items()
+        }
         total = sum(counts.values())
         return {account: count / (total + 0.5) for account, count in sorted(counts.items()) if count}
 

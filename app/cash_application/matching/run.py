@@ -23,6 +23,7 @@ from app.cash_application.matching.types import Allocation, Band, Proposal, Reas
 
 ROUNDS_LIMIT = 5
 CONTEST_NATS = 2.0
+RIVALS_LIMIT = 60
 
 
 class Run:
@@ -111,7 +112,7 @@ class Run:
         best = verdict.ranked[0]
         rivals: dict[str, Verdict] = {}
         for item in best.items:
-            for other in wanted[item.id]:
+            for other in wanted[item.id][:RIVALS_LIMIT]:
                 if other is verdict or other.case.payment.id in self.proposals:
                     continue
                 together = verdict.case.payment.amount_minor + other.case.payment.amount_minor

@@ -21,6 +21,8 @@ NATS_PER_CHARACTER = 2.3
 REPAIR_DISTANCE = 3
 REPAIR_LENGTH_MINIMUM = 5
 CUT_LENGTH_MINIMUM = 4
+COMPARISONS_LIMIT = 250_000
+TOKENS_MINIMUM = 8
 CONTAINED_EXTRA_MINIMUM = 2
 SECOND_NUMBER_LIMIT = 7.0
 _KIND_COST = {
@@ -109,11 +111,7 @@ def repaired_mentions(
     numbers = index.numbers_of(account_id, payment)
     found: dict[str, tuple[OpenItem, list[Mention]]] = {}
     taken = [mention.token for _, text in known.values() for mention in text.mentions if mention.quality == "exact"]
-    for token in tokens:
-        if len(token.key) < CUT_LENGTH_MINIMUM or token.kind in _ONLY_EXACT:
-            continue
-        if any(overlap(token, other) for other in taken):
-            continue
+    for token in _worth_comparing(tokens, taken, len(numbers.texts)):
         for position, mention in _compare(index, token, numbers):
             item = numbers.owners[position][0]
             if index.is_open_for(item, payment):
@@ -123,6 +121,21 @@ def repaired_mentions(
         before = known[item_id][1].mentions if item_id in known else []
         merged[item_id] = (item, ItemText([*before, *mentions]).settle())
     return merged
+
+
+def _worth_comparing(tokens: tuple[Token, ...], taken: list[Token], number_count: int) -> list[Token]:
+    """Tokens not yet understood; where an account has very many numbers, single words before joined ones."""
+    left = [
+        token
+        for token in tokens
+        if len(token.key) >= CUT_LENGTH_MINIMUM
+        and token.kind not in _ONLY_EXACT
+        and not any(overlap(token, other) for other in taken)
+    ]
+    limit = max(TOKENS_MINIMUM, COMPARISONS_LIMIT // max(1, number_count))
+    if len(left) > limit:
+        left.sort(key=lambda token: (token.kind == "joined", token.start, token.end, token.key))
+    return left[:limit]
 
 
 def mention_of_items(
