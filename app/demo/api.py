@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 600.0
 RETRY_SECONDS = 120.0
 

@@ -28,7 +28,7 @@ from app.demo.generator.generate import generate
 from app.demo.report import print_report
 from app.settings import Settings
 
-STATEMENT_STREAMS = 3  # bank accounts whose statements are loaded side by side; each in its own order
+STATEMENT_STREAMS = 6  # bank accounts whose statements are loaded side by side; each in its own order
 IDLE_PATIENCE_SECONDS = 900.0
 
 
@@ -73,7 +73,8 @@ def _create_company(api: Api, company: dict[str, Any]) -> None:
 
 
 def _load_statements(api: Api, folder: Path, progress: Progress) -> None:
-    files = sorted((folder / "statements").glob("*/*.xml"))
+    files = sorted((folder / "statements").glob("*/*.xml"), key=lambda file: (file.name, file.parent.name))
+    files = files[: int(os.environ.get("DUECOURSE_DEMO_STATEMENTS", len(files)))]
     task = progress.add_task("loading bank statements", total=len(files))
     by_account: dict[str, list[Path]] = defaultdict(list)
     for file in files:
@@ -115,7 +116,10 @@ def _last_day(api: Api) -> date:
 
 
 def main(accounts: int | None = None, invoices: int | None = None) -> int:
-    """Command entry: the sizes come from the arguments or `DUECOURSE_DEMO_ACCOUNTS` and `DUECOURSE_DEMO_INVOICES`."""
+    """Command entry: the sizes come from the arguments or `DUECOURSE_DEMO_ACCOUNTS` and `DUECOURSE_DEMO_INVOICES`.
+
+    `DUECOURSE_DEMO_STATEMENTS` loads only the first so many weekly statements.
+    """
     settings = Settings()
     console = Console(width=None if sys.stdout.isatty() else 120)
     accounts = accounts or int(os.environ.get("DUECOURSE_DEMO_ACCOUNTS", "2000"))

@@ -20,6 +20,7 @@ class Matched:
     """How the automatic applications compare with the truth, over customer receipts."""
 
     receipts: int = 0
+    explained: int = 0  # receipts that settle at least one document of ours, by the truth
     automatic: int = 0
     right: int = 0
     lines: int = 0
@@ -65,6 +66,7 @@ def _count(
 ) -> None:
     wanted = Counter({line.number: line.settled_minor for line in true.lines if line.settled_minor > 0})
     matched.receipts += 1
+    matched.explained += bool(wanted)
     matched.lines += len(wanted)
     matched.value[true.currency] += true.amount_minor
     proposals = of_payment.get(payment["id"])
@@ -87,8 +89,10 @@ def print_report(api: Api, folder: Path, console: Console) -> None:
     """Print the table."""
     matched = compare(api, folder)
     table = Table("cash application", "of", "automatic", "share", title="Demo: what the service made of it")
-    table.add_row("payments (all receipts)", str(matched.receipts), str(matched.automatic),
-                  _share(matched.automatic, matched.receipts))  # fmt: skip
+    automatic = str(matched.automatic)
+    table.add_row("receipts, all", str(matched.receipts), automatic, _share(matched.automatic, matched.receipts))
+    table.add_row("payments of invoices", str(matched.explained), automatic,
+                  _share(matched.automatic, matched.explained))  # fmt: skip
     table.add_row("invoice lines (by truth)", str(matched.lines), str(matched.lines_automatic),
                   _share(matched.lines_automatic, matched.lines))  # fmt: skip
     for currency, minor in sorted(matched.value.items()):
