@@ -1,4 +1,4 @@
-"""The main job, small: a company comes in through the public imports, its statements too, cash is applied, books hold."""
+"""The main job, small: a company and its statements come in by the public imports, cash is applied, the books hold."""
 
 from __future__ import annotations
 
