@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
+from sqlalchemy.orm import aliased
 
 from app.infra.database import ReadSession
 from app.invoices.models import Instalment
 from app.payments.errors import ApplicationNotFound, PaymentNotFound
-from app.payments.models import Application, Payment
+from app.payments.models import Application, Payment, PaymentMovement
 from app.payments.postings import ApplicationRow
 from app.payments.types import Source
 from app.payments.writes import APPLICATION_COLUMNS, StoredApplication
@@ -176,6 +177,13 @@ def payments_statement(organization_id: UUID, wanted: PaymentFilter) -> Select[A
     return statement
 
 
+def movements_statement(organization_id: UUID, payment_id: UUID) -> Select[Any]:
+    """The statement of the list of a payment's movements, without order and bounds."""
+    return select(PaymentMovement).where(
+        PaymentMovement.organization_id == organization_id, PaymentMovement.payment_id == payment_id
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ApplicationFilter:
     """What a list of applications may be narrowed by. `account_id` is the account of the instalment."""
@@ -189,8 +197,11 @@ class ApplicationFilter:
 
 
 def applications_statement(organization_id: UUID, wanted: ApplicationFilter) -> Select[Any]:
-    """The statement of a list of applications and undos, without order and bounds."""
-    statement = select(Application).where(Application.organization_id == organization_id)
+    """The statement of a list of applications, each with the group that undid it, without order and bounds."""
+    undo = aliased(Application)
+    undone = (undo.organization_id == Application.organization_id) & (undo.reverses_id == Application.id)
+    statement = select(Application, undo.group_id).outerjoin(undo, undone)
+    statement = statement.where(Application.organization_id == organization_id)
     for name in ("group_id", "instalment_id", "payment_id", "credit_memo_id", "account_id"):
         value = getattr(wanted, name)
         if value is not None:

@@ -29,7 +29,7 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
 from app.payments import queries
 from app.payments.identify import ChangeAccount, change_account
-from app.payments.models import Payment
+from app.payments.models import Payment, PaymentMovement
 from app.payments.queries import PaymentFilter
 from app.payments.record import RecordPayment, record_payment
 from app.payments.refusals import PaymentInvalid
@@ -39,6 +39,7 @@ from app.payments.schemas import (
     PaymentCreate,
     PaymentIdentify,
     PaymentMove,
+    PaymentMovementRead,
     PaymentNotReceivable,
     PaymentRead,
     PaymentRefund,
@@ -62,6 +63,7 @@ _SORTS = {
     "updated_at": (SortKey(Payment.updated_at, datetime.fromisoformat), SortKey(Payment.id, UUID)),
     "unapplied_amount": (SortKey(Payment.unapplied_minor, int), SortKey(Payment.id, UUID)),
 }
+_MOVEMENT_SORTS = {"created": (SortKey(PaymentMovement.id, UUID),)}
 PaymentsRead = Annotated[ReadSession, reads("payments:read")]
 PaymentsWrite = Annotated[Write, writes("payments:write")]
 PaymentsApprove = Annotated[Write, writes("payments:approve")]
@@ -200,6 +202,25 @@ async def get_payment(payment_id: UUID, read: PaymentsRead) -> Response:
     """One receipt; `ETag` is its version."""
     found = PaymentRead.of(await queries.get_payment(read, payment_id))
     return resource_response(found, found.version)
+
+
+@router.get(
+    "/{payment_id}/movements",
+    operation_id="listPaymentMovements",
+    summary="List what happened to a payment besides applications",
+    response_model=Page[PaymentMovementRead],
+    responses=problems(404),
+)
+async def list_movements(
+    payment_id: UUID, read: PaymentsRead, page: Annotated[PageRequest, Depends(page_request)]
+) -> Response:
+    """Refunds, reversals, changes of account and money set aside, in the order of recording."""
+    payment = await queries.get_payment(read, payment_id)
+    sort, keys = choose_sort(page, _MOVEMENT_SORTS, "created")
+    statement = queries.movements_statement(read.organization_id, payment_id)
+    rows, cursor = await fetch_page(read, statement, page, keys, sort)
+    data = [PaymentMovementRead.of(row[0], payment.currency) for row in rows]
+    return resource_response(Page[PaymentMovementRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
@@ -83,8 +83,9 @@ async def list_applications(
     wanted = ApplicationFilter(group_id, instalment_id, invoice_id, payment_id, credit_memo_id, account_id)
     sort, keys = choose_sort(page, _SORTS, "created")
     statement = queries.applications_statement(read.organization_id, wanted)
-    rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = [ApplicationRead.of(row[0]) for row in rows]
+    found, cursor = await fetch_page(read, statement, page, keys, sort)
+    rows: list[Any] = list(found)
+    data = [ApplicationRead.of(row[0], row[1]) for row in rows]
     return resource_response(Page[ApplicationRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 

@@ -26,7 +26,7 @@ from app.infra.http.fields import (
     visible,
 )
 from app.payments.apply import ApplicationGroup
-from app.payments.models import Application, Payment
+from app.payments.models import Application, Payment, PaymentMovement
 from app.payments.postings import ApplicationRow
 from app.payments.record import Method, RecordPayment
 from app.payments.rules import allowed_actions
@@ -159,6 +159,30 @@ _PLAIN = (
 )  # fmt: skip
 
 
+class PaymentMovementRead(BaseModel):
+    """A dated event of a payment besides applications; `amount` left it, or for `account_change` moved with it."""
+
+    id: UUID
+    kind: Literal["refund", "reversal", "not_receivable", "account_change"]
+    amount: AmountOut
+    currency: str
+    from_account_id: UUID | None
+    to_account_id: UUID | None
+    effective_date: date
+    reason_code: str | None
+    reason: str | None
+    actor_name: str
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, row: PaymentMovement, currency: str) -> PaymentMovementRead:
+        """From the row and the payment's currency."""
+        plain = ("id", "kind", "from_account_id", "to_account_id", "effective_date", "reason_code", "reason",
+                 "actor_name", "recorded_at")  # fmt: skip
+        amount = to_text(row.amount_minor, currency)
+        return cls(amount=amount, currency=currency, **{name: getattr(row, name) for name in plain})
+
+
 class ApplicationLineCreate(Input):
     """So much of an instalment. Across currencies give the source's amount or the rate; else it is looked up."""
 
@@ -236,19 +260,27 @@ class ApplicationRead(BaseModel):
     origin: Origin
     proposal_id: UUID | None
     reverses_id: UUID | None
+    undone_by_group_id: UUID | None = Field(description="The group that undid this application")
     actor_name: str
     reason: str | None
     recorded_at: datetime
+    allowed_actions: list[Literal["reverse"]] = Field(description="Of the whole group")
 
     @classmethod
-    def of(cls, row: Application) -> ApplicationRead:
-        """From the row."""
+    def of(cls, row: Application, undone_by: UUID | None) -> ApplicationRead:
+        """From the row and the group that undid it."""
         plain = (
             "id", "group_id", "legal_entity_id", "account_id", "source_account_id", "payment_id", "credit_memo_id",
             "instalment_id", "currency", "source_currency", "effective_date", "origin", "proposal_id", "reverses_id",
             "actor_name", "reason", "recorded_at",
         )  # fmt: skip
-        return cls(**_amounts(row), **{name: getattr(row, name) for name in plain})
+        live = row.reverses_id is None and undone_by is None
+        return cls(
+            undone_by_group_id=undone_by,
+            allowed_actions=["reverse"] if live else [],
+            **_amounts(row),
+            **{name: getattr(row, name) for name in plain},
+        )
 
 
 def _amounts(row: Application | ApplicationRow) -> dict[str, Any]:

@@ -109,6 +109,7 @@ async def test_a_payment_is_applied_and_the_group_undone(client: httpx.AsyncClie
     assert (shown.json()["status"], shown.json()["applied_amount"]) == ("partially_applied", "110.50")
     listed = await client.get(made.headers["Location"])
     assert [row["amount"] for row in listed.json()["data"]] == ["100.00", "10.50"]
+    assert listed.json()["data"][0]["allowed_actions"] == ["reverse"]
     undo = {"effective_date": "2026-03-07", "reason": "wrong customer"}
     undone = await client.post(f"/v1/applications/{group['group_id']}/reverse", json=undo)
     assert undone.status_code == 201, undone.text
@@ -117,7 +118,9 @@ async def test_a_payment_is_applied_and_the_group_undone(client: httpx.AsyncClie
     again = await client.post(f"/v1/applications/{group['group_id']}/reverse", json=undo)
     assert (again.status_code, again.json()["code"]) == (409, "application.already_reversed")
     history = await client.get("/v1/applications", params={"payment_id": paid})
-    assert len(history.json()["data"]) == 4
+    rows = history.json()["data"]
+    assert [row["undone_by_group_id"] for row in rows] == [undone.json()["group_id"]] * 2 + [None] * 2
+    assert [row["allowed_actions"] for row in rows] == [[]] * 4
     missing = await client.post(f"/v1/applications/{new_id()}/reverse", json=undo)
     assert (missing.status_code, missing.json()["code"]) == (404, "application.not_found")
 
@@ -209,6 +212,13 @@ async def test_the_life_of_a_payment(client: httpx.AsyncClient, tenant: Tenant) 
     assert (await act("refund", amount="19.00", reason="back"))["errors"][0]["pointer"] == "/currency"
     assert (await act("refund", amount="19.00", currency="USD", reason="back"))["status_code"] == 422
     assert (await act("refund", amount="19.00", currency="EUR", reason="back"))["unapplied_amount"] == "100.00"
+    movements = (await client.get(f"/v1/payments/{paid}/movements")).json()["data"]
+    assert [(m["kind"], m["amount"], m["from_account_id"], m["to_account_id"]) for m in movements] == [
+        ("account_change", "119.00", None, account),
+        ("account_change", "119.00", account, None),
+        ("refund", "19.00", None, None),
+    ]
+    assert (await client.get(f"/v1/payments/{new_id()}/movements")).status_code == 404
     done = await act("not-receivable", reason_code="tax_refund")
     assert (done["status"], done["withdrawn_amount"], done["allowed_actions"]) == ("not_receivable", "119.00", [])
     assert (await act("reverse", reason_code="bounced"))["status_code"] == 409
