@@ -11,7 +11,7 @@ from app.infra.database import WriteSession
 from app.infra.versions import check_version
 from app.invoices import queries
 from app.invoices.errors import EffectiveDateTooEarly, InvoiceVoid
-from app.invoices.models import InstalmentChange
+from app.invoices.models import Instalment, InstalmentChange
 from app.invoices.rules import InvoiceInvalid
 
 
@@ -26,21 +26,32 @@ async def change_due_date(
 ) -> UUID:
     """Give an instalment another due date from `effective_date` on; the original due date stays on record.
 
-    Answers the invoice's id. Raises InstalmentNotFound, StaleVersion, InvoiceVoid, EffectiveDateTooEarly,
-    InvoiceInvalid (before the invoice date). Nothing is posted, so closed periods do not matter.
+    Answers the invoice's id; `expected_version` is the invoice's. Raises InstalmentNotFound, StaleVersion, InvoiceVoid,
+    EffectiveDateTooEarly, InvoiceInvalid (before the invoice date). Nothing is posted, so closed periods do not matter.
     """
-    instalment = await queries.lock_instalment(session, instalment_id)
-    check_version(expected_version, instalment.version)
+    document = await queries.lock_document(session, await queries.invoice_id_of(session, instalment_id))
+    check_version(expected_version, document.version)
+    (instalment,) = [part for part in document.parts if part.id == instalment_id]
+    await move_due_date(session, instalment, due_date=due_date, effective_date=effective_date, reason=reason)
+    return instalment.invoice_id
+
+
+async def move_due_date(
+    session: WriteSession, instalment: Instalment, *, due_date: date, effective_date: date, reason: str
+) -> None:
+    """Give a locked instalment another due date; see `change_due_date`. The same date changes nothing."""
+    instalment_id = instalment.id
     if instalment.status == "void":
         raise InvoiceVoid("the document is void")
     if due_date < instalment.invoice_date:
         raise InvoiceInvalid("the due date is before the invoice date", pointer="/due_date")
-    earliest = max(instalment.accounting_date, await queries.last_change_date(session, instalment_id) or date.min)
+    last = await queries.last_change(session, instalment_id)
+    earliest = max(instalment.accounting_date, last.effective_date if last is not None else date.min)
     if effective_date < earliest:
         detail = f"not before {earliest}, the date of the document or of its last change"
-        raise EffectiveDateTooEarly(detail, pointer="/effective_date")
+        raise EffectiveDateTooEarly(detail, pointer="/effective_date", not_before=earliest.isoformat())
     if due_date == instalment.due_date:
-        return instalment.invoice_id
+        return
     before = instalment.due_date
     session.add(
         InstalmentChange(
@@ -55,7 +66,7 @@ async def change_due_date(
         )
     )
     await session.flush()
-    await queries.set_due_date(session, instalment, due_date)
+    await queries.set_due_date(session, instalment_id, due_date)
     record_change(
         session,
         ChangeRow(
@@ -68,4 +79,3 @@ async def change_due_date(
             reason=reason,
         ),
     )
-    return instalment.invoice_id

@@ -24,6 +24,12 @@ class AccountUnknown(RuleViolation):
     code = "invoice.account_unknown"
 
 
+class PaymentTermsUnknown(RuleViolation):
+    """The payment terms that the document names do not exist here."""
+
+    code = "invoice.payment_terms_unknown"
+
+
 class NumberTaken(Conflict):
     """The number is in use within legal entity, kind and source."""
 
@@ -40,6 +46,12 @@ class InvoiceHasApplications(Conflict):
     """The document is paid in part or settled: undo the applications first."""
 
     code = "invoice.has_applications"
+
+
+class InvoiceHasAdjustments(Conflict):
+    """Part of the document was written off or waived here: reverse that first."""
+
+    code = "invoice.has_adjustments"
 
 
 class InvoiceVoid(Conflict):
@@ -64,6 +76,18 @@ class AdjustmentNotFound(NotFound):
     """No such adjustment in this organization."""
 
     code = "adjustment.not_found"
+
+
+class AdjustmentInvalid(RuleViolation):
+    """The kind cannot be asked for, or the amount is not positive."""
+
+    code = "adjustment.invalid"
+
+
+class AdjustmentNotReversible(Conflict):
+    """It is itself a reversal, or was posted by the document's source or with its void."""
+
+    code = "adjustment.not_reversible"
 
 
 class AdjustmentDecided(Conflict):
@@ -100,6 +124,12 @@ class CreditMemoHasApplications(Conflict):
     """The credit memo is applied or refunded in part: undo that first."""
 
     code = "credit_memo.has_applications"
+
+
+class CreditedInvoiceUnknown(RuleViolation):
+    """The invoice that is credited does not exist in this organization and legal entity."""
+
+    code = "credit_memo.invoice_unknown"
 
 
 class CreditMemoOverApplied(RuleViolation):

@@ -18,17 +18,21 @@ from app.core.errors import DomainError
 from app.core.ids import InvoiceId, new_id
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
-from app.invoices import queries
-from app.invoices.errors import AccountUnknown, ExternalIdTaken, NumberTaken
+from app.invoices.errors import AccountUnknown, ExternalIdTaken, NumberTaken, PaymentTermsUnknown
+from app.invoices.queries import AccountFacts, account_facts
 from app.invoices.reference_keys import reference_key, stored_keys
 from app.invoices.rules import (
     IssueInvoice,
+    differs_from_agreed,
     plan_instalments,
     split_opening_settlement,
+    split_tax,
     status_of_instalment,
 )
+from app.invoices.sql import issuing
+from app.invoices.sql.adjustments import insert_posted_adjustments
 from app.ledger import rules as chart
-from app.ledger.posting import check_open, legal_entity_facts, post
+from app.ledger.posting import LegalEntityFacts, check_open, legal_entity_facts, post
 from app.ledger.rules import TransferRow
 
 _CREDIT_SIDE = {
@@ -61,15 +65,16 @@ async def issue_invoice(session: WriteSession, command: IssueInvoice) -> Invoice
 
 async def issue_invoices(session: WriteSession, commands: Sequence[IssueInvoice]) -> list[InvoiceId | DomainError]:
     """Issue many documents set-wise; the answer has, in order, the id or the refusal of each."""
-    accounts = await queries.account_facts(session, {command.account_id for command in commands})
+    accounts = await account_facts(session, {command.account_id for command in commands})
     wanted = {command.payment_terms_id for command in commands} | {a.payment_terms_id for a in accounts.values()}
     terms = await payment_terms_by_id(session, {found for found in wanted if found is not None})
-    claimed = queries.TakenNumbers()  # within this batch; the database answers for all others when they are inserted
+    entities = await _legal_entities(session, {command.legal_entity_id for command in commands})
+    claimed = issuing.TakenNumbers()  # within this batch; the database answers for all others when they are inserted
     results: list[InvoiceId | DomainError] = []
     issued: list[_Issued] = []
     for command in commands:
         try:
-            prepared = await _prepare(session, command, accounts, terms, claimed)
+            prepared = _prepare(command, entities, accounts, terms, claimed)
         except DomainError as refusal:
             results.append(refusal)
             continue
@@ -89,7 +94,7 @@ async def issue_invoices(session: WriteSession, commands: Sequence[IssueInvoice]
 
 async def _refusals(session: WriteSession, refused: Sequence[_Issued]) -> dict[UUID, DomainError]:
     """Why documents were not inserted: their number or their external id is in use."""
-    taken = await queries.taken_numbers(session, [document.command for document in refused])
+    taken = await issuing.taken_numbers(session, [document.command for document in refused])
     found: dict[UUID, DomainError] = {}
     for document in refused:
         try:
@@ -101,31 +106,46 @@ async def _refusals(session: WriteSession, refused: Sequence[_Issued]) -> dict[U
     return found
 
 
-def _claim(taken: queries.TakenNumbers, command: IssueInvoice) -> None:
+def _claim(taken: issuing.TakenNumbers, command: IssueInvoice) -> None:
     """Take number and external id. Raises NumberTaken, ExternalIdTaken."""
-    if not taken.claim_number(command):
+    if not taken.number_is_free(command):
         detail = f"the number {command.number} is taken within legal entity, kind and source"
         raise NumberTaken(detail, pointer="/number")
-    if not taken.claim_external_id(command):
-        raise ExternalIdTaken("the source has a document with this external id already", pointer="/external_id")
+    if not taken.external_id_is_free(command):
+        raise ExternalIdTaken("the source has a document with this external id already", pointer="/external_ref")
+    taken.claim(command)
 
 
-async def _prepare(
-    session: WriteSession,
+async def _legal_entities(session: WriteSession, ids: set[UUID]) -> dict[UUID, LegalEntityFacts | DomainError]:
+    """Legal entities by id, or the refusal of those that do not exist."""
+    found: dict[UUID, LegalEntityFacts | DomainError] = {}
+    for id_ in ids:
+        try:
+            found[id_] = await legal_entity_facts(session, id_)
+        except DomainError as refusal:
+            found[id_] = refusal
+    return found
+
+
+def _prepare(
     command: IssueInvoice,
-    accounts: dict[UUID, queries.AccountFacts],
+    entities: dict[UUID, LegalEntityFacts | DomainError],
+    accounts: dict[UUID, AccountFacts],
     terms: dict[UUID, PaymentTerms],
-    claimed: queries.TakenNumbers,
+    claimed: issuing.TakenNumbers,
 ) -> _Issued:
     """Check one document against the rules, the period and the numbers in use; plan its instalments."""
-    entity = await legal_entity_facts(session, command.legal_entity_id)
+    entity = entities[command.legal_entity_id]
+    if isinstance(entity, DomainError):
+        raise entity
     check_open(entity, command.posting_date, pointer="/accounting_date")
     account = accounts.get(command.account_id)
     if account is None:
         raise AccountUnknown("no such account", pointer="/account_id")
     terms_id = command.payment_terms_id or account.payment_terms_id
+    agreed = terms.get(account.payment_terms_id) if account.payment_terms_id else None
     if command.payment_terms_id is not None and command.payment_terms_id not in terms:
-        raise AccountUnknown("no such payment terms", pointer="/payment_terms_id")
+        raise PaymentTermsUnknown("no such payment terms", pointer="/payment_terms_id")
     plans = plan_instalments(command, terms.get(terms_id) if terms_id else None)
     _claim(claimed, command)
     settled_minor = 0 if command.open_minor is None else command.amount_minor - command.open_minor
@@ -133,7 +153,7 @@ async def _prepare(
         id=new_id(),
         command=command,
         payment_terms_id=terms_id,
-        terms_differ=command.payment_terms_id is not None and command.payment_terms_id != account.payment_terms_id,
+        terms_differ=terms_id != account.payment_terms_id or differs_from_agreed(command, agreed),
         plans=plans,
         instalment_ids=tuple(new_id() for _ in plans),
         settled=split_opening_settlement(plans, settled_minor),
@@ -142,17 +162,17 @@ async def _prepare(
 
 async def _insert(session: WriteSession, documents: Sequence[_Issued]) -> set[UUID]:
     """Insert the documents whose number and external id are free, with what belongs to them; their ids."""
-    inserted = await queries.insert_invoices(session, [_invoice_row(document) for document in documents])
+    inserted = await issuing.insert_invoices(session, [_invoice_row(document) for document in documents])
     issued = [document for document in documents if document.id in inserted]
     if not issued:
         return inserted
-    await queries.insert_instalments(session, [row for document in issued for row in _instalment_rows(document)])
+    await issuing.insert_instalments(session, [row for document in issued for row in _instalment_rows(document)])
     lines = [row for document in issued for row in _line_rows(document)]
     if lines:
-        await queries.insert_lines(session, lines)
+        await issuing.insert_lines(session, lines)
     settlements = [row for document in issued for row in _settlement_rows(session, document)]
     if settlements:
-        await queries.insert_posted_adjustments(session, settlements)
+        await insert_posted_adjustments(session, settlements)
     return inserted
 
 
@@ -203,7 +223,7 @@ def _instalment_rows(document: _Issued) -> list[tuple[Any, ...]]:
                 settled,
                 plan.discount_minor,
                 plan.discount_date,
-                json.dumps(later),
+                json.dumps(later) if later else "[]",
                 status_of_instalment(plan.amount_minor - settled, plan.amount_minor),
             )
         )
@@ -228,6 +248,7 @@ def _settlement_rows(session: WriteSession, document: _Issued) -> list[tuple[Any
             command.currency,
             "opening_settlement",
             "opening_settlement",
+            None,
             settled,
             0,
             command.posting_date,
@@ -244,12 +265,9 @@ def _book(session: WriteSession, document: _Issued) -> None:
     command = document.command
     on: date = command.posting_date
     rows: list[TransferRow] = []
-    tax_left = command.tax_minor
+    taxes = split_tax(command.tax_minor, [plan.amount_minor for plan in document.plans])
     for index, (plan, instalment_id) in enumerate(zip(document.plans, document.instalment_ids, strict=True)):
-        last = index == len(document.plans) - 1
-        tax = tax_left if last else command.tax_minor * plan.amount_minor // command.amount_minor
-        tax = min(tax, plan.amount_minor)
-        tax_left -= tax
+        tax = taxes[index]
         for account, amount in ((_CREDIT_SIDE[command.kind], plan.amount_minor - tax), (chart.TAX_PAYABLE, tax)):
             rows.append(_transfer(document, "invoice.issued", account, amount, instalment_id, on))
         settled = document.settled[index]

@@ -7,41 +7,51 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
-from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.batches import Atomic, BatchResult, batch_result
-from app.infra.http.fields import BusinessDate, Currency, ExternalId, Instant, Number, Source, resource_response, text
+from app.infra.http.fields import (
+    ETAG_HEADER,
+    BusinessDate,
+    Currency,
+    ExternalId,
+    Instant,
+    Number,
+    Source,
+    resource_response,
+    text,
+)
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
-from app.infra.versions import check_version
 from app.invoices import queries
+from app.invoices.batch_items import check_reference, place_outcomes, read_commands
 from app.invoices.due_dates import change_due_date
 from app.invoices.errors import InstalmentNotFound, InvoiceNotFound
 from app.invoices.issue import issue_invoice
 from app.invoices.models import Invoice
 from app.invoices.queries import InvoiceFilter
-from app.invoices.rules import IssueInvoice
 from app.invoices.schemas import (
     DueDateChange,
     InvoiceBatch,
     InvoiceCreate,
+    InvoiceLines,
     InvoiceRead,
     InvoiceVoidRequest,
     Kind,
     invoice_read,
+    line_read,
 )
-from app.invoices.upsert import upsert_invoices
-from app.invoices.void import void_invoice
+from app.invoices.upsert import upsert_invoice, upsert_invoices
+from app.invoices.void import void_deleted, void_invoice
 from app.organizations.queries import local_today
 
 router = APIRouter(prefix="/invoices", tags=["invoices"])
 _SORTS = {
     "created": (SortKey(Invoice.id, UUID),),
     "invoice_date": (SortKey(Invoice.invoice_date, datetime.fromisoformat), SortKey(Invoice.id, UUID)),
-    "updated_at": (SortKey(Invoice.updated_at, datetime.fromisoformat), SortKey(Invoice.id, UUID)),
+    "updated_at": (SortKey(queries.Latest.updated_at, datetime.fromisoformat), SortKey(queries.Latest.id, UUID)),
     "number": (SortKey(Invoice.number, str), SortKey(Invoice.id, UUID)),
 }
 
@@ -90,7 +100,11 @@ async def list_invoices(
     invoice_to: BusinessDate | None = None,
     updated_since: Instant | None = None,
 ) -> Response:
-    """Documents by filter, in a stable order (`created`, `invoice_date`, `updated_at` or `number`)."""
+    """Documents by filter, in a stable order (`created`, `invoice_date`, `updated_at` or `number`).
+
+    A document is updated whenever its open amount, due dates, status or description change, so also by money that is
+    applied: `updated_since` with `sort=updated_at` misses nothing.
+    """
     wanted = InvoiceFilter(
         account_id=account_id,
         legal_entity_id=legal_entity_id,
@@ -108,7 +122,9 @@ async def list_invoices(
         updated_since=updated_since,
     )
     sort, keys = choose_sort(page, _SORTS, "created")
-    statement = queries.invoices_statement(read.organization_id, wanted).with_only_columns(Invoice.id)
+    statement = queries.invoices_statement(
+        read.organization_id, wanted, by_update=sort.removeprefix("-") == "updated_at"
+    )
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
     documents = await queries.invoice_documents(read, [row[0] for row in rows])
     data = [invoice_read(documents[row[0]]) for row in rows]
@@ -128,27 +144,81 @@ async def get_invoice(invoice_id: UUID, read: Annotated[ReadSession, reads("invo
     return resource_response(found, found.version)
 
 
+@router.get(
+    "/{invoice_id}/lines",
+    operation_id="listInvoiceLines",
+    summary="Read the lines of an invoice",
+    response_model=InvoiceLines,
+    responses=problems(404),
+)
+async def list_lines(invoice_id: UUID, read: Annotated[ReadSession, reads("invoices:read")]) -> Response:
+    """The lines as they were given at the issue, in order; empty for a document without."""
+    invoice = await queries.get_invoice(read, invoice_id)
+    lines = [line_read(line, invoice.currency) for line in await queries.list_lines(read, invoice_id)]
+    return resource_response(InvoiceLines(data=lines))
+
+
 @router.put(
-    "/by-ref/{source}/{external_id}",
+    "/by-ref/{source}/{external_id:path}",
     operation_id="upsertInvoice",
     summary="Create or update an invoice by its source's key",
     response_model=InvoiceRead,
-    responses=problems(404, 409),
+    responses={
+        **problems(404, 409, 412),
+        200: {"description": "The document as it is now", "headers": ETAG_HEADER},
+        201: {"description": "The document is new", "model": InvoiceRead, "headers": ETAG_HEADER},
+    },
 )
-async def upsert_invoice(
-    source: Source, external_id: ExternalId, body: InvoiceCreate, write: Annotated[Write, writes("invoices:write")]
+async def upsert_by_reference(
+    source: Annotated[Source, Path()],
+    external_id: Annotated[ExternalId, Path()],
+    body: InvoiceCreate,
+    write: Annotated[Write, writes("invoices:write")],
 ) -> Response:
-    """After posting nothing is overwritten: a new amount posts a correction, another account or date reissues."""
+    """After posting nothing is overwritten: a new amount posts a correction, another account or date reissues.
+
+    A document that was issued anew has another id; `corrects_id` names the one that it replaces, which is void.
+    """
+    check_reference(body.external_ref, source, external_id)
 
     async def work(session: WriteSession) -> Answer:
-        command = replace(body.command(), source=source, external_id=external_id)
-        today = await local_today(session, write.now)
-        (result,) = await upsert_invoices(session, [command], today=today)
-        if isinstance(result, DomainError):
-            raise result
+        result = await upsert_invoice(
+            session,
+            replace(body.command(), source=source, external_id=external_id),
+            today=await local_today(session, write.now),
+            expected_version=write.expected_version(required=False),
+        )
         made = await _document(session, result.id)
         if result.outcome == "created":
             return created(made, version=made.version, location=f"/v1/invoices/{made.id}")
+        return answer(made, version=made.version)
+
+    return await write.run(work)
+
+
+@router.delete(
+    "/by-ref/{source}/{external_id:path}",
+    operation_id="voidInvoiceByReference",
+    summary="Void an invoice that was deleted at its source",
+    response_model=InvoiceRead,
+    responses=problems(404, 409, 412),
+)
+async def void_by_reference(
+    source: Annotated[Source, Path()],
+    external_id: Annotated[ExternalId, Path()],
+    write: Annotated[Write, writes("invoices:write")],
+) -> Response:
+    """Nothing is deleted here: the document becomes void as of today, and is answered so. Then the key is free."""
+
+    async def work(session: WriteSession) -> Answer:
+        invoice_id = await void_deleted(
+            session,
+            source,
+            external_id,
+            today=await local_today(session, write.now),
+            expected_version=write.expected_version(required=False),
+        )
+        made = await _document(session, invoice_id)
         return answer(made, version=made.version)
 
     return await write.run(work)
@@ -167,14 +237,10 @@ async def upsert_batch(
     """One result for each item, in order; with `atomic=true` all or nothing."""
 
     async def work(session: WriteSession) -> Answer:
-        commands: list[IssueInvoice | DomainError] = [_command(item) for item in body.items]
-        good = [command for command in commands if isinstance(command, IssueInvoice)]
-        done = iter(await upsert_invoices(session, good, today=await local_today(session, write.now)))
-        outcomes: list[tuple[str, UUID] | DomainError] = []
-        for command in commands:
-            result = command if isinstance(command, DomainError) else next(done)
-            outcomes.append(result if isinstance(result, DomainError) else (result.outcome, result.id))
-        return answer(batch_result(outcomes, atomic=atomic))
+        commands, outcomes = read_commands(body.items)
+        today = await local_today(session, write.now)
+        return answer(batch_result(place_outcomes(outcomes, await upsert_invoices(session, commands, today=today)),
+                                   atomic=atomic))  # fmt: skip
 
     return await write.run(work)
 
@@ -192,9 +258,7 @@ async def change_instalment_due_date(
     """Dated: reports of a day before the effective date still see the earlier due date."""
 
     async def work(session: WriteSession) -> Answer:
-        before = await _document(session, invoice_id)
-        check_version(write.expected_version(required=False), before.version)
-        if instalment_id not in {part.id for part in before.instalments}:
+        if await queries.invoice_id_of(session, instalment_id) != invoice_id:
             raise InstalmentNotFound("the invoice has no such instalment")
         await change_due_date(
             session,
@@ -202,6 +266,7 @@ async def change_instalment_due_date(
             due_date=body.due_date,
             effective_date=body.effective_date,
             reason=body.reason,
+            expected_version=write.expected_version(required=False),
         )
         made = await _document(session, invoice_id)
         return answer(made, version=made.version)
@@ -219,7 +284,7 @@ async def change_instalment_due_date(
 async def void(
     invoice_id: UUID, body: InvoiceVoidRequest, write: Annotated[Write, writes("invoices:write")]
 ) -> Response:
-    """Nothing of the document is owed any more as of the effective date. Applications must be undone first."""
+    """Nothing of the document is owed any more as of the effective date. Undo applications and adjustments first."""
 
     async def work(session: WriteSession) -> Answer:
         await void_invoice(
@@ -233,13 +298,6 @@ async def void(
         return answer(made, version=made.version)
 
     return await write.run(work)
-
-
-def _command(item: InvoiceCreate) -> IssueInvoice | DomainError:
-    try:
-        return item.command()
-    except DomainError as refusal:
-        return refusal
 
 
 async def _document(session: ReadSession, invoice_id: UUID) -> InvoiceRead:

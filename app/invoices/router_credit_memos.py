@@ -1,45 +1,54 @@
-"""HTTP of credit memos and adjustments."""
+"""HTTP of credit memos."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import select
 
-from app.core.money import CurrencyMismatch, to_minor
+from app.core.money import to_minor
 from app.infra.database import ReadSession, WriteSession
-from app.infra.http.fields import BusinessDate, Currency, ExternalId, Instant, Number, Source, resource_response
+from app.infra.http.batches import Atomic, BatchResult, batch_result
+from app.infra.http.fields import (
+    ETAG_HEADER,
+    BusinessDate,
+    Currency,
+    ExternalId,
+    Instant,
+    Number,
+    Source,
+    resource_response,
+)
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
-from app.invoices import adjustments, credit_memos
-from app.invoices.credit_memo_queries import get_credit_memo
-from app.invoices.errors import AdjustmentNotFound
-from app.invoices.models import Adjustment, CreditMemo
-from app.invoices.queries import get_instalment
+from app.invoices import credit_memos
+from app.invoices.batch_items import check_reference, place_outcomes, read_commands
+from app.invoices.credit_memo_upsert import upsert_credit_memo, upsert_credit_memos, void_deleted_credit_memo
+from app.invoices.models import CreditMemo
+from app.invoices.router_adjustments import router as adjustments_router
 from app.invoices.schemas import InvoiceVoidRequest
 from app.invoices.schemas_credit_memos import (
-    AdjustmentCreate,
-    AdjustmentDecision,
-    AdjustmentRead,
-    AdjustmentReverse,
-    AdjustmentState,
+    CreditMemoBatch,
     CreditMemoCreate,
     CreditMemoRead,
     CreditMemoRefund,
     CreditMemoStatus,
 )
+from app.invoices.sql.credit_memos import get_credit_memo
+from app.organizations.queries import local_today
 
 router = APIRouter()
+router.include_router(adjustments_router)
 _MEMO_SORTS = {
     "created": (SortKey(CreditMemo.id, UUID),),
     "credit_date": (SortKey(CreditMemo.credit_date, datetime.fromisoformat), SortKey(CreditMemo.id, UUID)),
     "updated_at": (SortKey(CreditMemo.updated_at, datetime.fromisoformat), SortKey(CreditMemo.id, UUID)),
 }
-_ADJUSTMENT_SORTS = {"created": (SortKey(Adjustment.id, UUID),)}
 InvoicesRead = Annotated[ReadSession, reads("invoices:read")]
 InvoicesWrite = Annotated[Write, writes("invoices:write")]
 InvoicesApprove = Annotated[Write, writes("invoices:approve")]
@@ -128,6 +137,89 @@ async def read_credit_memo(credit_memo_id: UUID, read: InvoicesRead) -> Response
     return resource_response(found, found.version)
 
 
+@router.put(
+    "/credit-memos/by-ref/{source}/{external_id:path}",
+    operation_id="upsertCreditMemo",
+    summary="Create or update a credit memo by its source's key",
+    response_model=CreditMemoRead,
+    responses={
+        **problems(404, 409, 412),
+        200: {"description": "The credit memo as it is now", "headers": ETAG_HEADER},
+        201: {"description": "The credit memo is new", "model": CreditMemoRead, "headers": ETAG_HEADER},
+    },
+    tags=["credit memos"],
+)
+async def upsert_by_reference(
+    source: Annotated[Source, Path()],
+    external_id: Annotated[ExternalId, Path()],
+    body: CreditMemoCreate,
+    write: InvoicesWrite,
+) -> Response:
+    """After posting nothing is overwritten: another amount, account or date voids it and issues it anew."""
+    check_reference(body.external_ref, source, external_id)
+
+    async def work(session: WriteSession) -> Answer:
+        result = await upsert_credit_memo(
+            session,
+            replace(body.command(), source=source, external_id=external_id),
+            today=await local_today(session, write.now),
+            expected_version=write.expected_version(required=False),
+        )
+        made = CreditMemoRead.of(await get_credit_memo(session, result.id))
+        if result.outcome == "created":
+            return created(made, version=made.version, location=f"/v1/credit-memos/{made.id}")
+        return answer(made, version=made.version)
+
+    return await write.run(work)
+
+
+@router.delete(
+    "/credit-memos/by-ref/{source}/{external_id:path}",
+    operation_id="voidCreditMemoByReference",
+    summary="Void a credit memo that was deleted at its source",
+    response_model=CreditMemoRead,
+    responses=problems(404, 409, 412),
+    tags=["credit memos"],
+)
+async def void_by_reference(
+    source: Annotated[Source, Path()], external_id: Annotated[ExternalId, Path()], write: InvoicesWrite
+) -> Response:
+    """Nothing is deleted here: the credit memo becomes void as of today, and is answered so. Then the key is free."""
+
+    async def work(session: WriteSession) -> Answer:
+        memo_id = await void_deleted_credit_memo(
+            session,
+            source,
+            external_id,
+            today=await local_today(session, write.now),
+            expected_version=write.expected_version(required=False),
+        )
+        made = CreditMemoRead.of(await get_credit_memo(session, memo_id))
+        return answer(made, version=made.version)
+
+    return await write.run(work)
+
+
+@router.post(
+    "/credit-memos/batch",
+    operation_id="upsertCreditMemos",
+    summary="Create or update up to 1,000 credit memos",
+    response_model=BatchResult,
+    responses=problems(409, 413),
+    tags=["credit memos"],
+)
+async def upsert_batch(body: CreditMemoBatch, write: InvoicesWrite, atomic: Atomic = False) -> Response:
+    """One result for each item, in order; with `atomic=true` all or nothing."""
+
+    async def work(session: WriteSession) -> Answer:
+        commands, outcomes = read_commands(body.items)
+        today = await local_today(session, write.now)
+        done = await upsert_credit_memos(session, commands, today=today)
+        return answer(batch_result(place_outcomes(outcomes, done), atomic=atomic))
+
+    return await write.run(work)
+
+
 @router.post(
     "/credit-memos/{credit_memo_id}/void",
     operation_id="voidCreditMemo",
@@ -178,137 +270,3 @@ async def refund_credit_memo(credit_memo_id: UUID, body: CreditMemoRefund, write
         return answer(made, version=made.version)
 
     return await write.run(work)
-
-
-@router.post(
-    "/adjustments",
-    operation_id="requestAdjustment",
-    summary="Request an adjustment of an instalment",
-    status_code=201,
-    response_model=AdjustmentRead,
-    responses=problems(404),
-    tags=["adjustments"],
-)
-async def request_adjustment(body: AdjustmentCreate, write: InvoicesWrite) -> Response:
-    """Posted at once within the caller's own approval limit; otherwise it waits for somebody else's approval."""
-
-    async def work(session: WriteSession) -> Answer:
-        instalment = await get_instalment(session, body.instalment_id)
-        if instalment.currency != body.currency:
-            raise CurrencyMismatch(f"the instalment is in {instalment.currency}", pointer="/currency")
-        adjustment_id = await adjustments.request_adjustment(session, body.command())
-        made = await _adjustment(session, adjustment_id)
-        return created(made, version=made.version, location=f"/v1/adjustments/{adjustment_id}")
-
-    return await write.run(work)
-
-
-@router.get(
-    "/adjustments",
-    operation_id="listAdjustments",
-    summary="List adjustments",
-    response_model=Page[AdjustmentRead],
-    responses=problems(),
-    tags=["adjustments"],
-)
-async def list_adjustments(
-    read: InvoicesRead,
-    page: Paging,
-    state: AdjustmentState | None = None,
-    account_id: UUID | None = None,
-    instalment_id: UUID | None = None,
-) -> Response:
-    """Adjustments by filter; `state=requested` is the queue of whoever approves."""
-    statement = select(Adjustment).where(Adjustment.organization_id == read.organization_id)
-    for column, value in ((Adjustment.state, state), (Adjustment.account_id, account_id)):
-        if value is not None:
-            statement = statement.where(column == value)
-    if instalment_id is not None:
-        statement = statement.where(Adjustment.instalment_id == instalment_id)
-    sort, keys = choose_sort(page, _ADJUSTMENT_SORTS, "created")
-    rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = [AdjustmentRead.of(row[0]) for row in rows]
-    return resource_response(Page[AdjustmentRead](data=data, has_more=cursor is not None, next_cursor=cursor))
-
-
-@router.get(
-    "/adjustments/{adjustment_id}",
-    operation_id="getAdjustment",
-    summary="Read an adjustment",
-    response_model=AdjustmentRead,
-    responses=problems(404),
-    tags=["adjustments"],
-)
-async def read_adjustment(adjustment_id: UUID, read: InvoicesRead) -> Response:
-    """One adjustment; `ETag` is its version."""
-    found = await _adjustment(read, adjustment_id)
-    return resource_response(found, found.version)
-
-
-@router.post(
-    "/adjustments/{adjustment_id}/approve",
-    operation_id="approveAdjustment",
-    summary="Approve and post an adjustment",
-    response_model=AdjustmentRead,
-    responses=problems(404, 409, 412, 428),
-    tags=["adjustments"],
-)
-async def approve(adjustment_id: UUID, body: AdjustmentDecision, write: InvoicesApprove) -> Response:
-    """Never by the person who asked for it, and never above the approver's limit."""
-
-    async def work(session: WriteSession) -> Answer:
-        version = write.expected_version()
-        await adjustments.approve_adjustment(session, adjustment_id, expected_version=version, note=body.note)
-        made = await _adjustment(session, adjustment_id)
-        return answer(made, version=made.version)
-
-    return await write.run(work)
-
-
-@router.post(
-    "/adjustments/{adjustment_id}/reject",
-    operation_id="rejectAdjustment",
-    summary="Reject a requested adjustment",
-    response_model=AdjustmentRead,
-    responses=problems(404, 409, 412, 428),
-    tags=["adjustments"],
-)
-async def reject(adjustment_id: UUID, body: AdjustmentDecision, write: InvoicesApprove) -> Response:
-    """Nothing is posted."""
-
-    async def work(session: WriteSession) -> Answer:
-        version = write.expected_version()
-        await adjustments.reject_adjustment(session, adjustment_id, expected_version=version, note=body.note)
-        made = await _adjustment(session, adjustment_id)
-        return answer(made, version=made.version)
-
-    return await write.run(work)
-
-
-@router.post(
-    "/adjustments/{adjustment_id}/reverse",
-    operation_id="reverseAdjustment",
-    summary="Undo a posted adjustment",
-    status_code=201,
-    response_model=AdjustmentRead,
-    responses=problems(404, 409),
-    tags=["adjustments"],
-)
-async def reverse(adjustment_id: UUID, body: AdjustmentReverse, write: InvoicesApprove) -> Response:
-    """A new adjustment with the negative amount; the original stays."""
-
-    async def work(session: WriteSession) -> Answer:
-        undo_id = await adjustments.reverse_adjustment(
-            session, adjustment_id, effective_date=body.effective_date, reason=body.reason
-        )
-        made = await _adjustment(session, undo_id)
-        return created(made, version=made.version, location=f"/v1/adjustments/{undo_id}")
-
-    return await write.run(work)
-
-
-async def _adjustment(session: ReadSession, adjustment_id: UUID) -> AdjustmentRead:
-    found = await session.get(Adjustment, (session.organization_id, adjustment_id), populate_existing=True)
-    if found is None:
-        raise AdjustmentNotFound("no such adjustment")
-    return AdjustmentRead.of(found)

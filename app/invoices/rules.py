@@ -15,6 +15,8 @@ from app.core.money import MAX_MINOR, allocate
 INSTALMENTS_LIMIT = 60
 LINES_LIMIT = 1_000
 KINDS = ("invoice", "debit_memo", "finance_charge")
+REQUESTABLE = ("write_off", "small_difference", "bank_charge", "rounding", "waived_charge")
+"""Kinds of adjustments that people ask for; the others are posted by a source or with a void."""
 
 
 class InvoiceInvalid(RuleViolation):
@@ -120,6 +122,16 @@ def plan_instalments(command: IssueInvoice, terms: PaymentTerms | None) -> tuple
     return schedule(terms, command.invoice_date, command.amount_minor)
 
 
+def differs_from_agreed(command: IssueInvoice, agreed: PaymentTerms | None) -> bool:
+    """Whether a given due date, or given instalments, are others than the agreed terms of the account make."""
+    given = [part.due_date for part in command.instalments]
+    if command.due_date is not None:
+        given = [command.due_date]
+    if agreed is None or not given:
+        return False
+    return given != [plan.due_date for plan in schedule(agreed, command.invoice_date, command.amount_minor)]
+
+
 def _explicit(command: IssueInvoice) -> tuple[InstalmentPlan, ...]:
     plans = []
     for ordinal, part in enumerate(command.instalments, start=1):
@@ -150,6 +162,8 @@ def _single(command: IssueInvoice, due: date, terms: PaymentTerms | None) -> Ins
 def split_opening_settlement(plans: Sequence[InstalmentPlan], settled_minor: int) -> list[int]:
     """How much of each instalment was settled before loading: oldest due date first, summing to `settled_minor`."""
     parts = [0] * len(plans)
+    if settled_minor == 0:
+        return parts
     for index in sorted(range(len(plans)), key=lambda i: (plans[i].due_date, plans[i].ordinal)):
         parts[index] = min(settled_minor, plans[index].amount_minor)
         settled_minor -= parts[index]
@@ -221,8 +235,3 @@ def tax_of_part(part_minor: int, tax_left_minor: int, amount_left_minor: int) ->
     if not tax_left_minor:
         return 0
     return tax_left_minor - tax_left_minor * (amount_left_minor - part_minor) // amount_left_minor
-
-
-def tax_share(part_minor: int, tax_minor: int, amount_minor: int) -> int:
-    """The tax within a part of a document, by the document's ratio, rounded down."""
-    return part_minor * tax_minor // amount_minor

@@ -11,7 +11,19 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.money import exponent, to_minor, to_text
-from app.infra.http.fields import Amount, AmountOut, BusinessDate, Currency, ExternalRef, Input, Number, Reason, text
+from app.infra.http.fields import (
+    Amount,
+    AmountOut,
+    BusinessDate,
+    Currency,
+    ExternalRef,
+    Input,
+    Number,
+    Reason,
+    SignedAmount,
+    text,
+)
+from app.invoices.models import InvoiceLine
 from app.invoices.rules import (
     INSTALMENTS_LIMIT,
     LINES_LIMIT,
@@ -37,8 +49,8 @@ class LineCreate(Input):
     """A line of the document, as information."""
 
     description: Annotated[str, text(500)]
-    amount: Amount
-    tax_amount: Amount = "0"
+    amount: SignedAmount
+    tax_amount: SignedAmount = "0"
     quantity: Amount | None = None
 
 
@@ -119,6 +131,22 @@ class InvoiceCreate(Input):
         )
 
 
+class LineRead(BaseModel):
+    """A line of the document."""
+
+    position: int
+    description: str
+    quantity: str | None
+    amount: SignedAmount
+    tax_amount: SignedAmount
+
+
+class InvoiceLines(BaseModel):
+    """All lines of a document, in order."""
+
+    data: list[LineRead]
+
+
 class InvoiceVoidRequest(Input):
     """Why and as of when the document is void."""
 
@@ -184,15 +212,15 @@ class InvoiceRead(BaseModel):
     allowed_actions: list[Action]
     version: int
     created_at: datetime
-    updated_at: datetime
+    updated_at: datetime = Field(description="Of the latest change of the document or of an instalment, money included")
 
 
-def allowed_actions(status: Status, open_minor: int, applied: bool) -> list[Action]:
-    """What may be done with a document in this state."""
+def allowed_actions(status: Status, open_minor: int, touched: bool) -> list[Action]:
+    """What may be done with a document in this state; `touched` by money or by adjustments that stand."""
     if status == "void":
         return []
     actions: list[Action] = ["change_due_date", "adjust", "apply"] if open_minor else []
-    return actions if applied else ["void", *actions]
+    return actions if touched else ["void", *actions]
 
 
 def invoice_read(row: Mapping[str, Any]) -> InvoiceRead:
@@ -221,13 +249,24 @@ def invoice_read(row: Mapping[str, Any]) -> InvoiceRead:
     return InvoiceRead(
         external_ref=reference,
         amount=to_text(row["amount_minor"] + row["corrected_minor"], currency),
-        tax_amount=to_text(row["tax_minor"], currency),
+        tax_amount=to_text(row["tax_minor"] + row["corrected_tax_minor"], currency),
         open_amount=to_text(open_minor, currency),
         status=status,
         due_date=parts[0].due_date,
         instalments=parts,
-        allowed_actions=allowed_actions(status, open_minor, any(part.status != "open" for part in parts)),
+        allowed_actions=allowed_actions(status, open_minor, bool(row["applied_minor"] or row["adjusted"])),
         **{name: row[name] for name in _PLAIN},
+    )
+
+
+def line_read(line: InvoiceLine, currency: str) -> LineRead:
+    """From the row and the document's currency."""
+    return LineRead(
+        position=line.position,
+        description=line.description,
+        quantity=None if line.quantity is None else f"{line.quantity.normalize():f}",
+        amount=to_text(line.amount_minor, currency),
+        tax_amount=to_text(line.tax_minor, currency),
     )
 
 

@@ -25,6 +25,7 @@ from app.infra.http.fields import (
 from app.invoices.adjustments import RequestAdjustment
 from app.invoices.credit_memos import IssueCreditMemo
 from app.invoices.models import Adjustment, CreditMemo
+from app.invoices.rules import REQUESTABLE
 
 AdjustmentKind = Literal["write_off", "small_difference", "bank_charge", "rounding", "waived_charge"]
 AdjustmentAnyKind = Literal[
@@ -49,6 +50,7 @@ class CreditMemoCreate(Input):
     invoice_id: UUID | None = Field(default=None, description="The invoice that is credited, if one")
     reason_code: Annotated[str, text(64)] | None = None
     reason: Reason | None = None
+    open_amount: Amount | None = Field(default=None, description="Below `amount`: the rest was used before loading")
     external_ref: ExternalRef | None = None
 
     def command(self) -> IssueCreditMemo:
@@ -67,7 +69,16 @@ class CreditMemoCreate(Input):
             reason=self.reason,
             source=self.external_ref.source if self.external_ref else "manual",
             external_id=self.external_ref.id if self.external_ref else None,
+            open_minor=None
+            if self.open_amount is None
+            else to_minor(self.open_amount, self.currency, pointer="/open_amount"),
         )
+
+
+class CreditMemoBatch(Input):
+    """Credit memos to create or update, each with its `external_ref` (without one it is issued)."""
+
+    items: Annotated[list[CreditMemoCreate], Field(min_length=1, max_length=1000)]
 
 
 class CreditMemoRefund(Input):
@@ -171,29 +182,32 @@ class AdjustmentRead(BaseModel):
     reason_code: str
     reason: str | None
     requested_by: str
+    requested_by_id: UUID | None
     decided_by: str | None
     decided_at: datetime | None
     decision_note: str | None
     reverses_id: UUID | None
+    reversed_by_id: UUID | None
     allowed_actions: list[Literal["approve", "reject", "reverse"]]
     version: int
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, row: Adjustment) -> AdjustmentRead:
-        """From the row."""
+    def of(cls, row: Adjustment, reversed_by_id: UUID | None) -> AdjustmentRead:
+        """From the row, and the adjustment that undid it (if one did)."""
         actions: list[Literal["approve", "reject", "reverse"]] = []
         if row.state == "requested":
             actions = ["approve", "reject"]
-        elif row.state == "posted" and row.reverses_id is None and row.kind != "void":
+        elif row.state == "posted" and row.kind in REQUESTABLE and not (row.reverses_id or reversed_by_id):
             actions = ["reverse"]
         plain = ("id", "instalment_id", "legal_entity_id", "account_id", "kind", "state", "currency",
-                 "effective_date", "reason_code", "reason", "requested_by", "decided_by", "decided_at",
-                 "decision_note", "reverses_id", "version", "created_at", "updated_at")  # fmt: skip
+                 "effective_date", "reason_code", "reason", "requested_by", "requested_by_id", "decided_by",
+                 "decided_at", "decision_note", "reverses_id", "version", "created_at", "updated_at")  # fmt: skip
         return cls(
             amount=to_text(row.amount_minor, row.currency),
             tax_amount=to_text(row.tax_minor, row.currency),
+            reversed_by_id=reversed_by_id,
             allowed_actions=actions,
             **{name: getattr(row, name) for name in plain},
         )
