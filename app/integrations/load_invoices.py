@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.errors import DomainError
-from app.infra.database import ReadSession, WriteSession, attempt
+from app.infra.database import ReadSession, WriteSession
 from app.integrations import queries
 from app.integrations.import_fields import INVOICES, KindFields
 from app.integrations.loader import (
@@ -21,14 +21,14 @@ from app.integrations.loader import (
     into_open_period,
 )
 from app.integrations.row_values import Fault, currency_of
-from app.invoices.credit_memos import IssueCreditMemo, issue_credit_memos, void_credit_memo
+from app.invoices.credit_memo_upsert import upsert_credit_memos
+from app.invoices.credit_memos import IssueCreditMemo
 from app.invoices.errors import NumberTaken
 from app.invoices.rules import KINDS, IssueInvoice
 from app.invoices.upsert import upsert_invoices
 
 CREDIT_MEMO = "credit_memo"
 _NOWHERE = UUID(int=0)  # the account of a command until it is looked up
-_SAME = ("number", "legal_entity_id", "account_id", "currency", "amount_minor", "tax_minor", "credit_date")
 
 
 @dataclass(slots=True)
@@ -204,41 +204,9 @@ class InvoiceLoader:
             else _changed(command, {"external_id": self._id_of(CREDIT_MEMO, command.legal_entity_id, command.number)})
             for _, command in memos
         ]
-        known = await queries.credit_memos_by_reference(session, [(c.source, c.external_id or "") for c in commands])
-        results: list[str | DomainError] = [""] * len(commands)
-        fresh: list[int] = []
-        for position, command in enumerate(commands):
-            found = known.get((command.source, command.external_id or ""))
-            if found is None:
-                fresh.append(position)
-            elif all(getattr(command, name) == found[name] for name in _SAME):
-                results[position] = "unchanged"
-            else:
-                results[position] = await self._reissue_memo(session, command, found)
-        issued = await issue_credit_memos(session, [commands[position] for position in fresh]) if fresh else []
-        for position, made in zip(fresh, issued, strict=True):
-            results[position] = made if isinstance(made, DomainError) else "created"
+        done = await upsert_credit_memos(session, commands, today=self.today)
+        results = [result if isinstance(result, DomainError) else result.outcome for result in done]
         return [(index, result) for (index, _), result in zip(memos, results, strict=True)]
-
-    async def _reissue_memo(self, session: WriteSession, command: IssueCreditMemo, found: Any) -> str | DomainError:
-        """The source changed a credit memo: an unused one is voided and issued anew."""
-        try:
-            async with attempt(session):
-                first_open = (await queries.first_open_days(session)).get(found["legal_entity_id"])
-                on = max(self.today, found["accounting_date"])
-                await void_credit_memo(
-                    session,
-                    found["id"],
-                    effective_date=into_open_period(on, first_open) or on,
-                    reason="changed by its source",
-                    expected_version=None,
-                )
-                (made,) = await issue_credit_memos(session, [command])
-                if isinstance(made, DomainError):
-                    raise made
-        except DomainError as refusal:
-            return refusal
-        return "updated"
 
 
 def _changed(command: Any, changes: dict[str, Any]) -> Any:

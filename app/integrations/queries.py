@@ -49,16 +49,6 @@ CROSS JOIN LATERAL (
 ) i
 WHERE i.external_id IS NOT NULL
 """
-_CREDIT_MEMOS = """
-SELECT c.id, c.source, c.external_id, c.number, c.legal_entity_id, c.account_id, c.currency, c.amount_minor,
-    c.tax_minor, c.credit_date, c.accounting_date, c.version
-FROM unnest($2::text[], $3::text[]) AS w(source, external_id)
-CROSS JOIN LATERAL (
-    SELECT c.* FROM credit_memos c
-    WHERE c.organization_id = $1 AND c.source = w.source AND c.external_id = w.external_id
-        AND c.external_id IS NOT NULL AND c.voided_at IS NULL LIMIT 1
-) c
-"""
 _PAYMENTS = """
 SELECT p.id, p.source, p.external_id, p.legal_entity_id, p.original_account_id, p.currency, p.amount_minor,
     p.value_date
@@ -230,25 +220,12 @@ async def external_ids_by_number(
     return {tuple(row)[:4]: row["external_id"] for row in rows}
 
 
-async def credit_memos_by_reference(
-    session: ReadSession, references: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], Any]:
-    """Credit memos on record by (source, external id)."""
-    return await _by_reference(session, _CREDIT_MEMOS, references)
-
-
 async def payments_by_reference(
     session: ReadSession, references: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Any]:
     """Payments on record by (source, external id)."""
-    return await _by_reference(session, _PAYMENTS, references)
-
-
-async def _by_reference(
-    session: ReadSession, statement: str, references: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], Any]:
     rows = await session.driver.fetch(
-        statement,
+        _PAYMENTS,
         session.organization_id,
         [source for source, _ in references],
         [external_id for _, external_id in references],
