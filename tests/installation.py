@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROLES_SQL = ROOT / "docker" / "postgres" / "roles.sql"
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
-OWNER_PASSWORD, SERVICE_PASSWORD = "owner'of \"tables\"", "service pass/word"
+OWNER_PASSWORD, SERVICE_PASSWORD = 'owner\'of "tables"', "service pass/word"
 """Passwords that break careless quoting."""
 
 
@@ -107,9 +107,7 @@ class Installation:
     def run(self, argv: Sequence[str], **environment: str) -> str:
         """Run a program to its end; its standard output. Fails with what it printed."""
         env = self.environment(**environment)
-        done = subprocess.run(
-            argv, env=env, cwd=self.folder, capture_output=True, text=True, check=False, timeout=180
-        )
+        done = subprocess.run(argv, env=env, cwd=self.folder, capture_output=True, text=True, check=False, timeout=180)
         assert done.returncode == 0, f"{argv}: status {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -190,5 +188,7 @@ def make_organization(made: Installation, *roles: str) -> tuple[str, str]:
     name = ("--name", "Acme Parts", "--time-zone", "Europe/Berlin", "--currency", "EUR", "--country", "DE")
     organization = json.loads(made.cli("organization", "create", *name, "--json"))["organization_id"]
     arguments = [part for role in roles for part in ("--role", role)]
-    client = json.loads(made.cli("client", "create", "--organization", organization, "--name", "t", *arguments, "--json"))
+    client = json.loads(
+        made.cli("client", "create", "--organization", organization, "--name", "t", *arguments, "--json")
+    )
     return organization, made.cli("token", "--client", client["client_id"]).strip()

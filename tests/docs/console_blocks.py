@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 from tests.installation import ROOT
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-_FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^ *```([^\n]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"^(?:app|workers|migrations|tests|docs|docker|openapi)/[A-Za-z0-9_./-]+$")
@@ -27,7 +28,7 @@ class Block:
 def blocks(document: Path, *infos: str) -> list[Block]:
     """The fenced blocks with one of these info strings, in their order."""
     text = document.read_text()
-    found = [Block(m[1].strip(), m[2], text.count("\n", 0, m.start()) + 2) for m in _FENCE.finditer(text)]
+    found = [Block(m[1].strip(), dedent(m[2]), text.count("\n", 0, m.start()) + 2) for m in _FENCE.finditer(text)]
     return [block for block in found if block.info in infos]
 
 

@@ -19,11 +19,13 @@ _WRITTEN = f"<!-- Written by `{COMMAND}`; a test compares. -->\n\n"
 
 _PROBLEMS = """# Problem codes
 
-Every refusal is a problem document (RFC 9457, `application/problem+json`). `code` is stable: programs may branch on it, texts may
-change. `errors` names the fields at fault, with a JSON pointer into the body, or `/query/…`, `/path/…`, `/header/…`. `type` leads to a
-page of the running service that says the same as this one. `request_id` finds the request in the logs.
+Every refusal is a problem document (RFC 9457, `application/problem+json`). `code` is stable: programs may branch on it,
+texts may change. `errors` names the fields at fault, with a JSON pointer into the body, or `/query/…`, `/path/…`,
+`/header/…`. `type` leads to a page of the running service that says the same as this one. `request_id` finds the
+request in the logs.
 
-A request is done whole or not at all: after a problem nothing was written. Import rows are refused with the same codes, row by row.
+A request is done whole or not at all: after a problem nothing was written. Import rows are refused with the same
+codes, row by row.
 
 | code | status | meaning |
 | --- | --- | --- |
@@ -31,16 +33,18 @@ A request is done whole or not at all: after a problem nothing was written. Impo
 
 _SCOPES = """# Scopes and roles
 
-An operation asks for one scope or several; the OpenAPI document names them at each operation. A user or API client holds the union of
-the scopes of its roles, an API client also single scopes. A token may be asked for with fewer: `scope=invoices:read` at
-`POST /v1/oauth/token`. Roles are read from the database at each request (kept for up to 30 seconds), so that a change acts on tokens that
-are already out.
+An operation asks for one scope or several; the OpenAPI document names them at each operation. A user or API client
+holds the union of the scopes of its roles, an API client also single scopes. A token may be asked for with fewer:
+`scope=invoices:read` at `POST /v1/oauth/token`. Roles are read from the database (and kept for up to 30 seconds), so
+that a change acts on tokens that are already out.
 
-Segregation of duties: whoever collects (`collector`, `collections_manager`) may not also post cash (`cash_application`) nor approve
-write-offs (`credit_manager`). Such a set of roles is refused with `auth.segregation_of_duties`.
+Segregation of duties: whoever collects (`collector`, `collections_manager`) may not also post cash
+(`cash_application`) nor approve write-offs (`credit_manager`). Such a set of roles is refused with
+`auth.segregation_of_duties`.
 
-Some decisions have an amount besides: approving adjustments and writing off small differences is bounded by the actor's approval limit
-in that currency. Without a limit, whoever holds `invoices:approve` has none, and anybody else may decide nothing alone.
+Some decisions have an amount besides: approving adjustments and writing off small differences is bounded by the
+actor's approval limit in that currency. Without a limit, whoever holds `invoices:approve` has none, and anybody else
+may decide nothing alone.
 
 ## Scopes
 
