@@ -1,6 +1,6 @@
 """What can be imported: the fields of each kind, which of them are needed, and the bounds of their texts. Pure.
 
-The names are those of the mapping files (see docs/reference/imports.md).
+The names are those of the mapping files (see docs/reference/mapping-format.md).
 """
 
 from __future__ import annotations
