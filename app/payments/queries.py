@@ -196,7 +196,7 @@ class ApplicationFilter:
     account_id: UUID | None = None
 
 
-def applications_statement(organization_id: UUID, wanted: ApplicationFilter) -> Select[Any]:
+def applications_statement(organization_id: UUID, wanted: ApplicationFilter) -> Select[Application, UUID]:
     """The statement of a list of applications, each with the group that undid it, without order and bounds."""
     undo = aliased(Application)
     undone = (undo.organization_id == Application.organization_id) & (undo.reverses_id == Application.id)

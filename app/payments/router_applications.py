@@ -82,7 +82,7 @@ async def list_applications(
     """In the order of recording. `account_id` is the account of the instalment."""
     wanted = ApplicationFilter(group_id, instalment_id, invoice_id, payment_id, credit_memo_id, account_id)
     sort, keys = choose_sort(page, _SORTS, "created")
-    statement = queries.applications_statement(read.organization_id, wanted)
+    statement: Any = queries.applications_statement(read.organization_id, wanted)
     found, cursor = await fetch_page(read, statement, page, keys, sort)
     rows: list[Any] = list(found)
     data = [ApplicationRead.of(row[0], row[1]) for row in rows]
