@@ -80,7 +80,8 @@ def refusal_of(error: BaseException) -> DomainError | None:
 def _unreachable(error: BaseException) -> DomainError | None:
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, ConnectionError | OSError | pg.InterfaceError | TimeoutError):
+        # InternalClientError: the driver was told to use a connection whose server has died under it.
+        if isinstance(seen, ConnectionError | OSError | pg.InterfaceError | pg.InternalClientError | TimeoutError):
             return Unavailable("the database does not answer; try again")
         if isinstance(seen, UnicodeEncodeError):
             return TextNotStorable("text must not hold NUL bytes or lone surrogates")

@@ -1,0 +1,24 @@
+"""The short form of `python -m tests.chaos`: nothing acknowledged is lost, doubled or over-applied."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.chaos.run import chaos
+
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "25"))
+SEED = int(os.environ.get("CHAOS_SEED", "1"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    "DATABASE_URL" in os.environ or "REDIS_URL" in os.environ, reason="kills servers, therefore only its own ones"
+)
+def test_kills_by_turns_lose_and_double_nothing() -> None:
+    outcome = chaos(SECONDS, SEED)
+    print(outcome.text())
+    assert outcome.faults == []
+    assert sum(outcome.journal.acknowledged.values()) > 50
+    assert outcome.journal.doubtful > 0, "no answer was lost: this run proves nothing"
