@@ -45,6 +45,7 @@ router = APIRouter(tags=["ledger"])
 Reading = Annotated[ReadSession, reads("ledger:read")]
 Reader = Annotated[Principal, callers("ledger:read")]
 Closing = Annotated[Write, writes("ledger:close")]
+Reopening = Annotated[Write, writes("ledger:approve")]
 Paging = Annotated[PageRequest, Depends(page_request)]
 AsOf = Annotated[BusinessDate | None, Query(description="Effective on or before this day; today when missing")]
 KnownAt = Annotated[
@@ -192,7 +193,7 @@ async def close(legal_entity_id: UUID, body: PeriodCloseRequest, write: Closing)
     response_model=PeriodCloseRead,
     responses=problems(404, 409, 412),
 )
-async def reopen(legal_entity_id: UUID, body: PeriodReopenRequest, write: Closing) -> Response:
+async def reopen(legal_entity_id: UUID, body: PeriodReopenRequest, write: Reopening) -> Response:
     """The balances that were kept for those periods are valid no more; reports add them up again."""
 
     async def work(session: WriteSession) -> Answer:

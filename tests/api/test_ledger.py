@@ -154,9 +154,9 @@ async def test_closing_needs_its_scope_and_its_tenant(
     entity = f"/v1/legal-entities/{tenant.legal_entity_id}"
     reader = {"Authorization": f"Bearer {authenticator.grant(tenant, 'ledger:read', 'ledger:write')}"}
     body = {"closed_through": "2026-01-31", "reason": "x"}
-    for path in ("close", "reopen"):
+    for path, scope in (("close", "ledger:close"), ("reopen", "ledger:approve")):
         refused = await client.post(f"{entity}/{path}", json=body, headers=reader)
-        assert (refused.status_code, refused.json()["scope"]) == (403, "ledger:close")
+        assert (refused.status_code, refused.json()["scope"]) == (403, scope)
     stranger = await make_tenant(database, name="Other")
     other = {"Authorization": f"Bearer {authenticator.grant(stranger)}"}
     for path in ("close", "reopen"):
