@@ -72,7 +72,7 @@ async def _write(session: WriteSession) -> None:
 
 
 def _json(facts: Facts | None) -> str | None:
-    return None if facts is None else json.dumps(facts, default=_plain, separators=(",", ":"))
+    return None if facts is None else _ENCODER.encode(facts)
 
 
 def _plain(value: object) -> object:
@@ -81,3 +81,6 @@ def _plain(value: object) -> object:
     if isinstance(value, date | datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} cannot stand in the change log")
+
+
+_ENCODER = json.JSONEncoder(default=_plain, separators=(",", ":"))  # made once: `json.dumps` would make one each time

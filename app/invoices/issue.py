@@ -265,7 +265,8 @@ def _book(session: WriteSession, document: _Issued) -> None:
     command = document.command
     on: date = command.posting_date
     rows: list[TransferRow] = []
-    taxes = split_tax(command.tax_minor, [plan.amount_minor for plan in document.plans])
+    plans = document.plans
+    taxes = [command.tax_minor] if len(plans) == 1 else split_tax(command.tax_minor, [p.amount_minor for p in plans])
     for index, (plan, instalment_id) in enumerate(zip(document.plans, document.instalment_ids, strict=True)):
         tax = taxes[index]
         for account, amount in ((_CREDIT_SIDE[command.kind], plan.amount_minor - tax), (chart.TAX_PAYABLE, tax)):

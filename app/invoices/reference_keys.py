@@ -19,6 +19,8 @@ DIGITS_KEY_MINIMUM = 4
 _CONFUSABLE = str.maketrans("OQIL|", "00111")
 TOKEN = re.compile(r"[0-9A-Z|]+")
 DIGITS = re.compile(r"[0-9]+")
+_LOOKALIKE = re.compile(r"(?<=\d)[OQIL|](?=\d|$)")
+_ZEROS = re.compile(r"0{3,}(?=[1-9])")
 
 
 def clean(text: str) -> str:
@@ -44,7 +46,7 @@ def fold(squeezed: str) -> str:
 
 def digits_repaired(squeezed: str) -> str:
     """A letter between or behind digits that looks like a digit, as that digit."""
-    return re.sub(r"(?<=\d)[OQIL|](?=\d|$)", lambda hit: hit.group().translate(_CONFUSABLE), squeezed)
+    return _LOOKALIKE.sub(lambda hit: hit.group().translate(_CONFUSABLE), squeezed)
 
 
 def digits_of(squeezed: str) -> str:
@@ -57,7 +59,7 @@ def tail_of(squeezed: str) -> str:
     runs = DIGITS.findall(squeezed)
     if not runs:
         return ""
-    return str(re.split(r"0{3,}(?=[1-9])", runs[-1])[-1]).lstrip("0")
+    return str(_ZEROS.split(runs[-1])[-1]).lstrip("0")
 
 
 @lru_cache(maxsize=131_072)
@@ -84,4 +86,4 @@ def stored_keys(number: str) -> tuple[str, str | None, str | None]:
 
 def reference_key(number: str) -> str:
     """The key of the whole number, as stored in `number_key`."""
-    return stored_keys(number)[0]
+    return fold(squeeze(number))[:KEY_LENGTH_LIMIT] or "-"
