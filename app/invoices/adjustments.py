@@ -30,7 +30,7 @@ from app.invoices.errors import (
 from app.invoices.models import Adjustment, Instalment
 from app.invoices.queries import get_invoice, lock_instalment
 from app.invoices.rules import REQUESTABLE, tax_of_part
-from app.invoices.sql.adjustments import lock_adjustment, standing_adjustments, take_off
+from app.invoices.sql.adjustments import lock_adjustment, standing_adjustments, take_off, undone_by
 from app.ledger import rules as chart
 from app.ledger.posting import post, require_open_period
 from app.ledger.rules import TransferRow
@@ -123,6 +123,8 @@ async def reverse_adjustment(
         raise AdjustmentDecided(f"the adjustment is {original.state}; only a posted one can be reversed")
     if original.reverses_id is not None or original.kind not in REQUESTABLE:
         raise AdjustmentNotReversible("only an adjustment that a person asked for can be reversed")
+    if await undone_by(session, [original.id]):
+        raise AdjustmentDecided("the adjustment is undone already")
     await _check_limit(session, original)
     if effective_date < original.effective_date:
         raise EffectiveDateTooEarly(
