@@ -28,6 +28,7 @@ from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
 from app.integrations.router_bank_statements import statements_router as bank_statements_router
 from app.invoices.router import router as invoices_router
+from app.invoices.router_adjustments import router as adjustments_router
 from app.invoices.router_credit_memos import router as credit_memos_router
 from app.ledger.router import router as ledger_router
 from app.organizations.access_router import router as access_router
@@ -52,6 +53,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     payment_terms_router,
     invoices_router,
     credit_memos_router,
+    adjustments_router,
     payments_router,
     applications_router,
     cash_application_router,

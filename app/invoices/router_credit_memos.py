@@ -30,7 +30,6 @@ from app.invoices import credit_memos
 from app.invoices.batch_items import check_reference, place_outcomes, read_commands
 from app.invoices.credit_memo_upsert import upsert_credit_memo, upsert_credit_memos, void_deleted_credit_memo
 from app.invoices.models import CreditMemo
-from app.invoices.router_adjustments import router as adjustments_router
 from app.invoices.schemas import InvoiceVoidRequest
 from app.invoices.schemas_credit_memos import (
     CreditMemoBatch,
@@ -43,7 +42,6 @@ from app.invoices.sql.credit_memos import get_credit_memo
 from app.organizations.queries import local_today
 
 router = APIRouter()
-router.include_router(adjustments_router)
 _MEMO_SORTS = {
     "created": (SortKey(CreditMemo.id, UUID),),
     "credit_date": (SortKey(CreditMemo.credit_date, datetime.fromisoformat), SortKey(CreditMemo.id, UUID)),

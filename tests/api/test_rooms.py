@@ -57,3 +57,16 @@ def test_the_operations_are_all_described() -> None:
     assert set(paths) == {"/v1/things/{thing_id}/parts", "/v1/others"}
     assert set(paths["/v1/things/{thing_id}/parts"]) == {"get", "post"}
     assert paths["/v1/things/{thing_id}/parts"]["get"]["tags"] == ["things"]
+
+
+def test_a_router_inside_a_rooms_router_is_refused() -> None:
+    """Its paths would stand in the document and answer 404."""
+    outer, inner = APIRouter(), APIRouter()
+
+    @inner.get("/inner")
+    async def read() -> str:
+        return "inner"
+
+    outer.include_router(inner)
+    with pytest.raises(ValueError, match="ROUTERS"):
+        Room(outer)

@@ -18,6 +18,8 @@ class Room(APIRouter):
 
     def __init__(self, router: APIRouter) -> None:
         super().__init__()
+        if not all(isinstance(route, Route) for route in router.routes):
+            raise ValueError("a router inside a room's router would never be asked: name each of them in ROUTERS")
         self.include_router(router)
         self._heads = {route.path.split("/")[1] for route in router.routes if isinstance(route, Route)}
 
