@@ -29,8 +29,8 @@ from tests.factories import make_tenant
 
 INVOICES = int(os.environ.get("DUECOURSE_BENCH_INVOICES", "100000"))
 ACCOUNTS = 5_000
-TABLES = ("invoices", "instalments", "adjustments", "transfers", "change_log", "change_seals", "imports", "import_row_errors",
-          "stored_files")  # fmt: skip
+TABLES = ("invoices", "instalments", "adjustments", "transfers", "change_log", "change_seals", "imports",
+          "import_row_errors", "stored_files")  # fmt: skip
 MAPPING = {
     "format": {"delimiter": ";", "decimal_separator": ",", "date_formats": ["%d.%m.%Y"]},
     "columns": {
