@@ -19,6 +19,10 @@ from app.cash_application.matching.strategies import SINGLE_LOG, STRATEGIES, exa
 from app.cash_application.matching.types import OpenItem
 
 ACCOUNTS_LIMIT = 6
+SETTLED_FROM = "one_item"
+ALWAYS_ASKED = ("remittance_lines", "references")
+"""What the text says is weighed against items of the same amount before anything is settled."""
+
 SURE_NATS = 12.0
 TEXT_SURE_NATS = 6.0
 AMOUNT_ONLY_LIMIT = 8
@@ -49,11 +53,13 @@ def decide(case: Case) -> Verdict:
     something_else = something_else_log(case, _named_sums(case, accounts))
     found: list[Hypothesis] = []
     ranked: list[Hypothesis] = []
-    for _, strategy in STRATEGIES:
+    for name, strategy in STRATEGIES:
         before = len(found)
         for account_id in accounts:
             found.extend(strategy(case, account_id))
-        if len(found) == before:
+        if len(found) == before and (name != SETTLED_FROM or not found):
+            continue
+        if name in ALWAYS_ASKED:
             continue
         ranked = strongest_first(found)
         if _is_settled(ranked, something_else):
@@ -150,14 +156,22 @@ def _is_confirmed(case: Case, hypothesis: Hypothesis) -> bool:
 
 
 def mark_strangers(case: Case, hypothesis: Hypothesis) -> None:
-    """A payment that names one account settles documents of an unrelated one only when a person says so."""
+    """Keep from automatic application what neither amount nor payer confirms, and what a stranger would pay."""
     if hypothesis.relation.free and not _is_confirmed(case, hypothesis):
         hypothesis.never_automatic = True
-    named = [account_id for account_id, evidence in case.payers.items() if evidence.nats >= NAMED_NATS]
-    for item in hypothesis.items:
-        if case.payer_nats(item.account_id) >= NAMED_NATS:
-            continue
-        if named and not any(case.accounts.same_group(item.account_id, account_id) for account_id in named):
-            factors = [a for a in named if a in case.accounts.accounts and case.accounts.accounts[a].is_factor]
-            if not factors:
-                hypothesis.never_automatic = True
+    if any(is_stranger(case, item.account_id) for item in hypothesis.items):
+        hypothesis.never_automatic = True
+
+
+def is_stranger(case: Case, account_id: str) -> bool:
+    """Whether the payment names an account unrelated to this one: it pays for it only when a person says so.
+
+    Factors pay for anybody.
+    """
+    if case.payer_nats(account_id) >= NAMED_NATS:
+        return False
+    named = [other for other, evidence in case.payers.items() if evidence.nats >= NAMED_NATS]
+    known = case.accounts.accounts
+    if any(other in known and known[other].is_factor for other in named):
+        return False
+    return bool(named) and not any(case.accounts.same_group(account_id, other) for other in named)

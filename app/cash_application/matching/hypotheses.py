@@ -43,6 +43,7 @@ class Case:
     settings: Settings
     pools: dict[str, list[OpenItem]] = field(default_factory=dict)
     repaired: set[str] = field(default_factory=set)
+    _read: set[str] = field(default_factory=set)
     _number_tokens: list[Token] | None = None
 
     def pool(self, account_id: str) -> list[OpenItem]:
@@ -94,10 +95,14 @@ class Case:
             self.mentions = repaired_mentions(self.index, self.payment, self.tokens, account_id, self.mentions)
 
     def look_closely(self, items: list[OpenItem]) -> None:
-        """Look for damaged numbers of a few items that the amount points at, where none is known yet."""
-        unknown = [item for item in items if item.id not in self.mentions and item.account_id not in self.repaired]
-        if unknown:
-            self.mentions.update(mention_of_items(self.index, self.tokens, unknown))
+        """Look for damaged numbers of a few items that the amount points at, also in what names another item."""
+        unread = [item for item in items if item.id not in self._read]
+        self._read.update(item.id for item in unread)
+        for item_id, (item, text) in mention_of_items(self.index, self.tokens, unread).items():
+            known = self.mentions.get(item_id)
+            if known is not None:
+                text = ItemText([*known[1].mentions, *text.mentions]).settle()
+            self.mentions[item_id] = (item, text)
 
     def open_of(self, item: OpenItem) -> int:
         """What is left of the item, negative for a credit memo."""

@@ -17,7 +17,7 @@ from app.cash_application.matching.amounts import (
     relation,
 )
 from app.cash_application.matching.confidence import RAW_LIMIT, Calibration, Family, log_sum
-from app.cash_application.matching.decide import Verdict, likely_accounts
+from app.cash_application.matching.decide import Verdict, is_stranger, likely_accounts
 from app.cash_application.matching.hypotheses import Hypothesis, any_set_log, build
 from app.cash_application.matching.index import ItemIndex
 from app.cash_application.matching.types import ItemKind, OpenItem
@@ -26,7 +26,7 @@ PAIRS_LIMIT = 60
 TRIPLES_LIMIT = 16
 FOURS_LIMIT = 10
 SPAN_DAYS_LIMIT = 120
-CANDIDATES_LIMIT = 1_000
+CANDIDATES_LIMIT = 300
 EQUAL_ITEMS_LIMIT = 40
 Answer = tuple[Verdict, Hypothesis, float]
 
@@ -53,46 +53,59 @@ def joint_answers(verdicts: Sequence[Verdict], index: ItemIndex, calibration: Ca
         payment = verdict.case.payment
         for account_id in likely_accounts(verdict.case)[:2]:
             by_account[account_id, payment.legal_entity_id, payment.currency].append(verdict)
-    candidates: list[_Together] = []
+    found: list[_Together] = []
     for (account_id, _, _), members in sorted(by_account.items()):
-        candidates.extend(_together(account_id, members, index))
-    candidates.sort(key=lambda c: (-c.gain, sorted(c.payment_ids), c.item.id))
-    del candidates[CANDIDATES_LIMIT:]
-    answers: list[list[Answer]] = []
+        of_account = list(_together(account_id, members, index))
+        of_account.sort(key=_strongest_first)
+        found.extend(of_account[:CANDIDATES_LIMIT])
+    found.sort(key=_strongest_first)
+    return list(_surest(found, index, calibration))
+
+
+def _strongest_first(candidate: _Together) -> tuple[float, list[str], str]:
+    return (-candidate.gain, sorted(candidate.payment_ids), candidate.item.id)
+
+
+def _surest(found: list[_Together], index: ItemIndex, calibration: Calibration) -> Iterator[list[Answer]]:
+    """Those that outweigh all that share a payment or the item with them, each payment and item once."""
+    sharing: defaultdict[str, list[_Together]] = defaultdict(list)
+    for candidate in found:
+        for key in (*candidate.payment_ids, candidate.item.id):
+            sharing[key].append(candidate)
     used: set[str] = set()
-    for candidate in candidates:
-        rivals = [
-            other.gain
-            for other in candidates
-            if other is not candidate
-            and (other.item.id == candidate.item.id or other.payment_ids & candidate.payment_ids)
-        ]
-        raw = max(-RAW_LIMIT, min(RAW_LIMIT, candidate.gain - log_sum([0.0, *rivals])))
-        settings = index.settings
-        if calibration.confidence(raw, Family.NAMED) < settings.automatic_confidence or used & candidate.payment_ids:
-            continue
-        if candidate.item.id in used:
-            continue
-        used |= {*candidate.payment_ids, candidate.item.id}
-        answers.append(_answers(candidate, index, raw))
-    return answers
+    for candidate in found:
+        keys = {*candidate.payment_ids, candidate.item.id}
+        rivals = {id(other): other.gain for key in keys for other in sharing[key] if other is not candidate}
+        odds = candidate.gain - log_sum([0.0, *sorted(rivals.values())])
+        raw = max(-RAW_LIMIT, min(RAW_LIMIT, odds))
+        sure = calibration.confidence(raw, Family.NAMED) >= index.settings.automatic_confidence
+        if sure and not used & keys:
+            used |= keys
+            yield _answers(candidate, index, raw)
 
 
 def _together(account_id: str, members: list[Verdict], index: ItemIndex) -> Iterator[_Together]:
-    """Sets of payments of one account whose sum is what one item has left."""
-    if not 2 <= len(members) <= PAIRS_LIMIT:
+    """Sets of payments of one account, near in time, whose sum is what one item has left."""
+    members = [verdict for verdict in members if not is_stranger(verdict.case, account_id)]
+    if len(members) < 2:
         return
-    latest = max(members, key=lambda verdict: (verdict.case.payment.value_date, verdict.case.payment.id))
-    items = [item for item in index.pool(account_id, latest.case.payment) if item.kind is ItemKind.INVOICE]
+    members.sort(key=lambda verdict: (verdict.case.payment.value_date, verdict.case.payment.id))
+    items = [item for item in index.pool(account_id, members[-1].case.payment) if item.kind is ItemKind.INVOICE]
     items.sort(key=lambda item: (index.remaining[item.id], item.id))
     amounts = [index.remaining[item.id] for item in items]
     for verdict in members:
         verdict.case.repair(account_id)
-    for count, limit in ((2, PAIRS_LIMIT), (3, TRIPLES_LIMIT), (4, FOURS_LIMIT)):
-        if len(members) > limit:
-            break
-        for chosen in combinations(members, count):
-            yield from _fitting(account_id, chosen, items, amounts, len(members), index)
+    for position, first in enumerate(members):
+        latest = first.case.payment.value_date.toordinal() + SPAN_DAYS_LIMIT
+        near = [
+            other
+            for other in members[position + 1 : position + 1 + PAIRS_LIMIT]
+            if other.case.payment.value_date.toordinal() <= latest
+        ]
+        for count, limit in ((2, PAIRS_LIMIT), (3, TRIPLES_LIMIT), (4, FOURS_LIMIT)):
+            if len(near) <= limit:
+                for others in combinations(near, count - 1):
+                    yield from _fitting(account_id, (first, *others), items, amounts, len(near) + 1, index)
 
 
 def _fitting(
@@ -103,9 +116,6 @@ def _fitting(
     count: int,
     index: ItemIndex,
 ) -> Iterator[_Together]:
-    dates = [verdict.case.payment.value_date for verdict in chosen]
-    if (max(dates) - min(dates)).days > SPAN_DAYS_LIMIT:
-        return
     first = chosen[0].case
     whole = replace(first.payment, amount_minor=sum(v.case.payment.amount_minor for v in chosen))
     low, high = accepted_range(whole, first.settings)
@@ -130,6 +140,7 @@ def _gain(
     gain += any_set_log(pool_size, 1) - log(comb(count, len(chosen)))
     for verdict in chosen:
         case = verdict.case
+        case.look_closely([item])
         gain += case.text_nats(item) + case.payer_nats(account_id) - verdict.total
     return gain
 

@@ -152,7 +152,11 @@ _STRENGTH = {"structured": 0, "whole": 1, "joined": 2, "digits": 3, "expanded": 
 
 def _keep_stronger(found: dict[str, Token], token: Token) -> None:
     known = found.get(token.key)
-    if known is None or _STRENGTH[token.kind] < _STRENGTH[known.kind]:
+    if known is None:
+        found[token.key] = token
+        return
+    strength, before = _STRENGTH[token.kind], _STRENGTH[known.kind]
+    if strength < before or (strength == before and token.end - token.start < known.end - known.start):
         found[token.key] = token
 
 

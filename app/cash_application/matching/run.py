@@ -22,6 +22,7 @@ from app.cash_application.matching.text_evidence import exact_mentions
 from app.cash_application.matching.types import Allocation, Band, Proposal, Reason
 
 ROUNDS_LIMIT = 5
+JOINT_LIMIT = 3
 CONTEST_NATS = 2.0
 RIVALS_LIMIT = 60
 
@@ -43,25 +44,38 @@ class Run:
             duplicate_of = self.repeated.certain_duplicate(case.payment)
             if duplicate_of is not None:
                 self._hold(case, duplicate_of)
-        self._rounds(set(self.cases) - self.proposals.keys())
+        waiting = set(self.cases) - self.proposals.keys()
+        self._rounds(waiting, waiting, parts=False)
+        for _ in range(JOINT_LIMIT):
+            before = len(self.proposals)
+            touched = self._grant_together()
+            self._rounds(set(self.cases) - self.proposals.keys(), self._that_saw(touched), parts=True)
+            if len(self.proposals) == before:
+                break
+        self._propose_rest()
+        return self.proposals
+
+    def _grant_together(self) -> set[str]:
+        """Grant payments that settle an item between them; the accounts whose items were taken."""
         touched: set[str] = set()
         for answers in joint_answers(self._undecided(), self.index, self.calibration):
             for verdict, hypothesis, raw in answers:
                 self._grant(verdict, hypothesis, raw)
                 touched.update(item.account_id for item in hypothesis.items)
-        self._rounds(self._that_saw(touched))
-        self._propose_rest()
-        return self.proposals
+        return touched
 
-    def _rounds(self, waiting: set[str]) -> None:
-        """Weigh, grant, and weigh again what the grants touched."""
+    def _rounds(self, waiting: set[str], stale: set[str], *, parts: bool) -> None:
+        """Weigh what is stale, grant, and weigh again what the grants touched.
+
+        Part payments are granted last (`parts`): two of them may settle an item together that neither names well.
+        """
         for _ in range(ROUNDS_LIMIT):
             if not waiting:
                 return
-            for payment_id in sorted(waiting):
+            for payment_id in sorted(stale):
                 self.verdicts[payment_id] = decide(self._fresh(self.cases[payment_id]))
-            touched = self._grant_round(waiting)
-            waiting = self._that_saw(touched)
+            touched = self._grant_round(waiting, parts)
+            waiting = stale = self._that_saw(touched)
 
     def _that_saw(self, accounts: set[str]) -> set[str]:
         """Undecided payments for which items of these accounts were candidates."""
@@ -70,8 +84,8 @@ class Run:
 
     def _fresh(self, case: Case) -> Case:
         """The case with what is open now; mentions of items that are gone disappear with them."""
-        mentions = case.mentions
-        if any(self.index.remaining[item.id] <= 0 for item, _ in mentions.values()) or case.repaired:
+        mentions = dict(case.mentions)
+        if any(self.index.remaining[item.id] <= 0 for item, _ in mentions.values()):
             mentions = exact_mentions(self.index, case.payment, case.tokens)
         return Case(case.payment, case.tokens, mentions, case.payers, case.index, case.accounts, case.settings)
 
@@ -82,12 +96,14 @@ class Run:
             item.account_id in accounts for item, _ in case.mentions.values()
         )
 
-    def _grant_round(self, waiting: Iterable[str]) -> set[str]:
+    def _grant_round(self, waiting: Iterable[str], parts: bool) -> set[str]:
         """Grant the automatic answers of this round, strongest first; the accounts whose items were taken."""
         sure = [
             verdict
             for payment_id in waiting
-            if self._is_automatic(verdict := self.verdicts[payment_id]) and payment_id not in self.contested
+            if self._is_automatic(verdict := self.verdicts[payment_id])
+            and payment_id not in self.contested
+            and (parts or not verdict.ranked[0].relation.free)
         ]
         sure.sort(key=lambda v: (-v.raw, v.case.payment.value_date, v.case.payment.id))
         wanted: dict[str, list[Verdict]] = {}

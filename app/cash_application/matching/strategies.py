@@ -145,7 +145,8 @@ def one_item(case: Case, account_id: str) -> Iterable[Hypothesis]:
             if found is not None:
                 fitting.append((item, found))
     if fitting and case.names_numbers:
-        case.look_closely([item for item, _ in fitting[: 4 * SINGLES_LIMIT]])
+        several = len(fitting) > 1
+        case.look_closely([item for item, _ in fitting[: 4 * SINGLES_LIMIT] if several or item.id not in case.mentions])
     structure = SINGLE_LOG - log(len(pool))
     built = [build(case, "one_item", account_id, (item,), found, structure) for item, found in fitting]
     built.sort(key=lambda hypothesis: (-hypothesis.weight, hypothesis.items[0].id))

@@ -317,3 +317,30 @@ def test_a_discount_is_taken_only_where_it_settles_the_item() -> None:
     found = one(payment(97_200, "INV4711001", **NAMED), items)
     assert settled(found) == {"i": 97_200}
     assert found.allocations[0].discount_minor == 0
+
+
+def test_strangers_do_not_settle_an_item_together_either() -> None:
+    items = [item("i", 125_013, "INV4711001", account="b"), *filler(account="b"), *filler()]
+    payments = [
+        payment(60_000, "INV4711001", id="p1", **NAMED),
+        payment(65_013, "INV4711001", id="p2", day=3, **NAMED),
+    ]
+    answers = match(payments, items, [account("a"), account("b")])
+    assert [answer.band is Band.AUTOMATIC for answer in answers] == [False, False]
+
+
+def test_two_part_payments_outweigh_a_damaged_number_that_hits_another_invoice() -> None:
+    items = [item("right", 125_013, "INV4711012"), item("hit", 990_001, "INV4711021"), *filler()]
+    payments = [
+        payment(60_000, "INV4711012", id="p1", **NAMED),
+        payment(65_013, "INV4711021", id="p2", day=3, **NAMED),
+    ]
+    first, second = match(payments, items, [account()])
+    assert (settled(first), settled(second)) == ({"right": 60_000}, {"right": 65_013})
+
+
+def test_two_numbers_of_one_item_outweigh_one_that_hits_another_of_the_same_amount() -> None:
+    right = item("right", 125_013, "3001234561", references=("INV4711012",))
+    hit = item("hit", 125_013, "3001234651", references=("INV8822077",))
+    found = one(payment(125_013, "3001234651 INV4711012", **NAMED), [right, hit, *filler()])
+    assert found.band is not Band.AUTOMATIC or settled(found) == {"right": 125_013}
