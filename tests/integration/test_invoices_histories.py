@@ -37,7 +37,7 @@ STEPS = (
     "invoice", "two_parts", "adjust", "adjust", "reverse", "reverse", "void", "pay", "pay", "undo", "undo", "due",
     "correct", "correct", "other_account", "memo", "use_memo", "refund_memo", "void_memo",
 )  # fmt: skip
-FIRST = (("invoice", 0, 0, 20, 0), ("two_parts", 0, 8, 9, 2), ("memo", 0, 0, 9, 1))
+FIRST: tuple[tuple[Any, ...], ...] = (("invoice", 0, 0, 20, 0), ("two_parts", 0, 8, 9, 2), ("memo", 0, 0, 9, 1))
 
 
 @dataclass
