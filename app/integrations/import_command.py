@@ -118,12 +118,14 @@ def _show(http: httpx.Client, done: dict[str, Any], console: Console) -> None:
     console.print(f"{done['kind']}: {done['state']}{dry}")
     if done["error"] is not None:
         console.print(f"{done['error']['code']}: {done['error']['detail']}", markup=False)
-    table = Table("control totals", *_MEASURES)
+    table = Table("currency", "rows that were", "rows", "amount")
+    for column in table.columns[2:]:
+        column.justify = "right"
     for total in done["control_totals"]:
-        cells = [
-            f"{total[name]['rows']:,}\n{total[name]['amount']}" if total[name]["rows"] else "–" for name in _MEASURES
-        ]
-        table.add_row(total["currency"] or "unreadable", *cells)
+        currency = total["currency"] or "unreadable"
+        for name in _MEASURES:
+            if total[name]["rows"]:
+                table.add_row(currency, name, f"{total[name]['rows']:,}", total[name]["amount"])
     console.print(table)
     if not done["rows_refused"]:
         return

@@ -10,11 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.infra.database import ReadSession, WriteSession
-from app.infra.files import FileStore
+from app.infra.files import FileStore, ReceivedFile
 from app.infra.http.fields import resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, reads, writes
+from app.infra.principal import Principal
 from app.integrations import queries
 from app.integrations.errors import UploadInvalid
 from app.integrations.import_fields import BANK_STATEMENT, SCOPES
@@ -31,7 +32,7 @@ from app.integrations.schemas import (
     import_read,
     row_error_read,
 )
-from app.integrations.upload import Upload, receive_upload
+from app.integrations.upload import Said, receive_upload
 from app.organizations.queries import local_today
 
 router = APIRouter(prefix="/imports", tags=["imports"])
@@ -90,16 +91,15 @@ async def create_import(
     query["dry_run"] = "true" if dry_run else None
     if kind is not None:
         write.principal.require(SCOPES[kind])
-    upload = await receive_upload(
+    file, said = await receive_upload(
         request,
         FileStore(settings.data_dir),
         write.principal.organization_id,
         limit_bytes=settings.upload_limit_bytes,
         query=query,
+        check=lambda said: _check(write.principal, said),
     )
-    new = _new_import(upload)
-    write.principal.require(SCOPES[new.kind])
-    check(new.kind, new.mapping, new.options)
+    new = _new_import(file, said)
 
     async def work(session: WriteSession) -> Answer:
         import_id = await start_import(session, new, today=await local_today(session, write.now))
@@ -110,27 +110,35 @@ async def create_import(
     return await write.run(work)
 
 
-def _new_import(upload: Upload) -> NewImport:
-    kind = upload.texts.get("kind", "")
+def _check(principal: Principal, said: Said) -> None:
+    """Refuse what cannot be imported before the file is kept."""
+    kind = said.texts.get("kind", "")
     if kind not in SCOPES:
         raise UploadInvalid(f"kind is one of {', '.join(SCOPES)}", pointer="/kind")
+    principal.require(SCOPES[kind])
+    said.flag("dry_run")
+    check(kind, said.content("mapping"), said.content("options"))
+
+
+def _new_import(file: ReceivedFile, said: Said) -> NewImport:
+    kind = said.texts["kind"]
     return NewImport(
         kind=kind,
-        file=upload.file,
-        file_name=upload.file_name,
-        media_type=upload.media_type,
-        media_format=_format(kind, upload),
-        mapping=upload.content("mapping"),
-        options=upload.content("options"),
-        dry_run=upload.flag("dry_run"),
+        file=file,
+        file_name=said.file_name,
+        media_type=said.media_type,
+        media_format=_format(kind, said),
+        mapping=said.content("mapping"),
+        options=said.content("options"),
+        dry_run=said.flag("dry_run"),
     )
 
 
-def _format(kind: str, upload: Upload) -> str:
+def _format(kind: str, said: Said) -> str:
     if kind == BANK_STATEMENT:
         return "bank"
-    ndjson = "ndjson" in upload.media_type or "jsonl" in upload.media_type
-    return "ndjson" if ndjson or upload.file_name.lower().endswith((".ndjson", ".jsonl")) else "csv"
+    ndjson = "ndjson" in said.media_type or "jsonl" in said.media_type
+    return "ndjson" if ndjson or said.file_name.lower().endswith((".ndjson", ".jsonl")) else "csv"
 
 
 def _fingerprint(new: NewImport) -> bytes:

@@ -7,7 +7,7 @@ else as query parameters.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -27,10 +27,9 @@ _JSON_DEPTH_MAX = 16
 
 
 @dataclass(slots=True)
-class Upload:
-    """What came: the stored file, its name and type, and the texts beside it."""
+class Said:
+    """What came beside the file: its name and type, and texts."""
 
-    file: ReceivedFile
     file_name: str
     media_type: str
     texts: dict[str, str] = field(default_factory=dict)
@@ -79,9 +78,18 @@ def _depth(found: Any) -> int:
 
 
 async def receive_upload(
-    request: Request, store: FileStore, organization_id: UUID, *, limit_bytes: int, query: Mapping[str, str | None]
-) -> Upload:
-    """Stream the body into the store. Raises UploadInvalid, FileTooLarge, StoreUnavailable."""
+    request: Request,
+    store: FileStore,
+    organization_id: UUID,
+    *,
+    limit_bytes: int,
+    query: Mapping[str, str | None],
+    check: Callable[[Said], None],
+) -> tuple[ReceivedFile, Said]:
+    """Stream the body into the store; the file is only kept when `check` does not raise.
+
+    Raises UploadInvalid, FileTooLarge, StoreUnavailable.
+    """
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     texts = {name: value for name, value in query.items() if value is not None}
     async with store.receive(organization_id, limit_bytes=limit_bytes) as receiving:
@@ -96,7 +104,9 @@ async def receive_upload(
             name, kind = texts.get("file_name", "upload"), media_type.decode("latin-1")
         if receiving.size_bytes == 0:
             raise UploadInvalid("the file is missing or empty", pointer="/file")
-        return Upload(await receiving.keep(), _clean_name(name), kind[:100] or "application/octet-stream", texts)
+        said = Said(_clean_name(name), kind[:100] or "application/octet-stream", texts)
+        check(said)
+        return await receiving.keep(), said
 
 
 def _clean_name(name: str) -> str:
