@@ -152,6 +152,35 @@ def doctor() -> None:
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV, NDJSON or bank file.", exists=True, dir_okay=False)],
+    kind: Annotated[str, typer.Option(help="accounts, invoices, payments or bank_statement.")],
+    token: Annotated[str, typer.Option(envvar="DUECOURSE_TOKEN", help="Access token of the caller.")],
+    mapping: Annotated[Path | None, typer.Option(help="Mapping file (JSON).", exists=True, dir_okay=False)] = None,
+    option: Annotated[list[str] | None, typer.Option(help="name=value; may be given several times.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the service answers; on this machine when left out.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Check everything, write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Load a file into a running service, and wait. Exit status 1 when it failed, 2 when rows were refused."""
+    from app.integrations.import_command import import_file as load
+
+    settings = Settings()
+    address = url or settings.public_url or f"http://127.0.0.1:{settings.port}"
+    status = load(
+        file,
+        kind=kind,
+        base_url=address,
+        token=token,
+        mapping=mapping,
+        options=option or (),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    raise typer.Exit(status)
+
+
 @audit_app.command("verify")
 def verify(
     organization: Annotated[UUID | None, typer.Option(help="One organization; all of them when left out.")] = None,

@@ -91,6 +91,7 @@ def test_an_import(reader: Reader, tmp_path: Path) -> None:
         assert (one["state"], one["rows_read"], one["rows_refused"]) == ("completed", 4, 1)
     assert (tried["dry_run"], tried["rows_created"]) == (True, 3)
     assert (loaded["dry_run"], loaded["rows_created"]) == (False, 3)
+    assert "invoices: completed" in printed, "the command"
     (errors,) = (found["data"] for found in _documents(printed) if "data" in found)
     assert [(error["row_number"], error["code"]) for error in errors] == [(5, "money.amount_invalid")]
 

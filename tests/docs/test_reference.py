@@ -7,11 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+from pydantic import SecretStr
 
+from app.cli import app as cli
 from app.integrations.import_fields import FIELDS
 from app.integrations.import_mapping import read_mapping, read_options
+from app.main import create_app
 from app.settings import Settings
 from tests.docs.console_blocks import DOCUMENTS, blocks, links, named_paths
 from tests.docs.reference_pages import COMMAND
@@ -54,7 +59,7 @@ def test_every_setting_is_described_with_its_default() -> None:
 def test_the_readme_names_only_settings_that_exist() -> None:
     for document in DOCUMENTS:
         named = set(re.findall(r"\bDUECOURSE_[A-Z_]+", document.read_text()))
-        made_up = named - set(_variables()) - {"DUECOURSE_OWNER_PASSWORD", "DUECOURSE_SERVICE_PASSWORD"}
+        made_up = named - set(_variables()) - {"DUECOURSE_TOKEN"}
         assert not {name for name in made_up if name not in _other_variables()}, document.name
 
 
@@ -90,3 +95,34 @@ def test_links_and_paths_exist(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_path_of_a_machine(document: Path) -> None:
     assert not re.findall(r"(?:/work/|/root/|/home/\w+)", document.read_text())
+
+
+@pytest.fixture(scope="module")
+def operations() -> list[tuple[re.Pattern[str], set[str]]]:
+    """Paths of the interface as patterns, with their methods."""
+    paths = create_app(Settings(token_secret=SecretStr("t" * 43))).openapi()["paths"]
+    return [
+        (re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))), {method.upper() for method in methods})
+        for path, methods in paths.items()
+    ]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_paths_of_the_interface_exist(document: Path, operations: list[tuple[re.Pattern[str], set[str]]]) -> None:
+    found = re.findall(r"(?:\b(GET|POST|PUT|PATCH|DELETE) )?(/v1/[A-Za-z0-9_{}$/.-]+)", document.read_text())
+    for method, path in found:
+        plain = path.rstrip("./")
+        fitting = [methods for pattern, methods in operations if pattern.fullmatch(plain)]
+        assert fitting, f"{path} is no path of the interface"
+        assert not method or any(method in methods for methods in fitting), f"{method} {path}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_of_duecourse_exist(document: Path) -> None:
+    commands: dict[str, Any] = vars(typer.main.get_command(cli))["commands"]
+    for first, second in re.findall(r"\bduecourse ([a-z]+)(?: ([a-z]+))?\b", document.read_text()):
+        if first in ("commands", "command"):  # of a sentence
+            continue
+        assert first in commands, f"duecourse {first}"
+        below = vars(commands[first]).get("commands")
+        assert below is None or second in below, f"duecourse {first} {second}"
