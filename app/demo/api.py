@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -17,6 +18,12 @@ RETRY_SECONDS = 120.0
 
 class DemoFailed(RuntimeError):
     """The service refused something that the demo needs; the text says what."""
+
+
+def _code(answer: httpx.Response) -> str:
+    """The code of a problem document, or nothing."""
+    found = answer.headers.get("content-type", "").startswith("application/problem+json")
+    return str(answer.json().get("code", "")) if found else ""
 
 
 class Api:
@@ -34,16 +41,18 @@ class Api:
     def call(self, method: str, path: str, *, accept: tuple[int, ...] = (), **arguments: Any) -> httpx.Response:
         """One request; a service that is just restarting is waited for. Raises DemoFailed on any other refusal."""
         deadline = time.monotonic() + RETRY_SECONDS
+        headers = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}  # an answer may be lost on its way
         while True:
             try:
-                answer = self._http.request(method, path, **arguments)
+                answer = self._http.request(method, path, headers=headers, **arguments)
             except httpx.TransportError as error:
                 if time.monotonic() > deadline:
                     raise DemoFailed(f"{method} {path}: {error}") from error
             else:
                 if answer.is_success or answer.status_code in accept:
                     return answer
-                if answer.status_code not in (503, 429) or time.monotonic() > deadline:
+                again = answer.status_code in (503, 429) or _code(answer) in ("idempotency.in_flight", "busy")
+                if not again or time.monotonic() > deadline:
                     raise DemoFailed(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
             time.sleep(0.5)
 

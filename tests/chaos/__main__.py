@@ -1,4 +1,7 @@
-"""`python -m tests.chaos [--seconds N] [--seed S] [--keep]`: kill everything by turns while clients write."""
+"""`python -m tests.chaos [--seconds N] [--seed S] [--keep]`: kill everything by turns while clients write.
+
+With `--sample-company ACCOUNTS INVOICES` the writer is the load of the sample company, until it has ended.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import random
 import sys
 
 from tests.chaos.run import chaos
+from tests.chaos.sample_company import sample_company_under_kills
 
 
 def main() -> int:
@@ -15,7 +19,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--keep", action="store_true", help="leave the data folder for a look")
+    parser.add_argument("--sample-company", nargs=2, type=int, metavar=("ACCOUNTS", "INVOICES"))
     given = parser.parse_args()
+    if given.sample_company:
+        text, faults = sample_company_under_kills(given.seed, *given.sample_company, keep=given.keep)
+        print(text)
+        return 1 if faults else 0
     outcome = chaos(given.seconds, given.seed, keep=given.keep)
     print(outcome.text())
     for name, text in outcome.logs.items():

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -106,7 +106,9 @@ class Stack:
 
 
 @contextmanager
-def running(*, sample_company: bool = False, keep: bool = False) -> Iterator[Stack]:
+def running(
+    *, sample_company: bool = False, keep: bool = False, environment: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
     """Start the stack in a new folder, stop and remove it in the end (`keep` leaves the folder for a look)."""
     folder = Path(tempfile.mkdtemp(prefix="duecourse-chaos-"))
     port = free_port()
@@ -116,6 +118,7 @@ def running(*, sample_company: bool = False, keep: bool = False) -> Iterator[Sta
         "DUECOURSE_DATA_DIR": str(folder / "data"),
         "DUECOURSE_PORT": str(port),
         "CHAOS_SAMPLE_COMPANY": "1" if sample_company else "",
+        **(environment or {}),
     }
     with (folder / "supervisor.out").open("wb") as output:
         process = subprocess.Popen(
