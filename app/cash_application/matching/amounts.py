@@ -63,7 +63,7 @@ def relation(
         return Relation(Difference.NONE, EXACT_LOG)
     if discount_minor and lacking == discount_minor:
         return Relation(Difference.DISCOUNT, DISCOUNT_LOG, discount_minor)
-    tolerance = tolerance_of(payment, settings)
+    tolerance = settings.tolerance
     best = _within_tolerance(payment, total_minor, 0, tolerance, settings)
     if discount_minor:
         taken = _within_tolerance(payment, total_minor, discount_minor, tolerance, settings)
@@ -97,16 +97,9 @@ def _within_tolerance(
     return None
 
 
-def tolerance_of(payment: PaymentFacts, settings: Settings) -> Tolerance:
-    """The account's own tolerance, else the organization's."""
-    if payment.account_id is not None and payment.account_id in settings.accounts_tolerances:
-        return settings.accounts_tolerances[payment.account_id]
-    return settings.tolerance
-
-
 def accepted_range(payment: PaymentFacts, settings: Settings) -> tuple[int, int]:
     """Totals of open amounts, lowest and highest, that this payment settles within tolerance."""
-    tolerance = tolerance_of(payment, settings)
+    tolerance = settings.tolerance
     amount = payment.amount_minor
     return amount - tolerance.over(amount), amount + tolerance.under(amount)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from app.cash_application.matching.amounts import accepted_range, relation
 from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build
@@ -26,11 +27,9 @@ def references_completed(case: Case, account_id: str) -> Iterable[Hypothesis]:
     if not case.names_numbers:
         return
     case.repair(account_id)
-    pool = case.pool(account_id)
     fixed, optional = _mentioned(case, account_id)
     named = {item.id for item in (*fixed, *optional)}
-    others = sorted((item for item in pool if item.id not in named), key=lambda item: (case.open_of(item), item.id))
-    search = _Search(case, account_id, len(pool), others)
+    search = _Search(case, account_id, named)
     seen: set[tuple[str, ...]] = set()
     count = 0
     for base in _bases(fixed, optional):
@@ -79,10 +78,13 @@ def _bases(fixed: list[OpenItem], optional: list[OpenItem]) -> Iterator[tuple[Op
 class _Search:
     """Completes a set of mentioned items with unnamed ones of the account."""
 
-    def __init__(self, case: Case, account_id: str, pool_size: int, others: list[OpenItem]) -> None:
-        self.case, self.account_id, self.pool_size = case, account_id, pool_size
-        self.others = others
-        self.amounts = [case.open_of(item) for item in others]
+    def __init__(self, case: Case, account_id: str, named: set[str]) -> None:
+        self.case, self.account_id, self.pool_size = case, account_id, len(case.pool(account_id))
+        latest = case.payment.value_date + timedelta(days=case.settings.future_days)
+        sizes, ordered = case.index.by_size(account_id, case.payment)
+        chosen = [p for p, item in enumerate(ordered) if item.invoice_date <= latest and item.id not in named]
+        others = self.others = [ordered[position] for position in chosen]
+        self.amounts = [sizes[position] for position in chosen]
         self.low, self.high = accepted_range(case.payment, case.settings)
         self.largest_discount = max((case.discounts((item,))[0] for item in others if item.discount_minor), default=0)
         text = case.payment.remittance_text

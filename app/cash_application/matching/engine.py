@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from app.cash_application.matching.amounts import relation
 from app.cash_application.matching.confidence import SHIPPED, Calibration
@@ -12,7 +13,7 @@ from app.cash_application.matching.hypotheses import Case
 from app.cash_application.matching.index import ItemIndex
 from app.cash_application.matching.payer import AccountIndex, RunIdentities, identify_payer
 from app.cash_application.matching.references import payment_tokens
-from app.cash_application.matching.run import Run
+from app.cash_application.matching.run import Run, known_account
 from app.cash_application.matching.strategies import exactly_named
 from app.cash_application.matching.text_evidence import exact_mentions
 from app.cash_application.matching.types import (
@@ -53,6 +54,7 @@ def match(
     shown = learn_from_run(cases.values()) if chosen.learn_within_run else RunIdentities()
     for case in cases.values():
         case.payers = identify_payer(case.payment, case.tokens, account_index, shown)
+        case.settings = settings_of(case)
     repeated = EarlierPayments((*ordered, *earlier))
     proposals = Run(cases, index, calibration, repeated).solve()
     return tuple(proposals[payment.id] for payment in payments)
@@ -62,6 +64,16 @@ def _case(payment: PaymentFacts, index: ItemIndex, accounts: AccountIndex, setti
     tokens = payment_tokens(payment)
     mentions = exact_mentions(index, payment, tokens)
     return Case(payment, tokens, mentions, {}, index, accounts, settings)
+
+
+def settings_of(case: Case) -> Settings:
+    """The organization's settings, with the tolerance of the payer's account where it has one."""
+    account_id = known_account(case)
+    if account_id is None:
+        return case.settings
+    known = case.accounts.accounts.get(account_id)
+    own = case.settings.accounts_tolerances.get(account_id) or (known.tolerance if known else None)
+    return case.settings if own is None else replace(case.settings, tolerance=own)
 
 
 def learn_from_run(cases: Iterable[Case]) -> RunIdentities:

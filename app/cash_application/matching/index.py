@@ -40,6 +40,7 @@ class ItemIndex:
             number for item in self.items.values() for number in (item.number, *item.references)
         )
         self._information: dict[str, int] = {}
+        self._by_size: dict[tuple[str, str, str], tuple[list[int], list[OpenItem]]] = {}
         self._numbers: dict[tuple[str, str, str], Numbers] = {}
 
     def is_open_for(self, item: OpenItem, payment: PaymentFacts) -> bool:
@@ -61,12 +62,26 @@ class ItemIndex:
         latest = date.fromordinal(payment.value_date.toordinal() + self.settings.future_days)
         return items[: bisect_right(items, latest, key=_invoice_date)]
 
+    def by_size(self, account_id: str, payment: PaymentFacts) -> tuple[list[int], list[OpenItem]]:
+        """What the account's items have left (credit memos negative), ascending, and the items; of any date.
+
+        Remembered until something is taken from the account.
+        """
+        key = (account_id, payment.legal_entity_id, payment.currency)
+        known = self._by_size.get(key)
+        if known is None:
+            ordered = sorted((signed(i, self.remaining[i.id]), i.id, i) for i in self.by_account.get(key, ()))
+            known = self._by_size[key] = ([size for size, _, _ in ordered], [item for _, _, item in ordered])
+        return known
+
     def take(self, item_id: str, left_minor: int) -> None:
         """Set what is left of an item; one with nothing left leaves its account's list."""
         self.remaining[item_id] = left_minor
+        item = self.items[item_id]
+        key = (item.account_id, item.legal_entity_id, item.currency)
+        self._by_size.pop(key, None)
         if left_minor == 0:
-            item = self.items[item_id]
-            items = self.by_account[item.account_id, item.legal_entity_id, item.currency]
+            items = self.by_account[key]
             at = bisect_left(items, item.invoice_date, key=_invoice_date)
             while items[at] is not item:
                 at += 1

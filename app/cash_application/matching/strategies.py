@@ -8,6 +8,7 @@ a doubt.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from itertools import combinations
 from math import log
@@ -23,6 +24,7 @@ Strategy = Callable[[Case, str], Iterable[Hypothesis]]
 
 REFERENCE_SUBSETS_LIMIT = 12
 SINGLES_LIMIT = 8
+DISCOUNT_SHARE_LIMIT = 25
 PARTS_LIMIT = 6
 PART_NATS_MINIMUM = 5.0
 SINGLE_LOG = log(0.45)
@@ -135,15 +137,17 @@ def one_item(case: Case, account_id: str) -> Iterable[Hypothesis]:
     tolerance = case.settings.tolerance
     low = amount - tolerance.over(amount)
     margin = max(tolerance.under(2 * amount), case.settings.bank_charge_minor, case.payment.charges_minor)
-    remaining = case.index.remaining
-    near = [item for item in pool if low <= remaining[item.id] <= amount + margin + item.discount_minor]
+    high = amount + max(margin, amount * DISCOUNT_SHARE_LIMIT // 100)
+    sizes, ordered = case.index.by_size(account_id, case.payment)
     fitting: list[tuple[OpenItem, Relation]] = []
-    for item in near:
-        if case.open_of(item) > 0:
-            taken, late = case.discounts((item,))
-            found = relation(case.payment, remaining[item.id], taken, late, case.settings)
-            if found is not None:
-                fitting.append((item, found))
+    for position in range(bisect_left(sizes, max(1, low)), bisect_right(sizes, high)):
+        item, size = ordered[position], sizes[position]
+        if size > amount + margin + item.discount_minor or not case.index.is_open_for(item, case.payment):
+            continue
+        taken, late = case.discounts((item,))
+        found = relation(case.payment, size, taken, late, case.settings)
+        if found is not None:
+            fitting.append((item, found))
     if fitting and case.names_numbers:
         several = len(fitting) > 1
         case.look_closely([item for item, _ in fitting[: 4 * SINGLES_LIMIT] if several or item.id not in case.mentions])

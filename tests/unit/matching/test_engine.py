@@ -344,3 +344,13 @@ def test_two_numbers_of_one_item_outweigh_one_that_hits_another_of_the_same_amou
     hit = item("hit", 125_013, "3001234651", references=("INV8822077",))
     found = one(payment(125_013, "3001234651 INV4711012", **NAMED), [right, hit, *filler()])
     assert found.band is not Band.AUTOMATIC or settled(found) == {"right": 125_013}
+
+
+def test_an_account_may_have_a_tolerance_of_its_own() -> None:
+    items = [item("i", 100_000, "INV4711001"), *filler()]
+    strict = Settings(tolerance=Tolerance(), bank_charge_minor=0, small_difference_minor=400)
+    own = [replace(account(), tolerance=Tolerance(under_minor=300))]
+    assert one(payment(99_800, "INV4711001", **NAMED), items, own, strict).allocations[0].write_off_minor == 200
+    assert one(payment(99_800, "INV4711001", **NAMED), items, settings=strict).allocations[0].write_off_minor == 0
+    by_id = replace(strict, accounts_tolerances={"a": Tolerance(under_minor=300)})
+    assert one(payment(99_800, "INV4711001", **NAMED), items, settings=by_id).allocations[0].write_off_minor == 200

@@ -1,6 +1,6 @@
 """Data made to mislead, and inputs made to take long: the engine abstains, and in time."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -10,7 +10,7 @@ from app.cash_application.matching.types import Band, PaymentFacts
 from tests.unit.matching.facts import account, item, payment
 
 ITEMS = 5_000
-SECONDS_LIMIT = 1.0  # the measure of record; it takes about a quarter of it
+SECONDS_LIMIT = 1.0  # of processor time: other work on the machine must not fail this
 
 
 def test_look_alikes_are_not_applied() -> None:
@@ -43,10 +43,10 @@ def test_look_alikes_are_not_applied() -> None:
 def test_many_items_of_equal_amounts_end_in_time_without_an_answer(amounts: list[int], facts: PaymentFacts) -> None:
     items = [item(f"i{n}", minor, f"INV{n:06d}", issued=-90 + n % 80, due=n % 60) for n, minor in enumerate(amounts)]
     best = float("inf")
-    for _ in range(3):  # the least of three: other work on the machine must not fail this
-        start = perf_counter()
+    for _ in range(3):
+        start = process_time()
         (found,) = match([facts], items, [account()])
-        best = min(best, perf_counter() - start)
+        best = min(best, process_time() - start)
         if best < SECONDS_LIMIT:
             break
     assert found.band is not Band.AUTOMATIC
