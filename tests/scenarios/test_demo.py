@@ -18,8 +18,9 @@ def test_the_demo_company_is_loaded_matched_and_proved() -> None:
         made.cli("migrate", DATABASE_URL=made.owner_url)
         made.start_service()
         made.wait_until_ready("worker", "sweeper")
-        sizes = {"DUECOURSE_DEMO_ACCOUNTS": "40", "DUECOURSE_DEMO_INVOICES": "300", "DUECOURSE_DEMO_STATEMENTS": "80"}
+        sizes = {"DUECOURSE_DEMO_ACCOUNTS": "40", "DUECOURSE_DEMO_INVOICES": "300", "DUECOURSE_DEMO_STATEMENTS": "60"}
         printed = made.run([made.python, "-m", "app.demo.load"], DUECOURSE_PORT=str(made.port), **sizes)
+        sizes["DUECOURSE_DEMO_STATEMENTS"] = "6"
         again = made.run([made.python, "-m", "app.demo.load"], DUECOURSE_PORT=str(made.port), **sizes)
     assert "proof: holds, difference 0" in printed, printed
     assert _percent(printed, "payments of invoices") >= AUTOMATIC_SHARE_MINIMUM, printed
