@@ -65,7 +65,7 @@ class InvoiceLoader:
         if command.external_id is not None:
             return f"x|{command.source}|{command.external_id}"
         kind = command.kind if isinstance(command, IssueInvoice) else CREDIT_MEMO
-        return f"n|{command.legal_entity_id}|{kind}|{command.source}|{command.number}"
+        return f"n|{command.legal_entity_id.int}|{kind}|{command.source}|{command.number}"
 
     def parse(self, line: int, texts: tuple[str, ...], *, suspicious: bool) -> ParsedRow:
         """One row to a command."""

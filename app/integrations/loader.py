@@ -72,10 +72,12 @@ class Reading:
     options: ImportOptions
     cells: CellReader = field(init=False)
     lengths: tuple[int, ...] = field(init=False)
+    shortest: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.cells = CellReader(self.mapping.format, self.options)
         self.lengths = tuple(self.known.lengths.get(name, 10**9) for name in self.known.names)
+        self.shortest = min(self.lengths)
 
     @property
     def source(self) -> str:
@@ -84,10 +86,8 @@ class Reading:
 
     def check(self, texts: tuple[str, ...], suspicious: bool, faults: list[Fault]) -> None:
         """Faults of texts: too long, or with characters that cannot stand there."""
-        for text, length in zip(texts, self.lengths, strict=True):
-            if len(text) > length:
-                check_lengths(self.known.names, texts, self.lengths, faults)
-                break
+        if max(map(len, texts)) > self.shortest:
+            check_lengths(self.known.names, texts, self.lengths, faults)
         if suspicious:
             check_texts(self.known.names, texts, MULTILINE, faults)
 

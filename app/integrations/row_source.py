@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, BinaryIO, Protocol
 
 from app.integrations.errors import ImportFileRefused
@@ -272,19 +273,21 @@ class RowShape:
                 order.append(places[name])
             elif name in mapping.constants:
                 order.append(width + len(self._tail))
-                self._tail.append(mapping.constants[name])
+                self._tail.append(mapping.constants[name].strip())
             else:
                 order.append(width)
-        self._order = order
+        self._pick = itemgetter(*order)
         self._tables = [(known.names.index(name), table) for name, table in mapping.values.items()]
 
     def texts(self, cells: list[str]) -> tuple[str, ...]:
         """One trimmed text for each field of the kind, in their order; `""` where there is nothing."""
-        row = cells + self._tail
-        found = [row[index].strip() for index in self._order]
+        found: tuple[str, ...] = self._pick([*map(str.strip, cells), *self._tail])
+        if not self._tables:
+            return found
+        changed = list(found)
         for index, table in self._tables:
-            found[index] = table.get(found[index], found[index])
-        return tuple(found)
+            changed[index] = table.get(changed[index], changed[index])
+        return tuple(changed)
 
 
 def _places(header: list[str], columns: Mapping[str, str], known: KindFields) -> dict[str, int]:

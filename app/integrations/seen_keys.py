@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 
 _FIRST_SLOTS = 1 << 12
+_MASK = (1 << 64) - 1
 SLOTS_MAX = 1 << 24
 """128 MB; past 11 million keys repeats in one file are not looked for any more."""
 
@@ -19,8 +19,7 @@ class SeenKeys:
 
     def add(self, key: str) -> bool:
         """True when the key is new (or the set is full)."""
-        digest = int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-        if not self._put(digest or 1):
+        if not self._put((hash(key) & _MASK) or 1):  # Python's keyed 64-bit hash: no file can be made to collide
             return False
         if self._count * 10 > len(self._slots) * 7:
             self._grow()
