@@ -74,7 +74,9 @@ async def upsert_credit_memos(
                     results[index] = await _bring_up_to_date(session, commands[index], found, today)
                 except DomainError as refusal:
                     results[index] = refusal
-        waiting = later
+                    if isinstance(refusal, CreditMemoVoid):  # by a rival just now, who may have issued it anew
+                        later.append(index)
+        waiting = sorted(later)
     return results
 
 

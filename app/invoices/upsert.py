@@ -84,7 +84,9 @@ async def upsert_invoices(
                     results[index] = await _bring_up_to_date(session, commands[index], found, today)
                 except DomainError as refusal:
                     results[index] = refusal
-        waiting = later
+                    if isinstance(refusal, InvoiceVoid):  # by a rival just now, who may have issued it anew
+                        later.append(index)
+        waiting = sorted(later)
     return results
 
 

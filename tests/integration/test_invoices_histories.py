@@ -32,10 +32,10 @@ from tests.factories import Tenant, make_tenant
 from tests.receivables import add_account, credit, pay, settle
 
 START = date(2026, 3, 1)
-DAYS = 12  # few days, so that dates collide
+DAYS = 9  # few days, so that dates collide
 STEPS = (
-    "invoice", "two_parts", "adjust", "adjust", "reverse", "reverse", "void", "pay", "pay", "undo", "undo", "due",
-    "correct", "correct", "other_account", "memo", "use_memo", "refund_memo", "void_memo",
+    "invoice", "two_parts", "adjust", "adjust", "adjust", "reverse", "reverse", "reverse", "void", "pay", "pay", "undo",
+    "undo", "due", "correct", "correct", "other_account", "memo", "use_memo", "refund_memo", "void_memo",
 )  # fmt: skip
 FIRST: tuple[tuple[Any, ...], ...] = (("invoice", 0, 0, 20, 0), ("two_parts", 0, 8, 9, 2), ("memo", 0, 0, 9, 1))
 
@@ -337,7 +337,7 @@ async def check_rows(session: WriteSession, world: World, known_at: datetime) ->
 
 
 step = st.tuples(
-    st.sampled_from(STEPS), st.integers(0, 7), st.integers(0, 7), st.integers(1, 12), st.integers(0, DAYS - 1)
+    st.sampled_from(STEPS), st.integers(0, 3), st.integers(0, 3), st.integers(1, 12), st.integers(0, DAYS - 1)
 )
 
 
