@@ -52,6 +52,7 @@ SHORTLIST_LIMIT = 3_000
 CUT_LIKENESS = 0.95
 ACCOUNT_NUMBER_LENGTH_MINIMUM = 4
 ACCOUNTS_PER_VALUE_LIMIT = 8
+GROUP_LIMIT = 50
 
 
 @dataclass(slots=True)
@@ -221,7 +222,7 @@ def identify_payer(
         _by_names(payment, accounts, found)
         _by_account_number(tokens, accounts, found)
     for account_id, evidence in list(found.items()):
-        for member in accounts.group(account_id):
+        for member in accounts.group(account_id)[:GROUP_LIMIT]:
             if member not in found:
                 nats = min(GROUP_MEMBER_NATS, evidence.nats / 2)
                 found[member].add(nats, "payer.group", "A member of the payer's group of companies")
