@@ -162,7 +162,9 @@ class RolledBackDatabase(Database):
 @pytest.fixture(scope="session")
 async def pool(owner_url: str) -> AsyncIterator[Database]:
     """A pool in the service's role."""
-    database = Database.connect(DatabaseSettings(driver_url(owner_url), APP_ROLE, pool_size=2))
+    database = Database.connect(
+        DatabaseSettings(driver_url(owner_url), APP_ROLE, pool_size=2, statement_timeout_seconds=900)
+    )
     yield database
     await database.close()
 

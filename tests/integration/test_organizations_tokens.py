@@ -81,7 +81,7 @@ async def test_a_token_stands_for_the_client_with_its_present_scopes(
 ) -> None:
     client_id, secret = made
     grant = Grant(tenant.organization_id, "api_client", client_id, None, secret.row.id)
-    principal = await tokens.principal(tokens.key.issue(grant, NOW, 60))
+    principal = await tokens.principal(tokens.key.issue(grant, NOW, 86_400))
     assert principal.organization_id == tenant.organization_id
     assert principal.client == f"api_client:{client_id}"
     assert principal.scopes == ROLES["integration"] | {"audit:read"}
@@ -90,7 +90,7 @@ async def test_a_token_stands_for_the_client_with_its_present_scopes(
     assert principal.actor.approval_limit_minor == 0
 
     narrowed = Grant(tenant.organization_id, "api_client", client_id, frozenset({"invoices:read", "users:write"}))
-    principal = await tokens.principal(tokens.key.issue(narrowed, NOW, 60))
+    principal = await tokens.principal(tokens.key.issue(narrowed, NOW, 86_400))
     assert principal.scopes == {"invoices:read"}, "a token never holds more than its client"
 
 
@@ -98,8 +98,8 @@ async def test_tokens_end_with_their_client_and_their_secret(
     tokens: AccessTokens, database: RolledBackDatabase, tenant: Tenant, made: tuple[UUID, access.MadeSecret]
 ) -> None:
     client_id, secret = made
-    by_secret = tokens.key.issue(Grant(tenant.organization_id, "api_client", client_id, None, secret.row.id), NOW, 60)
-    without = tokens.key.issue(Grant(tenant.organization_id, "api_client", client_id), NOW, 60)
+    by_secret = tokens.key.issue(Grant(tenant.organization_id, "api_client", client_id, None, secret.row.id), NOW, 86_400)
+    without = tokens.key.issue(Grant(tenant.organization_id, "api_client", client_id), NOW, 86_400)
     await tokens.principal(by_secret)
     async with database.write(tenant.organization_id, SYSTEM) as session:
         await access.revoke_secret(session, client_id, secret.row.id)
@@ -322,7 +322,7 @@ def test_unsafe_settings_do_not_start(database: RolledBackDatabase, fields: dict
 async def test_the_cache_is_quick_and_bounded(
     tokens: AccessTokens, tenant: Tenant, made: tuple[UUID, access.MadeSecret]
 ) -> None:
-    token = tokens.key.issue(Grant(tenant.organization_id, "api_client", made[0]), NOW, 60)
+    token = tokens.key.issue(Grant(tenant.organization_id, "api_client", made[0]), NOW, 86_400)
     principal = await tokens.principal(token)
     for number in range(KEPT_MAX + 10):
         tokens._keep(str(number).encode(), principal, time.time() + 60)
@@ -348,4 +348,4 @@ def _timed(tokens: AccessTokens, token: str) -> timedelta:
 
 def test_tokens_of_one_key_differ() -> None:
     key, grant = TokenKey(_settings()), Grant(new_id(), "user", new_id())
-    assert key.issue(grant, NOW, 60) != key.issue(grant, NOW, 60)
+    assert key.issue(grant, NOW, 86_400) != key.issue(grant, NOW, 60)
