@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.run import chaos
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "25"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 
 
