@@ -17,7 +17,7 @@ from app.integrations.models import Import, ImportRowError
 ImportKind = Literal["accounts", "invoices", "payments", "bank_statement"]
 ImportState = Literal["queued", "running", "completed", "failed", "cancelled"]
 Severity = Literal["refused", "note"]
-JsonText = Annotated[str, StringConstraints(max_length=20_000)]
+JsonText = Annotated[str, StringConstraints(max_length=2_000)]  # a longer one comes in a form: addresses are bounded
 _MEASURES = ("read", "created", "updated", "unchanged", "refused", "rounded")
 
 
