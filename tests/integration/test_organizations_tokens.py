@@ -98,7 +98,9 @@ async def test_tokens_end_with_their_client_and_their_secret(
     tokens: AccessTokens, database: RolledBackDatabase, tenant: Tenant, made: tuple[UUID, access.MadeSecret]
 ) -> None:
     client_id, secret = made
-    by_secret = tokens.key.issue(Grant(tenant.organization_id, "api_client", client_id, None, secret.row.id), NOW, 86_400)
+    by_secret = tokens.key.issue(
+        Grant(tenant.organization_id, "api_client", client_id, None, secret.row.id), NOW, 86_400
+    )
     without = tokens.key.issue(Grant(tenant.organization_id, "api_client", client_id), NOW, 86_400)
     await tokens.principal(by_secret)
     async with database.write(tenant.organization_id, SYSTEM) as session:
