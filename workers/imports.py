@@ -8,7 +8,7 @@ from uuid import UUID
 from app.infra.jobs import ATTEMPTS_LIMIT, JobContext
 from app.integrations.import_run import INTERNAL_ERROR, end_import, run_import
 
-CHUNKS_AT_ONCE = 2  # while one waits for the database, the other is prepared
+CHUNKS_AT_ONCE = 3  # while two wait for the database, the third is prepared
 COLLECT_AFTER_OBJECTS = 100_000
 """A chunk holds some 50,000 objects, nearly none in cycles: Python's default of 700 costs a third of the time."""
 

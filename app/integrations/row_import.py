@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.core.errors import DomainError, Unavailable
+from app.infra.change_log import SEAL
 from app.infra.constraints import is_transient, refusal_of
 from app.infra.database import Actor, Database, WriteSession
 from app.integrations import queries
@@ -230,6 +231,7 @@ class RowImport:
                 for hook in session.before_commit:
                     await hook(session)
                 session.before_commit.clear()
+                session.rings.discard(SEAL)  # rung at the end: sealing would take the time of the next chunks
                 if before is not None and not await before.wait_for_first_try():
                     raise _StepAside
                 if self.dry_run:
