@@ -81,6 +81,10 @@ class Invoice(Versioned, TenantTable, Base):
             "uq_invoices_external", "organization_id", "source", "external_id", unique=True,
             postgresql_where=text("external_id IS NOT NULL AND voided_at IS NULL"),
         ),
+        Index(
+            "ix_invoices_voided_external", "organization_id", "external_id",
+            postgresql_where=text("external_id IS NOT NULL AND voided_at IS NOT NULL"),
+        ),
         Index(None, "organization_id", "number_key"),
         Index(None, "organization_id", "digits_key", postgresql_where=text("digits_key IS NOT NULL")),
         Index(None, "organization_id", "tail_key", postgresql_where=text("tail_key IS NOT NULL")),
@@ -222,6 +226,10 @@ class CreditMemo(Versioned, Recorded, TenantTable, Base):
         Index(
             "uq_credit_memos_external", "organization_id", "source", "external_id", unique=True,
             postgresql_where=text("external_id IS NOT NULL AND voided_at IS NULL"),
+        ),
+        Index(
+            "ix_credit_memos_voided_external", "organization_id", "external_id",
+            postgresql_where=text("external_id IS NOT NULL AND voided_at IS NOT NULL"),
         ),
         Index(None, "organization_id", "number_key"),
         Index(None, "organization_id", "digits_key", postgresql_where=text("digits_key IS NOT NULL")),

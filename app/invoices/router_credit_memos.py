@@ -30,6 +30,8 @@ from app.invoices import credit_memos
 from app.invoices.batch_items import check_reference, place_outcomes, read_commands
 from app.invoices.credit_memo_upsert import upsert_credit_memo, upsert_credit_memos, void_deleted_credit_memo
 from app.invoices.models import CreditMemo
+from app.invoices.queries import by_external_id
+from app.invoices.reference_keys import reference_key
 from app.invoices.schemas import InvoiceVoidRequest
 from app.invoices.schemas_credit_memos import (
     CreditMemoBatch,
@@ -109,6 +111,10 @@ async def list_credit_memos(
     for name, value in equal.items():
         if value is not None:
             statement = statement.where(getattr(CreditMemo, name) == value)
+    if external_id is not None:
+        statement = statement.where(by_external_id(CreditMemo))
+    if number is not None:  # the key has the index
+        statement = statement.where(CreditMemo.number_key == reference_key(number))
     if credit_from is not None:
         statement = statement.where(CreditMemo.credit_date >= credit_from)
     if credit_to is not None:

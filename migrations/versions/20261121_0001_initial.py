@@ -997,6 +997,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("tail_key IS NOT NULL"),
     )
     op.create_index(
+        "ix_invoices_voided_external",
+        "invoices",
+        ["organization_id", "external_id"],
+        unique=False,
+        postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NOT NULL"),
+    )
+    op.create_index(
         "uq_invoices_external",
         "invoices",
         ["organization_id", "source", "external_id"],
@@ -1419,6 +1426,13 @@ def upgrade() -> None:
         "credit_memos",
         ["organization_id", "updated_at", "id"],
         unique=False,
+    )
+    op.create_index(
+        "ix_credit_memos_voided_external",
+        "credit_memos",
+        ["organization_id", "external_id"],
+        unique=False,
+        postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NOT NULL"),
     )
     op.create_index(
         "uq_credit_memos_external",
@@ -2055,6 +2069,11 @@ def downgrade() -> None:
         table_name="credit_memos",
         postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NULL"),
     )
+    op.drop_index(
+        "ix_credit_memos_voided_external",
+        table_name="credit_memos",
+        postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_credit_memos_organization_id_updated_at_id"), table_name="credit_memos")
     op.drop_index(
         op.f("ix_credit_memos_organization_id_tail_key"),
@@ -2108,6 +2127,11 @@ def downgrade() -> None:
         "uq_invoices_external",
         table_name="invoices",
         postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NULL"),
+    )
+    op.drop_index(
+        "ix_invoices_voided_external",
+        table_name="invoices",
+        postgresql_where=sa.text("external_id IS NOT NULL AND voided_at IS NOT NULL"),
     )
     op.drop_index(
         op.f("ix_invoices_organization_id_tail_key"),
