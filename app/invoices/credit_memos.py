@@ -11,6 +11,7 @@ from uuid import UUID
 from app.core.errors import DomainError
 from app.core.ids import CreditMemoId, new_id
 from app.core.money import MAX_MINOR, to_text
+from app.core.reference_keys import stored_keys
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.versions import check_version
@@ -26,7 +27,6 @@ from app.invoices.errors import (
 )
 from app.invoices.models import CreditMemo
 from app.invoices.queries import account_facts
-from app.invoices.reference_keys import stored_keys
 from app.invoices.rules import InvoiceInvalid, tax_of_part
 from app.invoices.sql import credit_memos as queries
 from app.ledger import rules as chart

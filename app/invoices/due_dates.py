@@ -13,6 +13,7 @@ from app.invoices import queries
 from app.invoices.errors import EffectiveDateTooEarly, InvoiceVoid
 from app.invoices.models import Instalment, InstalmentChange
 from app.invoices.rules import InvoiceInvalid
+from app.invoices.sql.changes import last_change, set_due_date
 
 
 async def change_due_date(
@@ -45,7 +46,7 @@ async def move_due_date(
         raise InvoiceVoid("the document is void")
     if due_date < instalment.invoice_date:
         raise InvoiceInvalid("the due date is before the invoice date", pointer="/due_date")
-    last = await queries.last_change(session, instalment_id)
+    last = await last_change(session, instalment_id)
     earliest = max(instalment.accounting_date, last.effective_date if last is not None else date.min)
     if effective_date < earliest:
         detail = f"not before {earliest}, the date of the document or of its last change"
@@ -66,7 +67,7 @@ async def move_due_date(
         )
     )
     await session.flush()
-    await queries.set_due_date(session, instalment_id, due_date)
+    await set_due_date(session, instalment_id, due_date)
     record_change(
         session,
         ChangeRow(

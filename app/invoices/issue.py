@@ -16,11 +16,11 @@ from app.accounts.queries import payment_terms_by_id
 from app.accounts.rules import InstalmentPlan, PaymentTerms
 from app.core.errors import DomainError
 from app.core.ids import InvoiceId, new_id
+from app.core.reference_keys import reference_key, stored_keys
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.invoices.errors import AccountUnknown, ExternalIdTaken, NumberTaken, PaymentTermsUnknown
 from app.invoices.queries import AccountFacts, account_facts
-from app.invoices.reference_keys import reference_key, stored_keys
 from app.invoices.rules import (
     IssueInvoice,
     differs_from_agreed,

@@ -11,10 +11,10 @@ from uuid import UUID
 from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
+from app.core.reference_keys import reference_key
 from app.infra.database import ReadSession, WriteSession
 from app.invoices.errors import InstalmentNotFound, InvoiceNotFound
-from app.invoices.models import CreditMemo, Instalment, InstalmentChange, Invoice, InvoiceLine
-from app.invoices.reference_keys import reference_key
+from app.invoices.models import CreditMemo, Instalment, Invoice, InvoiceLine
 from app.invoices.rules import REQUESTABLE
 
 NO_KEY = {"key_share": True}  # FOR NO KEY UPDATE: rows that only refer to the locked one do not wait
@@ -244,45 +244,3 @@ async def invoice_documents(session: ReadSession, ids: Sequence[UUID]) -> dict[U
     """Invoices with their instalments as rows ready for `schemas.invoice_read`, by id."""
     rows = await session.driver.fetch(_DOCUMENT, session.organization_id, list(ids), list(REQUESTABLE))
     return {row["id"]: row for row in rows}
-
-
-async def last_change(session: ReadSession, instalment_id: UUID) -> InstalmentChange | None:
-    """The newest due-date change of an instalment, or None."""
-    statement = (
-        select(InstalmentChange)
-        .where(
-            InstalmentChange.organization_id == session.organization_id, InstalmentChange.instalment_id == instalment_id
-        )
-        .order_by(
-            InstalmentChange.effective_date.desc(), InstalmentChange.recorded_at.desc(), InstalmentChange.id.desc()
-        )
-        .limit(1)
-    )
-    return (await session.execute(statement)).scalar_one_or_none()
-
-
-async def set_due_date(session: WriteSession, instalment_id: UUID, due_date: date) -> None:
-    """Write the present due date of a locked instalment; raises its version, and so the document's."""
-    await session.driver.execute(
-        "UPDATE instalments SET due_date = $3, version = version + 1,"
-        " updated_at = current_setting('app.recorded_at')::timestamptz WHERE organization_id = $1 AND id = $2",
-        session.organization_id,
-        instalment_id,
-        due_date,
-    )
-
-
-async def mark_void(session: WriteSession, invoice_id: UUID, on: date, reason: str) -> None:
-    """Mark a locked document and its instalments as void, with nothing open."""
-    await session.driver.execute(
-        "WITH parts AS (UPDATE instalments SET adjusted_minor = adjusted_minor + open_minor, status = 'void',"
-        " version = version + 1, updated_at = current_setting('app.recorded_at')::timestamptz"
-        " WHERE organization_id = $1 AND invoice_id = $2)"
-        " UPDATE invoices SET void_date = $3, void_reason = $4,"
-        " voided_at = current_setting('app.recorded_at')::timestamptz, version = version + 1,"
-        " updated_at = current_setting('app.recorded_at')::timestamptz WHERE organization_id = $1 AND id = $2",
-        session.organization_id,
-        invoice_id,
-        on,
-        reason,
-    )

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy import select
 
 from app.core.money import to_minor
+from app.core.reference_keys import reference_key
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.batches import Atomic, BatchResult, batch_result
 from app.infra.http.fields import (
@@ -31,7 +32,6 @@ from app.invoices.batch_items import check_reference, place_outcomes, read_comma
 from app.invoices.credit_memo_upsert import upsert_credit_memo, upsert_credit_memos, void_deleted_credit_memo
 from app.invoices.models import CreditMemo
 from app.invoices.queries import by_external_id
-from app.invoices.reference_keys import reference_key
 from app.invoices.schemas import InvoiceVoidRequest
 from app.invoices.schemas_credit_memos import (
     CreditMemoBatch,

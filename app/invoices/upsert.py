@@ -16,6 +16,7 @@ from uuid import UUID
 
 from app.core.errors import DomainError
 from app.core.money import allocate
+from app.core.reference_keys import reference_key
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.constraints import is_transient, refusal_of
 from app.infra.database import WriteSession, attempt
@@ -25,11 +26,11 @@ from app.invoices.due_dates import move_due_date
 from app.invoices.errors import CorrectionBelowSettled, InvoiceHasApplications, InvoiceVoid
 from app.invoices.issue import issue_invoices
 from app.invoices.late_facts import first_open_day
-from app.invoices.queries import LockedInvoice, find_invoice_id, last_change, lock_document
-from app.invoices.reference_keys import reference_key
+from app.invoices.queries import LockedInvoice, find_invoice_id, lock_document
 from app.invoices.rules import IssueInvoice, check_invoice, split_correction, split_settlement
 from app.invoices.sql import upserts
 from app.invoices.sql.adjustments import standing_adjustments
+from app.invoices.sql.changes import last_change
 from app.invoices.void import earliest_void, void_locked
 from app.ledger import rules as chart
 from app.ledger.posting import legal_entity_facts, post

@@ -24,6 +24,7 @@ from app.invoices.models import Instalment, Invoice
 from app.invoices.queries import LockedInvoice, lock_document
 from app.invoices.rules import tax_of_part
 from app.invoices.sql.adjustments import insert_posted_adjustments, standing_adjustments
+from app.invoices.sql.changes import mark_void
 from app.ledger import rules as chart
 from app.ledger.posting import post, require_open_period
 from app.ledger.rules import TransferRow
@@ -98,7 +99,7 @@ async def void_locked(session: WriteSession, document: LockedInvoice, on: date, 
         await insert_posted_adjustments(session, rows)
         transfers = zip(parts, taxes, rows, strict=True)
         post(session, [move for part, tax, row in transfers for move in _reversal(invoice, part, tax, on, row[0])])
-    await queries.mark_void(session, invoice.id, on, reason)
+    await mark_void(session, invoice.id, on, reason)
     record_change(
         session,
         ChangeRow(
