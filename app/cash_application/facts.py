@@ -48,10 +48,6 @@ class Items:
     items: tuple[OpenItem, ...]
     accounting_dates: dict[str, date]
 
-    def of(self, item_id: str) -> OpenItem:
-        """The item of that id."""
-        return next(item for item in self.items if item.id == item_id)
-
 
 async def load_parties(session: ReadSession) -> Parties:
     """Accounts and identities of the organization, and the index over them."""

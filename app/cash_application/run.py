@@ -134,7 +134,7 @@ async def _propose(
     payments = [facts.payment_facts(row) for row in rows]
     items = await facts.load_items(session, payments, parties)
     earlier = await facts.load_earlier(session, payments)
-    proposals = match(payments, items.items, parties.accounts, parties.identities, settings, earlier)
+    proposals = match(payments, items.items, parties.index, parties.identities, settings, earlier)
     credit_ids = {item.id for item in items.items if item.kind is ItemKind.CREDIT_MEMO}
     decided = []
     for payment, row, proposal in zip(payments, rows, proposals, strict=True):

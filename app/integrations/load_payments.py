@@ -11,6 +11,7 @@ from typing import Any, get_args
 from uuid import UUID
 
 from app.core.errors import DomainError
+from app.core.reference_keys import reference_key
 from app.infra.database import ReadSession, WriteSession
 from app.integrations import queries
 from app.integrations.import_fields import PAYMENTS, KindFields
@@ -26,7 +27,6 @@ from app.integrations.loader import (
 )
 from app.integrations.row_values import Fault, currency_of
 from app.integrations.seen_keys import SeenKeys
-from app.invoices.reference_keys import reference_key
 from app.organizations.rules import normalize_identifier
 from app.payments.apply import apply_many
 from app.payments.record import Method, RecordPayment, record_payments

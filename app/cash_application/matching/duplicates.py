@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from app.cash_application.matching.names import normalize_bank_identifier, normalize_name
-from app.cash_application.matching.references import clean, squeeze
 from app.cash_application.matching.types import PaymentFacts
+from app.core.reference_keys import clean, squeeze
 
 DUPLICATE_DAYS = 14
 LIKE_PAYMENTS_LIMIT = 60

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.cash_application.matching.references import fold, squeeze
+from app.core.reference_keys import fold, squeeze
 
 SAMPLE_MINIMUM = 20
 INFORMATION_LIMIT = 9

@@ -11,9 +11,10 @@ from math import comb, log
 from app.cash_application.matching.amounts import Relation, discount_of
 from app.cash_application.matching.index import ItemIndex, signed
 from app.cash_application.matching.payer import AccountIndex, PayerEvidence
-from app.cash_application.matching.references import Token, clean
+from app.cash_application.matching.references import Token
 from app.cash_application.matching.text_evidence import ItemText, mention_of_items, overlap, repaired_mentions
 from app.cash_application.matching.types import Difference, OpenItem, PaymentFacts, RemittanceLine, Settings
+from app.core.reference_keys import clean
 
 UNREFERENCED_LOG = log(0.03)
 """An item is paid without a word although the text does name numbers."""

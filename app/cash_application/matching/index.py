@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from app.cash_application.matching.formats import NumberFormats, learn_formats
-from app.cash_application.matching.references import fold, number_keys, squeeze
 from app.cash_application.matching.types import ItemKind, OpenItem, PaymentFacts, Settings
+from app.core.reference_keys import fold, number_keys, squeeze
 
 KEY_ITEMS_LIMIT = 60
 NUMBER_LENGTH_MINIMUM = 4

@@ -23,7 +23,7 @@ from app.cash_application.matching.names import (
     normalize_name,
     similarity,
 )
-from app.cash_application.matching.references import Token, number_keys
+from app.cash_application.matching.references import Token
 from app.cash_application.matching.types import (
     AccountFacts,
     IdentityKind,
@@ -31,6 +31,7 @@ from app.cash_application.matching.types import (
     PaymentFacts,
     Reason,
 )
+from app.core.reference_keys import number_keys
 
 GIVEN_NATS = 14.0
 BANK_IDENTIFIER_NATS = 9.0

@@ -9,7 +9,6 @@ from math import exp
 from app.cash_application.matching.amounts import discount_of
 from app.cash_application.matching.hypotheses import Case, Hypothesis
 from app.cash_application.matching.index import ItemIndex
-from app.cash_application.matching.references import clean
 from app.cash_application.matching.types import (
     Allocation,
     Alternative,
@@ -23,6 +22,7 @@ from app.cash_application.matching.types import (
     ResidualTreatment,
     Scores,
 )
+from app.core.reference_keys import clean
 
 _DEDUCTION = re.compile(
     r"\b(?:DEDUCT(?:ION|ED)?|DAMAGED?|DEFECT(?:IVE)?|SHORTAGE|SHORT SHIP(?:PED|MENT)?|RETURN(?:S|ED)?|REBATE|BONUS|"

@@ -10,30 +10,35 @@ sides.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from app.cash_application.matching.coded_references import coded_numbers
 from app.cash_application.matching.types import PaymentFacts
+from app.core.reference_keys import (
+    DIGITS,
+    DIGITS_KEY_MINIMUM,
+    KEY_LENGTH_LIMIT,
+    KEY_LENGTH_MINIMUM,
+    TOKEN,
+    clean,
+    digits_of,
+    digits_repaired,
+    fold,
+    number_keys,
+    squeeze,
+)
 
-TEXT_LENGTH_LIMIT = 4_000
 TOKENS_LIMIT = 160
 KEYS_LIMIT = 400
 RANGE_LIMIT = 50
-KEY_LENGTH_MINIMUM = 3
-KEY_LENGTH_LIMIT = 40
-DIGITS_KEY_MINIMUM = 4
 JOINED_TOKENS_LIMIT = 5
 PREFIX_LENGTH_LIMIT = 6
 TILED_LENGTH_MINIMUM = 16
 TILE_LENGTHS = range(8, 13)
 TILES_LIMIT = 20
 
-_CONFUSABLE = str.maketrans("OQIL|", "00111")
-_TOKEN = re.compile(r"[0-9A-Z|]+")
-_DIGITS = re.compile(r"[0-9]+")
 _PREFIX_AND_DIGITS = re.compile(r"[A-Z|]{0,6}[0-9][0-9OQIL|]*")
 _JOINER = re.compile(r"[ \-./_#:,+]{1,3}")
 _DATE = re.compile(
@@ -59,61 +64,6 @@ class Token:
     start: int
     end: int
     raw: str
-
-
-def clean(text: str) -> str:
-    """Upper case, one kind of dash, no accents, one blank for any white space, at most TEXT_LENGTH_LIMIT
-    long.
-    """
-    text = text[:TEXT_LENGTH_LIMIT]
-    if not text.isascii():
-        text = unicodedata.normalize("NFKD", text)
-        kept = (c for c in text if not unicodedata.combining(c))
-        text = "".join("-" if unicodedata.category(c) == "Pd" else c for c in kept)
-    return " ".join(text.upper().split())
-
-
-@lru_cache(maxsize=131_072)
-def squeeze(number: str) -> str:
-    """A number without everything that is not a letter or digit, upper-cased."""
-    return "".join(_TOKEN.findall(clean(number)))
-
-
-def fold(squeezed: str) -> str:
-    """O and Q as 0, I and L as 1: what eyes and scanners confuse. Applied to both sides, so it never decides
-    alone.
-    """
-    return squeezed.translate(_CONFUSABLE)
-
-
-def digits_of(squeezed: str) -> str:
-    """The digits alone, without leading zeros; a letter between digits counts as the digit it looks like."""
-    return "".join(_DIGITS.findall(_digits_repaired(squeezed))).lstrip("0")
-
-
-def tail_of(squeezed: str) -> str:
-    """The last run of digits without leading zeros and without what stands before a run of three zeros."""
-    runs = _DIGITS.findall(squeezed)
-    if not runs:
-        return ""
-    return str(re.split(r"0{3,}(?=[1-9])", runs[-1])[-1]).lstrip("0")
-
-
-def _digits_repaired(squeezed: str) -> str:
-    return re.sub(r"(?<=\d)[OQIL|](?=\d|$)", lambda hit: hit.group().translate(_CONFUSABLE), squeezed)
-
-
-@lru_cache(maxsize=131_072)
-def number_keys(number: str) -> tuple[str, ...]:
-    """Keys of one number, the strongest first: the whole, its digits, its last run of digits."""
-    squeezed = squeeze(number)
-    if len(squeezed) < KEY_LENGTH_MINIMUM or not _DIGITS.search(squeezed):
-        return ()
-    keys = [fold(squeezed)[:KEY_LENGTH_LIMIT]]
-    for digits in (digits_of(squeezed), tail_of(squeezed)):
-        if len(digits) >= DIGITS_KEY_MINIMUM and digits not in keys:
-            keys.append(digits[:KEY_LENGTH_LIMIT])
-    return tuple(keys)
 
 
 def document_keys(number: str, references: Iterable[str] = ()) -> frozenset[str]:
@@ -168,7 +118,7 @@ def text_tokens(text: str) -> tuple[Token, ...]:
     """
     cleaned = clean(text)
     masked = [hit.span() for pattern in (_DATE, _AMOUNT) for hit in pattern.finditer(cleaned)]
-    words = list(_TOKEN.finditer(cleaned))[:TOKENS_LIMIT]
+    words = list(TOKEN.finditer(cleaned))[:TOKENS_LIMIT]
     found: dict[str, Token] = {}
     for index, word in enumerate(words):
         for token in _tokens_from(cleaned, words, index, _hidden(word, masked)):
@@ -192,7 +142,7 @@ def _tokens_from(text: str, words: list[re.Match[str]], index: int, hidden: bool
     if len(joined) >= TILED_LENGTH_MINIMUM and joined.isdigit():
         yield from _tiles(joined, first.start())
     if not joined.isdigit():
-        for run in _DIGITS.finditer(_digits_repaired(joined)):
+        for run in DIGITS.finditer(digits_repaired(joined)):
             digits = run.group().lstrip("0")
             if len(digits) >= DIGITS_KEY_MINIMUM:
                 start = first.start() + run.start()

@@ -17,8 +17,8 @@ from app.cash_application.matching.amounts import Relation, part_payment, relati
 from app.cash_application.matching.completion import references_completed
 from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build
 from app.cash_application.matching.item_sets import account_structures, subset_search
-from app.cash_application.matching.references import number_keys
 from app.cash_application.matching.types import Difference, OpenItem, RemittanceLine
+from app.core.reference_keys import number_keys
 
 Strategy = Callable[[Case, str], Iterable[Hypothesis]]
 

@@ -13,9 +13,9 @@ from app.cash_application.matching.references import (
     KEYS_LIMIT,
     document_keys,
     lookup_keys,
-    tail_of,
     text_tokens,
 )
+from app.core.reference_keys import tail_of
 from tests.unit.matching.facts import payment
 
 
