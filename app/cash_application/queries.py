@@ -28,7 +28,8 @@ ORDER BY p.id LIMIT $3
 """
 _COUNT_WAITING = "SELECT count(*) FROM payments WHERE organization_id = $1 AND matching_state = 'waiting'"
 _ITEM_COLUMNS = """
-s.id, i.id AS document_id, s.account_id, s.legal_entity_id, i.number, s.currency, s.open_minor, s.amount_minor,
+s.id, i.id AS document_id, s.account_id, s.legal_entity_id, i.number, s.currency, s.open_minor,
+s.amount_minor + s.corrected_minor AS amount_minor,
 s.invoice_date, s.due_date, s.discount_minor, s.discount_date, s.accounting_date, i.purchase_order,
 i.delivery_reference, i.contract_reference, i.external_id, false AS is_credit
 """

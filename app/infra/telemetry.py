@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -47,6 +47,18 @@ def scrub(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
+class _Stderr:
+    """Whatever `sys.stderr` is at the moment of writing: a logger outlives the stream that it was made with."""
+
+    def write(self, text: str) -> int:
+        """Write to the present stream."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush the present stream."""
+        sys.stderr.flush()
+
+
 def configure_logs(level: str = "info") -> None:
     """One JSON object a line on stderr; uvicorn's and arq's own records below warning are dropped."""
     structlog.configure(
@@ -59,7 +71,7 @@ def configure_logs(level: str = "info") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")

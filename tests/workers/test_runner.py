@@ -98,7 +98,10 @@ async def test_a_failure_is_written_and_others_go_on(services: Services, organiz
     await add(services, organization, kind, "bad", "good", "hopeless")
     async with running(services, {kind: handle}) as runner:
         await until(lambda: runner.finished == 1)
-        await asyncio.sleep(0.2)
+        for _ in range(100):  # the failures are written beside it
+            if await states(services, organization, kind) == ["due", "done", "dead"]:
+                break
+            await asyncio.sleep(0.1)
     assert await states(services, organization, kind) == ["due", "done", "dead"]
     async with services.database.read(organization) as session:
         errors = await session.driver.fetch("SELECT last_error FROM jobs WHERE kind = $1 ORDER BY id", kind)
