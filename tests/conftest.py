@@ -172,10 +172,7 @@ async def pool(owner_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def database(pool: Database) -> AsyncIterator[RolledBackDatabase]:
     """Transactions that work as usual and vanish after the test."""
-    async with pool.engine.connect() as connection:
-        raw = await connection.get_raw_connection()
-        driver = raw.driver_connection
-        assert driver is not None
+    async with pool._connection() as (connection, driver):  # one that a test cut off is replaced
         await driver.execute("BEGIN")
         made = RolledBackDatabase(engine=pool.engine)
         made.connection, made.driver = connection, driver
