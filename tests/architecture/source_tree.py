@@ -11,8 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "workers")
 ROOMS = (
-    "organizations", "ledger", "accounts", "invoices", "payments", "disputes", "cash_application", "promises", "credit",
-    "collections", "dunning", "forecasting", "reports", "desk", "integrations",
+    "organizations", "documents", "ledger", "accounts", "invoices", "payments", "disputes", "remittances",
+    "cash_application", "promises", "credit", "correspondence", "collections", "dunning", "forecasting", "reports",
+    "desk", "integrations",
 )  # fmt: skip
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
