@@ -1,7 +1,8 @@
 """The sweeper: `python -m workers.sweeper`. Finds in PostgreSQL what no ring announced; does not need Redis.
 
 Every `sweep_seconds` it returns leases that ran out, runs jobs that wait although they are due, seals changes that
-nobody sealed; now and then it deletes what is old and makes the partitions of the coming months.
+nobody sealed, owes the nights of the organizations; now and then it deletes what is old and makes the partitions of
+the coming months.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from app.infra import heartbeats, job_leases
 from app.infra.seal import Unsealed
 from app.settings import Settings
 from workers.housekeeping import Housekeeping
+from workers.nightly import Nightly
 from workers.process import STOP_SECONDS, open_services, run_process, run_until_signal
 from workers.registry import HANDLERS
 from workers.runner import Runner, Services
@@ -37,6 +39,7 @@ class Sweep:
         self._runner = runner
         self._sealing = sealing
         self._unsealed = Unsealed(services.claims)
+        self._nightly = Nightly(services)
         self._count = 0
         self._late = False
 
@@ -46,6 +49,7 @@ class Sweep:
         if returned:
             log.warning("sweep.leases_returned", jobs=returned)
         await job_leases.merge_due(self._claims)
+        await self._nightly.look()
         self._runner.wake()
         if self._count % FULL_LOOK_SWEEPS == 0:
             self._unsealed.forget()

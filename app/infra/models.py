@@ -1,4 +1,4 @@
-"""Tables of the platform: change log and its seals, idempotency keys, jobs, stored files, heartbeats."""
+"""Tables of the platform: change log and seals, idempotency keys, jobs, nightly runs, stored files, heartbeats."""
 
 from __future__ import annotations
 
@@ -72,6 +72,20 @@ class ChangeHead(TenantTable, Base):
     __table_args__ = (organization_fk(), {"info": {"worker_reads": True}})
 
 
+class EventCursor(TenantTable, Base):
+    """How far a subscriber has read the sealed changes of an organization (`infra/reactions.py`)."""
+
+    __tablename__ = "event_cursors"
+    subscriber: Mapped[str]
+    position: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    moved_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    __table_args__ = (
+        organization_fk(),
+        UniqueConstraint("organization_id", "subscriber"),
+        {"info": {"worker_reads": True}},
+    )
+
+
 class IdempotencyKey(TenantTable, Recorded, Base):
     """A stored answer. Unique over all time kept, therefore not partitioned; a sweep deletes what is old."""
 
@@ -122,6 +136,15 @@ class Job(TenantTable, Recorded, Base):
         Index("ix_jobs_dead", "organization_id", "id", postgresql_where=text("state = 'dead'")),
         {"info": {"worker_claims": True}},
     )  # fmt: skip
+
+
+class NightlyRun(TenantTable, Recorded, Base):
+    """The night of a business date, owed once for each kind of work (`infra/nightly.py`)."""
+
+    __tablename__ = "nightly_runs"
+    kind: Mapped[str]
+    business_date: Mapped[date]
+    __table_args__ = (organization_fk(), UniqueConstraint("organization_id", "kind", "business_date"))
 
 
 class StoredFile(TenantTable, Recorded, Base):
