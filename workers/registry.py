@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
-from workers import imports, matching, period_balances
+from workers import imports, matching, period_balances, reactions
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
     "import": imports.handle,
     "matching": matching.handle,
     "period_balances": period_balances.handle,
+    "reaction": reactions.handle,
     **NIGHTLY,
 }
 """`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""

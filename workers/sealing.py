@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from app.infra.database import Database
+from app.infra.reactions import Announce
 from app.infra.seal import seal
 
 LOOK_AGAIN_SECONDS = 0.04
@@ -19,8 +20,10 @@ log = structlog.get_logger(__name__)
 class Sealing:
     """Organizations to seal, each once, oldest wish first."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, announce: Announce | None = None) -> None:
+        """`announce` owes what must react to the sealed changes."""
         self._database = database
+        self._announce = announce
         self._wanted: dict[UUID, None] = {}
         self._wake = asyncio.Event()
 
@@ -47,7 +50,7 @@ class Sealing:
                     await asyncio.sleep(PAUSE_SECONDS)
 
     async def _turn(self, organization_id: UUID) -> None:
-        done = await seal(self._database, organization_id)
+        done = await seal(self._database, organization_id, announce=self._announce)
         if done.again and done.sealed:
             self.wake([organization_id])
         elif done.again or done.sealed:  # another sealer is at it, or a ring may have been refused meanwhile

@@ -14,11 +14,13 @@ from uuid import UUID
 import structlog
 
 from app.infra import heartbeats, job_leases
+from app.infra.reactions import announcer
 from app.infra.seal import Unsealed
 from app.settings import Settings
 from workers.housekeeping import Housekeeping
 from workers.nightly import Nightly
 from workers.process import STOP_SECONDS, open_services, run_process, run_until_signal
+from workers.reactions import SUBSCRIBERS, owe_lagging
 from workers.registry import HANDLERS
 from workers.runner import Runner, Services
 from workers.sealing import Sealing
@@ -35,6 +37,7 @@ class Sweep:
     """One look at everything that may be owed."""
 
     def __init__(self, services: Services, runner: Runner, sealing: Sealing) -> None:
+        self._services = services
         self._claims = services.claims
         self._runner = runner
         self._sealing = sealing
@@ -53,6 +56,7 @@ class Sweep:
         self._runner.wake()
         if self._count % FULL_LOOK_SWEEPS == 0:
             self._unsealed.forget()
+            await owe_lagging(self._services, SUBSCRIBERS)
         self._count += 1
         found: set[UUID] = set(await self._unsealed.find())
         self._sealing.wake(found)
@@ -80,7 +84,7 @@ async def serve(settings: Settings) -> int:
     """Sweep until SIGTERM; returns the exit status."""
     async with open_services(settings) as (services, bell):
         runner = Runner(services, HANDLERS, max_jobs=MAX_JOBS, waiting_seconds=UNANNOUNCED_SECONDS)
-        sealing = Sealing(services.database)
+        sealing = Sealing(services.database, announcer(SUBSCRIBERS))
         bell.sealing = sealing
         sweep = Sweep(services, runner, sealing)
         housekeeping = Housekeeping(services)

@@ -21,6 +21,7 @@ import asyncpg
 
 from app.core.ids import OrganizationId
 from app.infra.database import SEAL_LOCK_SPACE, SYSTEM, Database, ReadSession, organization_lock_key
+from app.infra.reactions import Announce
 
 BATCH_LIMIT = 5_000
 FULL_BATCH_LIMIT = 50_000
@@ -35,14 +36,14 @@ SELECT h.position, h.sha256, h.seen, h.system_identifier, p.system_identifier AS
 FROM pg_control_system() p LEFT JOIN change_heads h ON h.organization_id = $1
 """
 _NEW = f"""
-SELECT c.id, c.xid::text AS xid, {DIGEST} AS digest FROM change_log c
+SELECT c.id, c.xid::text AS xid, c.event, {DIGEST} AS digest FROM change_log c
 WHERE c.organization_id = $1
   AND ((c.xid >= $2::text::xid8 AND c.xid < $3::text::xid8) OR c.xid = ANY($4::text[]::xid8[]))
   AND pg_visible_in_snapshot(c.xid, $5::text::pg_snapshot) AND {_UNSEALED}
 ORDER BY c.xid, c.id LIMIT $6
 """
 _ALL = f"""
-SELECT c.id, c.xid::text AS xid, {DIGEST} AS digest FROM change_log c
+SELECT c.id, c.xid::text AS xid, c.event, {DIGEST} AS digest FROM change_log c
 WHERE c.organization_id = $1 AND {_UNSEALED} ORDER BY c.xid, c.id LIMIT $2
 """
 _INSERT = """
@@ -129,8 +130,13 @@ class Verification:
     head_sha256: bytes
 
 
-async def seal(database: Database, organization_id: UUID, limit: int = BATCH_LIMIT) -> Pass:
-    """One pass over the organization's new changes, at most `limit` of them, in one transaction of its own."""
+async def seal(
+    database: Database, organization_id: UUID, limit: int = BATCH_LIMIT, announce: Announce | None = None
+) -> Pass:
+    """One pass over the organization's new changes, at most `limit` of them, in one transaction of its own.
+
+    `announce` is told the types of the sealed changes in that transaction, to owe what must react to them.
+    """
     async with database.write(organization_id, SYSTEM) as session:
         driver = session.driver
         key = organization_lock_key(organization_id)
@@ -162,6 +168,8 @@ async def seal(database: Database, organization_id: UUID, limit: int = BATCH_LIM
             reached = head["now"]
         position, sha256 = await _append(driver, organization_id, head, rows)
         await driver.execute(_ADVANCE, organization_id, position, sha256, reached, head["here"])
+        if announce is not None and rows:
+            announce(session, frozenset(row["event"] for row in rows))
         return Pass(len(rows), again=full)
 
 
