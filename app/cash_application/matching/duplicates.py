@@ -27,7 +27,7 @@ class EarlierPayments:
 
     def certain_duplicate(self, payment: PaymentFacts) -> str | None:
         """The earlier payment with the same payer, amount and end-to-end id: a second booking of one order."""
-        if squeeze(payment.end_to_end_id) in _EMPTY:
+        if payment.is_no_duplicate or squeeze(payment.end_to_end_id) in _EMPTY:
             return None
         for other in self._near(payment):
             if squeeze(other.end_to_end_id) == squeeze(payment.end_to_end_id):
@@ -41,7 +41,7 @@ class EarlierPayments:
         Only to be held when nothing open explains the second one: rent of the same amount comes every month.
         """
         text = clean(payment.remittance_text)
-        if not any(char.isdigit() for char in text):
+        if payment.is_no_duplicate or not any(char.isdigit() for char in text):
             return None
         for other in self._near(payment):
             if clean(other.remittance_text) == text:

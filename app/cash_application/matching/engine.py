@@ -67,13 +67,22 @@ def _case(payment: PaymentFacts, index: ItemIndex, accounts: AccountIndex, setti
 
 
 def settings_of(case: Case) -> Settings:
-    """The organization's settings, with the tolerance of the payer's account where it has one."""
+    """The organization's settings, with those of the payer's account where it has its own."""
     account_id = known_account(case)
     if account_id is None:
         return case.settings
-    known = case.accounts.accounts.get(account_id)
-    own = case.settings.accounts_tolerances.get(account_id) or (known.tolerance if known else None)
-    return case.settings if own is None else replace(case.settings, tolerance=own)
+    settings, known = case.settings, case.accounts.accounts.get(account_id)
+    own = settings.accounts_tolerances.get(account_id) or (known.tolerance if known else None)
+    small = settings.accounts_small_differences.get(account_id)
+    charge = settings.accounts_bank_charges.get(account_id)
+    if own is None and small is None and charge is None:
+        return settings
+    return replace(
+        settings,
+        tolerance=settings.tolerance if own is None else own,
+        small_difference_minor=settings.small_difference_minor if small is None else small,
+        bank_charge_minor=settings.bank_charge_minor if charge is None else charge,
+    )
 
 
 def learn_from_run(cases: Iterable[Case]) -> RunIdentities:

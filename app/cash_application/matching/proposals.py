@@ -31,7 +31,7 @@ _DEDUCTION = re.compile(
 )
 ALTERNATIVES_LIMIT = 4
 REASONS_LIMIT = 12
-_STRATEGY_TEXTS = {
+STRATEGY_TEXTS = {
     "remittance_lines": "The remittance lines name the documents and add up to the payment",
     "references": "The documents named in the text add up to the payment",
     "references_part": "The text names the documents, and the payment pays them in part",
@@ -71,6 +71,7 @@ def allocate(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) ->
     reason = _deduction_reason(hypothesis, payment)
     discounts = _discounts(index, hypothesis, payment)
     write_offs = _write_offs(index, hypothesis)
+    kept = _kept_back(index, hypothesis, payment)
     allocations = []
     for item in hypothesis.items:
         open_minor = index.remaining[item.id]
@@ -78,7 +79,7 @@ def allocate(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) ->
             allocations.append(Allocation(item.id, -open_minor))
             continue
         discount, write_off = discounts.get(item.id, 0), write_offs.get(item.id, 0)
-        cash = min(left, open_minor - discount - write_off)
+        cash = min(left, open_minor - discount - write_off - kept.get(item.id, 0))
         if cash <= 0:
             continue
         left -= cash
@@ -125,6 +126,24 @@ def _discounts(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) 
         for item in hypothesis.items
         if item.kind is ItemKind.INVOICE
     }
+
+
+def _kept_back(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) -> dict[str, int]:
+    """What stays open by item when several are paid: late discounts where they belong, the rest on the largest."""
+    relation = hypothesis.relation
+    if not hypothesis.leaves_rest or relation.free or len(hypothesis.items) < 2:
+        return {}
+    invoices = [item for item in hypothesis.items if item.kind is ItemKind.INVOICE]
+    if relation.late_discount:
+        return {
+            item.id: item.discount_minor
+            for item in invoices
+            if item.discount_minor
+            and not discount_of(item, index.remaining[item.id], payment.value_date, index.settings)
+        }
+    largest = max(invoices, key=lambda item: (index.remaining[item.id], item.id))
+    room = index.remaining[largest.id] - 1
+    return {largest.id: min(room, relation.difference_minor)}
 
 
 def _write_offs(index: ItemIndex, hypothesis: Hypothesis) -> dict[str, int]:
@@ -230,7 +249,7 @@ def _scores(hypothesis: Hypothesis, raw: float) -> Scores:
 
 
 def _reasons(case: Case, hypothesis: Hypothesis) -> tuple[Reason, ...]:
-    reasons = [Reason(f"strategy.{hypothesis.strategy}", _STRATEGY_TEXTS.get(hypothesis.strategy, ""))]
+    reasons = [Reason(f"strategy.{hypothesis.strategy}", STRATEGY_TEXTS.get(hypothesis.strategy, ""))]
     relation = hypothesis.relation
     if relation.discount_minor:
         reasons.append(Reason("amount.discount", "The early-payment discount is taken by value date"))

@@ -109,7 +109,7 @@ class PaymentFacts:
 
     `account_id` is set when the payer is already known; `charges_minor` is what banks on the way took off,
     where the file says so; `structured_references` are creditor references (RF, QR, ESR, +++…+++) and other
-    coded numbers.
+    coded numbers; `is_no_duplicate`: a person said that it repeats no other payment.
     """
 
     id: str
@@ -127,6 +127,7 @@ class PaymentFacts:
     end_to_end_id: str = ""
     bank_reference: str = ""
     charges_minor: int = 0
+    is_no_duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,8 @@ class Settings:
     small_difference_minor: int = 5
     bank_charge_minor: int = 2_500
     accounts_tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    accounts_small_differences: Mapping[str, int] = field(default_factory=dict)
+    accounts_bank_charges: Mapping[str, int] = field(default_factory=dict)
     future_days: int = 0
     discount_grace_days: int = 0
     propose_oldest_first: bool = False
