@@ -20,6 +20,7 @@ from app.infra.http.docs import router as docs_router
 from app.infra.http.events_router import router as events_router
 from app.infra.http.health import router as health_router
 from app.infra.http.jobs_router import router as jobs_router
+from app.infra.http.mail_router import router as mail_router
 from app.infra.http.middleware import RequestContext
 from app.infra.http.problem_pages import router as problem_pages_router
 from app.infra.http.rooms import API_PREFIX, Room
@@ -44,6 +45,7 @@ from app.settings import Settings
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     events_router,
     jobs_router,
+    mail_router,
     token_router,
     access_router,
     organizations_router,

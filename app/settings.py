@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -41,6 +42,17 @@ class Settings(BaseSettings):
     oidc_jwks_url: str | None = None
     oidc_organization_claim: str = "organization_id"
 
+    smtp_host: str | None = None
+    smtp_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = None
+    smtp_from_name: str | None = None
+    smtp_ca_file: Path | None = None
+    smtp_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
+    smtp_held: bool = False
+
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000
     upload_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -52,6 +64,21 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", value):
+            raise ValueError("an address such as receivables@example.com, without a name")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_smtp(self) -> Settings:
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise ValueError("DUECOURSE_SMTP_HOST needs DUECOURSE_SMTP_FROM")
+        if self.smtp_username is not None and self.smtp_security == "none":
+            raise ValueError("a password is not sent without encryption: DUECOURSE_SMTP_SECURITY is starttls or tls")
+        return self
 
     @cached_property
     def embedded(self) -> bool:

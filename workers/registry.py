@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
-from workers import imports, matching, period_balances, reactions
+from workers import imports, mail, matching, period_balances, reactions
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
     "import": imports.handle,
+    "mail.check": mail.check,
+    "mail.send": mail.send,
+    "mail.wait": mail.wait,
     "matching": matching.handle,
     "period_balances": period_balances.handle,
     "reaction": reactions.handle,

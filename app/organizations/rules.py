@@ -55,6 +55,14 @@ SCOPES: Mapping[str, str] = {
     "imports:write": "Start and cancel imports",
     "bank-statements:read": "Read bank statements and their entries",
     "bank-statements:write": "Load bank statements",
+    "documents:read": "Read stored documents and what they belong to",
+    "documents:write": "Store documents, attach them to records and detach them",
+    "disputes:read": "Read the disputes that one works on, and the reasons for disputes",
+    "all-disputes:read": "Read all disputes, not only those that one works on",
+    "disputes:write": "Open, assign, comment and resolve disputes",
+    "disputes:approve": "Approve credits of disputes that others asked for; change the reasons for disputes",
+    "mail:read": "Read outgoing e-mails and what came of them",
+    "mail:write": "Decide about e-mails that failed or whose outcome is unknown",
     "events:read": "Read events by cursor",
     "audit:read": "Read audit entries and verify the chain",
     "jobs:read": "Read the state of background work",
@@ -68,13 +76,17 @@ _BUSINESS_READS = _READS - {"users:read", "api-clients:read", "audit:read", "job
 ROLES: Mapping[str, frozenset[str]] = {
     "admin": frozenset(SCOPES),
     "credit_manager": _BUSINESS_READS
-    | {"accounts:write", "accounts:approve", "invoices:approve", "payments:approve", "jobs:read"},
-    "collections_manager": _BUSINESS_READS | {"accounts:write", "jobs:read"},
-    "collector": _BUSINESS_READS | {"accounts:write"},
+    | {"accounts:write", "accounts:approve", "invoices:approve", "payments:approve", "jobs:read"}
+    | {"disputes:write", "disputes:approve", "documents:write", "mail:write"},
+    "collections_manager": _BUSINESS_READS
+    | {"accounts:write", "jobs:read", "disputes:write", "documents:write", "mail:write"},
+    "collector": _BUSINESS_READS | {"accounts:write", "disputes:write", "documents:write"},
     "cash_application": _BUSINESS_READS
-    | {"payments:write", "cash-application:write", "bank-statements:write", "imports:write", "jobs:read"},
+    | {"payments:write", "cash-application:write", "bank-statements:write", "imports:write", "jobs:read"}
+    | {"documents:write"},
     "dispute_resolver": frozenset(
         {"organizations:read", "accounts:read", "invoices:read", "invoices:write", "payments:read", "events:read"}
+        | {"disputes:read", "disputes:write", "documents:read", "documents:write"}
     ),
     "auditor": _READS,
     "integration": _BUSINESS_READS
@@ -86,6 +98,8 @@ ROLES: Mapping[str, frozenset[str]] = {
         "bank-statements:write",
         "cash-application:write",
         "organizations:write",
+        "documents:write",
+        "disputes:write",
         "jobs:read",
     },
 }

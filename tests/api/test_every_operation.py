@@ -39,6 +39,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "bank_account_id": ("bank_accounts", "id"),
     "contact_id": ("contacts", "id"),
     "credit_memo_id": ("credit_memos", "id"),
+    "email_id": ("outgoing_emails", "id"),
     "entry_id": ("bank_entries", "id"),
     "external_id": ("accounts", "external_id"),
     "group_id": ("applications", "group_id"),

@@ -1,0 +1,149 @@
+"""From a row of the outbox to the bytes of a message. Nothing that a person typed can become a header of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+
+from app.core.errors import RuleViolation
+
+SUBJECT_LENGTH_MAX = 500
+TEXT_LENGTH_MAX = 200_000
+ATTACHMENTS_MAX = 20
+MESSAGE_BYTES_MAX = 25_000_000
+"""What common servers take; attachments grow by a third on the way."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+_MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{3,250}>", re.ASCII)
+# 7bit: bodies are encoded, so that no server on the way has to take eight bits or lines of any length.
+_POLICY = SMTP.clone(cte_type="7bit")
+
+
+class RecipientInvalid(RuleViolation):
+    """The address is not one to which mail can be sent."""
+
+    code = "mail.recipient_invalid"
+
+
+class HeaderInvalid(RuleViolation):
+    """A line break or another control character in what would become a header: refused, never cleaned up."""
+
+    code = "mail.header_invalid"
+
+
+class MailTooLarge(RuleViolation):
+    """The text, or the number or size of attachments, is past its bound."""
+
+    code = "mail.too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with the message; `media_type` such as `application/pdf`."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who the message is from."""
+
+    address: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a message is built from."""
+
+    message_id: str
+    recipient: str
+    subject: str
+    text: str
+    created_at: datetime
+    html: str | None = None
+    reply_to: str | None = None
+    in_reply_to: str | None = None
+
+
+def check_address(address: str, *, pointer: str = "/recipient") -> str:
+    """The address in the form that servers understand (international domains in ASCII). Raises RecipientInvalid.
+
+    No name beside it, no second address; the part before the @ must be ASCII, because many servers take nothing else.
+    """
+    if _CONTROL.search(address):
+        raise HeaderInvalid("an address holds no line breaks or control characters", pointer=pointer)
+    try:
+        found = validate_email(address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        raise RecipientInvalid("this is not an e-mail address", pointer=pointer) from None
+    if found.ascii_email is None:
+        raise RecipientInvalid("the part before the @ must be plain ASCII", pointer=pointer)
+    return found.ascii_email
+
+
+def check_header(value: str, *, pointer: str = "/subject", limit: int = SUBJECT_LENGTH_MAX) -> str:
+    """The text of a header: one line. Raises HeaderInvalid."""
+    if _CONTROL.search(value) or not value.strip() or len(value) > limit:
+        raise HeaderInvalid(f"one line of at most {limit} characters is needed", pointer=pointer)
+    return value.strip()
+
+
+def check_body(value: str, *, pointer: str) -> str:
+    """A body. Raises MailTooLarge, HeaderInvalid (for NUL bytes and lone surrogates)."""
+    if len(value) > TEXT_LENGTH_MAX:
+        raise MailTooLarge(f"longer than {TEXT_LENGTH_MAX} characters", pointer=pointer)
+    if _NOT_TEXT.search(value):
+        raise HeaderInvalid("the text holds NUL bytes or lone surrogates", pointer=pointer)
+    return value
+
+
+def check_message_id(value: str, *, pointer: str = "/in_reply_to") -> str:
+    """A message id in angle brackets, as it stands in `In-Reply-To`. Raises HeaderInvalid."""
+    if not _MESSAGE_ID.fullmatch(value):
+        raise HeaderInvalid("this is not a message id", pointer=pointer)
+    return value
+
+
+def message_id_of(email_id: UUID, sender_address: str) -> str:
+    """The message id of a row: always the same for the same row, so that a copy can be recognised."""
+    return f"<{email_id}@{sender_address.rpartition('@')[2]}>"
+
+
+def build_message(draft: Draft, sender: Sender, attachments: Sequence[Attachment] = ()) -> bytes:
+    """The message as it goes over the wire (RFC 5322, CRLF, ASCII only). Raises HeaderInvalid, MailTooLarge."""
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = Address(display_name=sender.name or "", addr_spec=sender.address)
+    message["To"] = Address(addr_spec=check_address(draft.recipient))
+    message["Subject"] = check_header(draft.subject)
+    message["Date"] = format_datetime(draft.created_at)
+    message["Message-ID"] = draft.message_id
+    if draft.reply_to is not None:
+        message["Reply-To"] = Address(addr_spec=check_address(draft.reply_to, pointer="/reply_to"))
+    if draft.in_reply_to is not None:
+        message["In-Reply-To"] = check_message_id(draft.in_reply_to)
+        message["References"] = draft.in_reply_to
+    message.set_content(draft.text)
+    if draft.html is not None:
+        message.add_alternative(draft.html, subtype="html")
+    for attachment in attachments:
+        main, _, sub = attachment.media_type.partition("/")
+        # As bytes whatever it is: a text, too, must arrive as it was stored, and a message must not be unpacked.
+        kind = (main, sub) if sub and main not in ("message", "multipart", "text") else ("application", "octet-stream")
+        name = check_header(attachment.name, pointer="/attachments")
+        message.add_attachment(attachment.content, maintype=kind[0], subtype=kind[1], filename=name)
+    wire = message.as_bytes()
+    if len(wire) > MESSAGE_BYTES_MAX:
+        raise MailTooLarge(f"the message has {len(wire)} bytes; at most {MESSAGE_BYTES_MAX} can be sent")
+    return wire
