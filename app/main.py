@@ -23,7 +23,7 @@ from app.infra.http.jobs_router import router as jobs_router
 from app.infra.http.mail_router import router as mail_router
 from app.infra.http.middleware import RequestContext
 from app.infra.http.problem_pages import router as problem_pages_router
-from app.infra.http.rooms import API_PREFIX, Room
+from app.infra.http.rooms import Rooms
 from app.infra.telemetry import configure_logs
 from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
@@ -103,12 +103,12 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     app.state.settings = settings
     problems.install(app)
-    for router in ROUTERS:
-        app.include_router(Room(router), prefix=API_PREFIX)
+    rooms = Rooms(ROUTERS)
+    app.router.routes.append(rooms)
     app.include_router(health_router)
     app.include_router(docs_router)
     app.include_router(problem_pages_router)
-    openapi.install(app, SCOPES)
+    openapi.install(app, SCOPES, rooms.routes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -144,6 +145,10 @@ class RolledBackDatabase(Database):
 
     async def _roll_back(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
         await driver.execute("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step; SET LOCAL app.organization_id = ''")
+
+    async def look_up(self, query: str, organization_id: UUID, *args: Any) -> list[asyncpg.Record]:
+        async with self.read(organization_id) as session:
+            return await session.driver.fetch(query, organization_id, *args)
 
     @asynccontextmanager
     async def across(self) -> AsyncIterator[asyncpg.Connection]:

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 
 from app.core.ids import OrganizationId
 from app.infra.connection import DatabaseSettings
+from app.infra.lookups import Lookups, open_lookups
 
 PERIOD_LOCK_SPACE = 7301  # class of the two-key advisory locks of an organization's open period
 RECORDING_LOCK_SPACE = 7302  # class of the locks whose second key is the writer's start, in seconds
@@ -62,6 +63,43 @@ class ReadSession(AsyncSession):
     driver: asyncpg.Connection  # same connection and transaction without SQLAlchemy's cost; JSON: text in, objects out
 
 
+class Driver(Protocol):
+    """What a query needs of a connection."""
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        """The rows of one statement."""
+
+
+class Asking(Protocol):
+    """A session or a `Lookup`: whatever may run a reading query of an organization."""
+
+    @property
+    def organization_id(self) -> OrganizationId:
+        """The tenant."""
+
+    @property
+    def driver(self) -> Driver:
+        """Where the statement goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Reads with one statement in one round trip, for what is read most; its `driver` is itself."""
+
+    database: Database
+    organization_id: OrganizationId
+
+    @property
+    def driver(self) -> Driver:
+        """This object: a query that takes a session takes a look-up too."""
+        return self
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        """The rows of a SELECT whose first parameter `$1` is the organization."""
+        assert args[0] == self.organization_id
+        return await self.database.look_up(query, *args)
+
+
 class WriteSession(ReadSession):
     """A session that may change rows. Services take this type; they may flush, never commit."""
 
@@ -79,6 +117,7 @@ class Database:
 
     engine: AsyncEngine
     doorbell: Doorbell | None = None
+    lookups: Lookups | None = None
     _background: set[asyncio.Task[None]] = field(default_factory=set)
 
     @classmethod
@@ -93,12 +132,14 @@ class Database:
             pool_pre_ping=False,
             connect_args=settings.connect_args(),
         )
-        return cls(engine=engine, doorbell=doorbell)
+        return cls(engine=engine, doorbell=doorbell, lookups=open_lookups(engine, settings))
 
     async def close(self) -> None:
         """Wait for rings under way, then close the pool."""
         if self._background:
             await asyncio.wait(self._background, timeout=2)
+        if self.lookups is not None:
+            await self.lookups.close()
         await self.engine.dispose()
 
     @asynccontextmanager
@@ -149,6 +190,14 @@ class Database:
                 raise
             finally:
                 await session.close()
+
+    async def look_up(self, query: str, organization_id: UUID, *args: Any) -> list[asyncpg.Record]:
+        """The rows of one SELECT (its `$1` is the organization) in one round trip: tenant, query and end together.
+
+        JSON comes as objects, as with `ReadSession.driver`.
+        """
+        assert self.lookups is not None
+        return await self.lookups.fetch(query, organization_id, *args)
 
     @asynccontextmanager
     async def across(self) -> AsyncIterator[asyncpg.Connection]:

@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO, cast
 
 import structlog
@@ -40,11 +41,16 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
 def scrub(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Take values out of the log whose key names a secret or personal data, and passwords out of URLs."""
     for key, value in event.items():
-        if _SECRET_KEYS.search(key):
+        if _is_secret(key):
             event[key] = "[removed]"
-        elif isinstance(value, str):
+        elif isinstance(value, str) and "://" in value:
             event[key] = _URL_PASSWORD.sub(r"\1***\2", value)
     return event
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEYS.search(key) is not None
 
 
 class _Stderr:

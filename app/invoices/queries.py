@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from app.core.reference_keys import reference_key
-from app.infra.database import ReadSession, WriteSession
+from app.infra.database import Asking, ReadSession, WriteSession
 from app.invoices.errors import InstalmentNotFound, InvoiceNotFound
 from app.invoices.models import CreditMemo, Instalment, Invoice, InvoiceLine
 from app.invoices.rules import REQUESTABLE
@@ -240,7 +240,7 @@ def _by_instalments(statement: Select[Any], organization_id: UUID, wanted: Invoi
     return statement
 
 
-async def invoice_documents(session: ReadSession, ids: Sequence[UUID]) -> dict[UUID, Any]:
+async def invoice_documents(session: Asking, ids: Sequence[UUID]) -> dict[UUID, Any]:
     """Invoices with their instalments as rows ready for `schemas.invoice_read`, by id."""
     rows = await session.driver.fetch(_DOCUMENT, session.organization_id, list(ids), list(REQUESTABLE))
     return {row["id"]: row for row in rows}

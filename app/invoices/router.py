@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from app.infra.database import ReadSession, WriteSession
+from app.infra.database import Asking, Lookup, ReadSession, WriteSession
 from app.infra.http.batches import Atomic, BatchResult, batch_result
 from app.infra.http.fields import (
     ETAG_HEADER,
@@ -24,7 +24,7 @@ from app.infra.http.fields import (
 )
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
-from app.infra.http.requests import Answer, Write, answer, created, reads, writes
+from app.infra.http.requests import Answer, Write, answer, created, looks_up, reads, writes
 from app.invoices import queries
 from app.invoices.batch_items import check_reference, place_outcomes, read_commands
 from app.invoices.due_dates import change_due_date
@@ -138,7 +138,7 @@ async def list_invoices(
     response_model=InvoiceRead,
     responses=problems(404),
 )
-async def get_invoice(invoice_id: UUID, read: Annotated[ReadSession, reads("invoices:read")]) -> Response:
+async def get_invoice(invoice_id: UUID, read: Annotated[Lookup, looks_up("invoices:read")]) -> Response:
     """One document; `ETag` is its version."""
     found = await _document(read, invoice_id)
     return resource_response(found, found.version)
@@ -300,7 +300,7 @@ async def void(
     return await write.run(work)
 
 
-async def _document(session: ReadSession, invoice_id: UUID) -> InvoiceRead:
+async def _document(session: Asking, invoice_id: UUID) -> InvoiceRead:
     row = (await queries.invoice_documents(session, [invoice_id])).get(invoice_id)
     if row is None:
         raise InvoiceNotFound("no such invoice")

@@ -6,7 +6,8 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from app.infra.http.rooms import API_PREFIX, Room
+from app.infra.http import openapi
+from app.infra.http.rooms import Rooms
 
 
 def application() -> FastAPI:
@@ -25,8 +26,9 @@ def application() -> FastAPI:
         return "others"
 
     app = FastAPI()
-    for router in (first, second):
-        app.include_router(Room(router), prefix=API_PREFIX)
+    rooms = Rooms([first, second])
+    app.router.routes.append(rooms)
+    openapi.install(app, {}, rooms.routes)
     return app
 
 
@@ -41,6 +43,7 @@ def application() -> FastAPI:
         ("GET", "/v1/things", 404, None),
         ("GET", "/v1", 404, None),
         ("GET", "/others", 404, None),
+        ("GET", "/v2/others", 404, None),
         ("GET", "/v1things/7/parts", 404, None),
     ],
 )
@@ -69,4 +72,4 @@ def test_a_router_inside_a_rooms_router_is_refused() -> None:
 
     outer.include_router(inner)
     with pytest.raises(ValueError, match="ROUTERS"):
-        Room(outer)
+        Rooms([outer])

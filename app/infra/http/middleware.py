@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -84,10 +84,10 @@ class _Exchange:
             if self.over:
                 raise BodyTooLarge
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.request_id
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers.setdefault("Cache-Control", "no-store")
+            headers = message["headers"] = list(message.get("headers", ()))
+            headers += ((b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff"))
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
         await self._send(message)
 
     async def refuse(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from app.infra.http.fields import ETAG_HEADER
 from app.infra.http.problems import Problem, problems
@@ -30,8 +31,8 @@ _HEADERS: dict[str, Any] = {
 }
 
 
-def install(app: FastAPI, scopes: Mapping[str, str]) -> None:
-    """Replace `app.openapi`. `scopes` are the OAuth 2 scopes with their descriptions."""
+def install(app: FastAPI, scopes: Mapping[str, str], routes: Sequence[BaseRoute]) -> None:
+    """Replace `app.openapi`: these routes and the application's own. `scopes` are those of OAuth 2, described."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -40,7 +41,7 @@ def install(app: FastAPI, scopes: Mapping[str, str]) -> None:
                 version=app.version,
                 openapi_version=app.openapi_version,
                 description=app.description,
-                routes=app.routes,
+                routes=[*routes, *app.routes],
                 tags=app.openapi_tags,
             )
             app.openapi_schema = _finish(made, scopes)
