@@ -20,8 +20,9 @@ SEAL = "seal"  # the kind of doorbell that wakes the sealer
 _MEMORY = "change_log"
 _INSERT = """
 INSERT INTO change_log (organization_id, id, entity_type, entity_id, event, effective_date, actor_kind, actor_id,
-                        actor_name, request_id, reason, before, after)
-SELECT $1, r.id, r.entity_type, r.entity_id, r.event, r.effective_date, $2, $3, $4, $5, r.reason, r.before, r.after
+                        actor_name, request_id, reason, before, after, recorded_at)
+SELECT $1, r.id, r.entity_type, r.entity_id, r.event, r.effective_date, $2, $3, $4, $5, r.reason, r.before, r.after,
+       (SELECT nullif(current_setting('app.recorded_at', true), '')::timestamptz)
 FROM unnest($6::uuid[], $7::text[], $8::uuid[], $9::text[], $10::date[], $11::text[], $12::jsonb[], $13::jsonb[])
      AS r(id, entity_type, entity_id, event, effective_date, reason, before, after)
 """
@@ -48,11 +49,27 @@ def record_change(session: WriteSession, change: ChangeRow) -> None:
         rows = session.memory[_MEMORY] = []
         session.before_commit.append(_write)
         session.rings.add(SEAL)
-    rows.append(change)
+    rows.append((new_id(), change))  # numbered now: the log keeps the order in which things were done
+
+
+def changes_from(select: str) -> str:
+    """The INSERT of the changes that `select` yields, as a part of the statement that makes them; columns as below.
+
+    Whoever runs it calls `written_by_statement`.
+    """
+    return (
+        "INSERT INTO change_log (organization_id, id, entity_type, entity_id, event, effective_date, actor_kind,"
+        f" actor_id, actor_name, request_id, after, recorded_at) {select}"
+    )
+
+
+def written_by_statement(session: WriteSession) -> None:
+    """This transaction has changes in the log: the sealer is to be woken after the commit."""
+    session.rings.add(SEAL)
 
 
 async def _write(session: WriteSession) -> None:
-    rows: list[ChangeRow] = session.memory.pop(_MEMORY)
+    rows: list[tuple[UUID, ChangeRow]] = session.memory.pop(_MEMORY)
     await session.driver.execute(
         _INSERT,
         session.organization_id,
@@ -60,14 +77,14 @@ async def _write(session: WriteSession) -> None:
         session.actor.id,
         session.actor.name,
         session.request_id,
-        [new_id() for _ in rows],
-        [row.entity_type for row in rows],
-        [row.entity_id for row in rows],
-        [row.event for row in rows],
-        [row.effective_date for row in rows],
-        [row.reason for row in rows],
-        [_json(row.before) for row in rows],
-        [_json(row.after) for row in rows],
+        [id_ for id_, _ in rows],
+        [row.entity_type for _, row in rows],
+        [row.entity_id for _, row in rows],
+        [row.event for _, row in rows],
+        [row.effective_date for _, row in rows],
+        [row.reason for _, row in rows],
+        [_json(row.before) for _, row in rows],
+        [_json(row.after) for _, row in rows],
     )
 
 

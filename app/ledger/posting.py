@@ -96,6 +96,17 @@ def post(session: WriteSession, rows: Iterable[TransferRow]) -> UUID:
     return posting_id
 
 
+def transfers_from(select: str) -> str:
+    """The INSERT of the transfers that `select` yields, as a part of the statement that writes their documents.
+
+    In the order of the columns below; amounts positive, all transfers of an event with one posting id.
+    """
+    return (
+        "INSERT INTO transfers (organization_id, id, posting_id, legal_entity_id, event, debit_account, credit_account,"
+        f" amount_minor, currency, effective_date, account_id, instalment_id, source_id, recorded_at) {select}"
+    )
+
+
 async def _write(session: WriteSession) -> None:
     pending: list[tuple[UUID, TransferRow]] = session.memory.pop(_MEMORY)
     if not pending:
