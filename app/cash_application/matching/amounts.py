@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from math import log
 
+from app.cash_application.matching.text_amounts import names_amount
 from app.cash_application.matching.types import Difference, OpenItem, PaymentFacts, Settings, Tolerance
 
 EXACT_LOG = log(0.75)
@@ -22,6 +23,7 @@ TOLD_CHARGE_LOG = log(0.30)
 CHARGE_LOG = log(0.02)
 PARTIAL_LOG = log(0.08)
 SURPLUS_LOG = log(0.005)
+NAMED_DEDUCTION_LOG = log(0.05)
 ZEROS_LIMIT = 4
 NATS_PER_ZERO = 1.6
 
@@ -69,9 +71,19 @@ def relation(
         taken = _within_tolerance(payment, total_minor, discount_minor, tolerance, settings)
         if taken is not None and (best is None or taken.log_probability > best.log_probability):
             best = taken
-    if best is None and late_discount_minor and lacking == late_discount_minor:
-        return Relation(Difference.PARTIAL, LATE_DISCOUNT_LOG, 0, lacking, late_discount=True)
-    return best
+    late = _late_discount(lacking, discount_minor, late_discount_minor)
+    return late if late is not None and (best is None or late.log_probability > best.log_probability) else best
+
+
+def _late_discount(lacking: int, discount: int, late: int) -> Relation | None:
+    """Discounts taken after their dates, alone or beside some that were earned; what came too late stays open."""
+    if not late:
+        return None
+    if lacking == late:
+        return Relation(Difference.PARTIAL, LATE_DISCOUNT_LOG, 0, late, late_discount=True)
+    if discount and lacking == late + discount:
+        return Relation(Difference.PARTIAL, LATE_DISCOUNT_LOG, discount, late, late_discount=True)
+    return None
 
 
 def _within_tolerance(
@@ -121,6 +133,14 @@ def part_payment(payment: PaymentFacts, total_minor: int) -> Relation:
     lacking = total_minor - payment.amount_minor
     chance = log_density(payment.amount_minor, total_minor)
     return Relation(Difference.PARTIAL, PARTIAL_LOG + chance, 0, lacking, free=True)
+
+
+def named_deduction(payment: PaymentFacts, total_minor: int) -> Relation | None:
+    """The text gives just the amount that is lacking: it was kept back. None where it does not."""
+    lacking = total_minor - payment.amount_minor
+    if lacking <= 0 or not names_amount(payment.remittance_text, lacking):
+        return None
+    return Relation(Difference.PARTIAL, NAMED_DEDUCTION_LOG, 0, lacking, free=True)
 
 
 def surplus(payment: PaymentFacts, total_minor: int) -> Relation:

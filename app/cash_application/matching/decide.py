@@ -16,16 +16,17 @@ from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_l
 from app.cash_application.matching.item_sets import twins_log
 from app.cash_application.matching.payer import NAMED_NATS
 from app.cash_application.matching.strategies import SINGLE_LOG, STRATEGIES, exactly_named
-from app.cash_application.matching.types import OpenItem
+from app.cash_application.matching.types import ItemKind, OpenItem
 
 ACCOUNTS_LIMIT = 6
 SETTLED_FROM = "one_item"
-ALWAYS_ASKED = ("remittance_lines", "references")
+ALWAYS_ASKED = ("remittance_lines", "text_lines", "references")
 """What the text says is weighed against items of the same amount before anything is settled."""
 
 SURE_NATS = 12.0
 TEXT_SURE_NATS = 6.0
 AMOUNT_ONLY_LIMIT = 8
+NETTED_AND_MORE_SHARE = 20
 
 
 @dataclass(slots=True)
@@ -159,8 +160,36 @@ def mark_strangers(case: Case, hypothesis: Hypothesis) -> None:
     """Keep from automatic application what neither amount nor payer confirms, and what a stranger would pay."""
     if hypothesis.relation.free and not _is_confirmed(case, hypothesis):
         hypothesis.never_automatic = True
+    if hypothesis.leaves_rest and _is_doubtful_rest(case, hypothesis):
+        hypothesis.never_automatic = True
     if any(is_stranger(case, item.account_id) for item in hypothesis.items):
         hypothesis.never_automatic = True
+
+
+def _is_doubtful_rest(case: Case, hypothesis: Hypothesis) -> bool:
+    """Whether what is left open has two readings, and not both leave the same open.
+
+    Between the discounted and the full amount: a discount with a surplus, or a part. Where credit memos explain most
+    of what is lacking: they were netted and something else was kept back, or it is a part.
+    """
+    relation = hypothesis.relation
+    if relation.late_discount or hypothesis.lines:
+        return False
+    lacking = relation.difference_minor
+    if lacking < sum(
+        item.discount_minor for item in hypothesis.items if case.index.remaining[item.id] == item.amount_minor
+    ):
+        return True
+    if not relation.free:
+        return False
+    total = sum(case.open_of(item) for item in hypothesis.items)
+    return any(
+        item.kind is ItemKind.CREDIT_MEMO
+        and item not in hypothesis.items
+        and 0 < (credit := case.index.remaining[item.id]) <= lacking
+        and (lacking - credit) * NETTED_AND_MORE_SHARE <= total
+        for item in case.pool(hypothesis.items[0].account_id)
+    )
 
 
 def is_stranger(case: Case, account_id: str) -> bool:

@@ -19,6 +19,12 @@ from app.core.reference_keys import clean
 UNREFERENCED_LOG = log(0.03)
 """An item is paid without a word although the text does name numbers."""
 
+UNREFERENCED_CUT_LOG = log(0.2)
+"""The same where the text was cut at the end of the bank's field."""
+
+TRUNCATED_LENGTHS = frozenset((18, 27, 35, 54, 65, 70, 80, 105, 108, 130, 140))
+"""Usual lengths of remittance texts: one to four lines of 27 or 35, BACS 18, ACH addenda 80, SEPA 140."""
+
 _OTHER_INCOME = re.compile(
     r"\b(?:REFUNDS?|INTEREST|TAX|DIVIDENDS?|LOAN|SALAR(?:Y|IES)|PAYROLL|CASHBACK|ZINS(?:EN)?|ERSTATTUNG|STEUER\w*|"
     r"RUCKERSTATTUNG|RUCKZAHLUNG|DIVIDENDE|DARLEHEN|GEHALT|LOHN|INTERETS?|REMBOURSEMENT|IMPOTS?|RIMBORSO|"
@@ -46,6 +52,7 @@ class Case:
     repaired: set[str] = field(default_factory=set)
     _read: set[str] = field(default_factory=set)
     _number_tokens: list[Token] | None = None
+    _is_cut: bool | None = None
 
     def pool(self, account_id: str) -> list[OpenItem]:
         """The account's items open for this payment; remembered."""
@@ -64,7 +71,24 @@ class Case:
         mention = self.mentions.get(item.id)
         if mention is not None and mention[1].nats > 0:
             return mention[1].nats
-        return UNREFERENCED_LOG if self.names_numbers else 0.0
+        return self.unnamed_nats
+
+    @property
+    def unnamed_nats(self) -> float:
+        """Weight of a text that does not name an item; little where the text was cut, nothing where it names none."""
+        if not self.names_numbers:
+            return 0.0
+        return UNREFERENCED_CUT_LOG if self.is_cut else UNREFERENCED_LOG
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text fills a bank's field to its end, so that something may be missing."""
+        if self._is_cut is None:
+            text = self.payment.remittance_text
+            lengths = {len(text.rstrip()), len("".join(text.splitlines()).rstrip())}
+            lengths |= {length + 1 for length in lengths}  # a blank at the cut is lost
+            self._is_cut = bool(lengths & TRUNCATED_LENGTHS) or min(lengths) >= max(TRUNCATED_LENGTHS)
+        return self._is_cut
 
     @property
     def names_numbers(self) -> bool:
@@ -84,6 +108,8 @@ class Case:
                 plausible = token.kind in ("structured", "whole", "digits")
                 if not plausible or not self.index.formats.looks_like_number(token.key):
                     continue
+                if not self.payers.keys().isdisjoint(self.accounts.by_number(token.key)):
+                    continue  # the customer's own number names no document
                 if not any(overlap(token, other) for other in kept):
                     kept.append(token)
             self._number_tokens = kept
@@ -147,9 +173,14 @@ class Hypothesis:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Two hypotheses with the same key are the same answer."""
-        part = "part" if self.is_part_payment else "whole"
-        return (part, *sorted(item.id for item in self.items))
+        """Two hypotheses with the same key are the same answer: the same items, and the same one left open in part."""
+        open_rest = self.is_part_payment or (len(self.items) == 1 and self.leaves_rest)
+        return ("part" if open_rest else "whole", *sorted(item.id for item in self.items))
+
+    @property
+    def leaves_rest(self) -> bool:
+        """Whether something of the items stays open, planned or not."""
+        return self.relation.kind is Difference.PARTIAL and self.relation.difference_minor > 0
 
     @property
     def is_part_payment(self) -> bool:
@@ -186,7 +217,8 @@ def build(
     relation: Relation,
     structure: float,
 ) -> Hypothesis:
-    """A hypothesis with text, payer and date weighed."""
+    """A hypothesis with text, payer and date weighed; of equal parts of one document the earliest due are meant."""
+    items = earliest_parts(case, items)
     return Hypothesis(
         strategy=strategy,
         account_id=account_id,
@@ -199,25 +231,60 @@ def build(
     )
 
 
+def build_lines(
+    case: Case,
+    strategy: str,
+    account_id: str,
+    items: tuple[OpenItem, ...],
+    relation: Relation,
+    structure: float,
+    lines: tuple[RemittanceLine, ...],
+) -> Hypothesis:
+    """A hypothesis whose items are paid line by line, as the payer said; the lines stand in the order of the items."""
+    weights = (text_weight(case, items), payer_weight(case, account_id, items), date_cost(case, items))
+    return Hypothesis(strategy, account_id, items, relation, structure, *weights, lines)
+
+
+def earliest_parts(case: Case, items: tuple[OpenItem, ...]) -> tuple[OpenItem, ...]:
+    """The items, each equal instalment of a document exchanged for the earliest due one that is not there yet.
+
+    A payer names documents, not instalments: of two equal ones the older is paid first, and that is no tie.
+    """
+    waiting: dict[str, list[OpenItem]] = {}
+    chosen: list[OpenItem] = []
+    for item in items:
+        alike = case.index.exchangeable(item, case.payment)
+        if len(alike) < 2:
+            chosen.append(item)
+            continue
+        left = waiting.setdefault(alike[0].id, list(alike))
+        chosen.append(left.pop(0))
+    return tuple(chosen)
+
+
 def text_weight(case: Case, items: tuple[OpenItem, ...]) -> float:
-    """Sum over the items; a stretch of damaged text speaks for one item only, an exact number for all that
-    bear it.
+    """Sum of what the text says for each of the items."""
+    return sum(text_shares(case, items))
+
+
+def text_shares(case: Case, items: tuple[OpenItem, ...]) -> list[float]:
+    """Weight of the text for each item; a stretch of damaged text speaks for one item only, an exact number for all
+    that bear it.
     """
     if len(items) == 1:
-        return case.text_nats(items[0])
+        return [case.text_nats(items[0])]
     spent: list[Token] = []
-    total = 0.0
-    for item in sorted(items, key=lambda item: (-case.text_nats(item), item.id)):
-        mention = case.mentions.get(item.id)
-        if mention is None:
-            total += case.text_nats(item)
-            continue
-        total += _unspent_nats(mention[1], spent)
-    return total
+    shares = [0.0] * len(items)
+    unnamed = case.unnamed_nats
+    weights = [case.text_nats(item) for item in items]
+    for position in sorted(range(len(items)), key=lambda at: (-weights[at], items[at].id)):
+        mention = case.mentions.get(items[position].id)
+        shares[position] = weights[position] if mention is None else _unspent_nats(mention[1], spent, unnamed)
+    return shares
 
 
-def _unspent_nats(text: ItemText, spent: list[Token]) -> float:
-    best = UNREFERENCED_LOG
+def _unspent_nats(text: ItemText, spent: list[Token], unnamed: float) -> float:
+    best = unnamed
     for mention in text.mentions:
         token = mention.token
         free = all(token.start < 0 or not (token.start < o.end and o.start < token.end) for o in spent)

@@ -9,7 +9,7 @@ from datetime import date
 
 from app.cash_application.matching.formats import NumberFormats, learn_formats
 from app.cash_application.matching.types import ItemKind, OpenItem, PaymentFacts, Settings
-from app.core.reference_keys import fold, number_keys, squeeze
+from app.core.reference_keys import fold, number_keys, squeeze, tail_of
 
 KEY_ITEMS_LIMIT = 60
 NUMBER_LENGTH_MINIMUM = 4
@@ -39,6 +39,9 @@ class ItemIndex:
         self.formats: NumberFormats = formats or learn_formats(
             number for item in self.items.values() for number in (item.number, *item.references)
         )
+        self._parts: defaultdict[str, list[OpenItem]] = defaultdict(list)
+        for item in self.items.values():
+            self._parts[item.document_id].append(item)
         self._information: dict[str, int] = {}
         self._by_size: dict[tuple[str, str, str], tuple[list[int], list[OpenItem]]] = {}
         self._numbers: dict[tuple[str, str, str], Numbers] = {}
@@ -61,6 +64,22 @@ class ItemIndex:
             return []
         latest = date.fromordinal(payment.value_date.toordinal() + self.settings.future_days)
         return items[: bisect_right(items, latest, key=_invoice_date)]
+
+    def exchangeable(self, item: OpenItem, payment: PaymentFacts) -> list[OpenItem]:
+        """Parts of the item's document that nothing but the due date tells from it, itself included, by due date."""
+        parts = self._parts[item.document_id]
+        if len(parts) == 1:
+            return parts
+        left = self.remaining[item.id]
+        alike = [
+            part
+            for part in parts
+            if self.remaining[part.id] == left
+            and (part.kind, part.account_id, part.number) == (item.kind, item.account_id, item.number)
+            and (part.discount_minor, part.discount_date) == (item.discount_minor, item.discount_date)
+            and self.is_open_for(part, payment)
+        ]
+        return sorted(alike, key=lambda part: (part.due_date, part.id))
 
     def by_size(self, account_id: str, payment: PaymentFacts) -> tuple[list[int], list[OpenItem]]:
         """What the account's items have left (credit memos negative), ascending, and the items; of any date.
@@ -122,6 +141,11 @@ class Numbers:
                 if len(folded) >= NUMBER_LENGTH_MINIMUM:
                     self.texts.append(folded)
                     self.owners.append((item, field))
+        self.by_running_number: defaultdict[str, list[int]] = defaultdict(list)
+        for position, (item, field) in enumerate(self.owners):
+            running = tail_of(squeeze(item.number)) if field == 0 else ""
+            if 0 < len(running) < NUMBER_LENGTH_MINIMUM:
+                self.by_running_number[running].append(position)
         self._forwards = sorted((text, position) for position, text in enumerate(self.texts))
         self._backwards = sorted((text[::-1], position) for position, text in enumerate(self.texts))
 

@@ -13,7 +13,7 @@ from itertools import groupby
 from math import comb, log
 
 from app.cash_application.matching.amounts import accepted_range, relation
-from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build
+from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build, text_shares
 from app.cash_application.matching.subset_search import (
     Found,
     any_subsets,
@@ -39,6 +39,7 @@ NO_DISCOUNT_LOG = log(0.3)
 SEARCHED = frozenset(
     ("neighbours", "neighbours_but_one", "neighbours_but_two", "invoice_month", "pair", "triple", "subset")
 )
+WEAKLY_NAMED_NATS = 4.0
 POOL_LIMIT = 600
 NUMBERED_POOL_LIMIT = 60
 TEXT_NATS_MINIMUM = 4.0
@@ -49,7 +50,7 @@ ANY_SUBSET_POOL_LIMIT = 20
 
 def account_structures(case: Case, account_id: str) -> Iterable[Hypothesis]:
     """The balance, everything due, one or several due dates, a month of invoices, a run of neighbours."""
-    if _text_decides(case, account_id):
+    if _text_decides(case, account_id) and not case.is_cut:
         return
     pool = _ordered(case, account_id)
     if len(pool) < 2:
@@ -212,7 +213,10 @@ def twins_log(case: Case, hypothesis: Hypothesis) -> float | None:
 
     A set found by search alone is then one of two solutions, and its twin as good as itself.
     """
-    if hypothesis.text > 0 or len(hypothesis.items) < 2 or hypothesis.relation.free:
+    if len(hypothesis.items) < 2 or hypothesis.relation.free or hypothesis.lines:
+        return None
+    shares = text_shares(case, hypothesis.items)
+    if min(shares) > WEAKLY_NAMED_NATS:
         return None
     pool = case.pool(hypothesis.account_id)
     chosen = {item.id for item in hypothesis.items}
@@ -221,7 +225,9 @@ def twins_log(case: Case, hypothesis: Hypothesis) -> float | None:
         if item.id not in chosen:
             amount = case.open_of(item)
             outside[amount] = outside.get(amount, 0) + 1
-    twins = sum(outside.get(case.open_of(item), 0) for item in hypothesis.items)
+    if hypothesis.text > 0:
+        return _twins_of_unnamed(case, hypothesis, shares, outside)
+    twins = sum(_strangers_as_large(case, item, chosen, outside) for item in hypothesis.items)
     if not twins:
         return None
     if hypothesis.strategy in SEARCHED:
@@ -229,3 +235,21 @@ def twins_log(case: Case, hypothesis: Hypothesis) -> float | None:
     count = len(hypothesis.items)
     prior = {2: PAIR_LOG, 3: TRIPLE_LOG}.get(count, ANY_SUBSET_LOG) - log(comb(len(pool), count))
     return hypothesis.weight - hypothesis.structure + prior + log(twins)
+
+
+def _strangers_as_large(case: Case, item: OpenItem, chosen: set[str], outside: dict[int, int]) -> int:
+    """How many items of this amount are not chosen, equal parts of the same document aside."""
+    alike = case.index.exchangeable(item, case.payment)
+    return max(0, outside.get(case.open_of(item), 0) - sum(part.id not in chosen for part in alike))
+
+
+def _twins_of_unnamed(case: Case, hypothesis: Hypothesis, shares: list[float], outside: dict[int, int]) -> float | None:
+    """The same for the items that the text does not name, or hardly: the twin lacks what the text says for them."""
+    chosen = {item.id for item in hypothesis.items}
+    weights = []
+    for item, share in zip(hypothesis.items, shares, strict=True):
+        if share <= WEAKLY_NAMED_NATS:
+            twins = _strangers_as_large(case, item, chosen, outside)
+            if twins:
+                weights.append(hypothesis.weight - share + case.unnamed_nats + log(twins))
+    return max(weights) + log(len(weights)) if weights else None

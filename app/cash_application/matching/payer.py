@@ -43,6 +43,8 @@ CUT_NAME_NATS = 5.0
 SIMILAR_NAME_NATS = 4.0
 ACCOUNT_NUMBER_NATS = 5.0
 GROUP_MEMBER_NATS = 3.0
+HEAD_PAYS_COST = 2.0
+MEMBER_PAYS_COST = 4.0
 NAMED_NATS = 5.0
 """From here on an account counts as named by the payment; documents of strangers are then never automatic."""
 
@@ -222,10 +224,11 @@ def identify_payer(
         _by_identities(payment, accounts, run, found)
         _by_names(payment, accounts, found)
         _by_account_number(tokens, accounts, found)
-    for account_id, evidence in list(found.items()):
+    for account_id, evidence in sorted(found.items(), key=lambda pair: (-pair[1].nats, pair[0])):
         for member in accounts.group(account_id)[:GROUP_LIMIT]:
             if member not in found:
-                nats = min(GROUP_MEMBER_NATS, evidence.nats / 2)
+                cost = HEAD_PAYS_COST if accounts.root(account_id) == account_id else MEMBER_PAYS_COST
+                nats = max(min(GROUP_MEMBER_NATS, evidence.nats / 2), evidence.nats - cost)
                 found[member].add(nats, "payer.group", "A member of the payer's group of companies")
     return dict(found)
 

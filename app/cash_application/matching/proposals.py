@@ -33,6 +33,7 @@ ALTERNATIVES_LIMIT = 4
 REASONS_LIMIT = 12
 STRATEGY_TEXTS = {
     "remittance_lines": "The remittance lines name the documents and add up to the payment",
+    "text_lines": "The text gives an amount for every document that it names, and they add up to the payment",
     "references": "The documents named in the text add up to the payment",
     "references_part": "The text names the documents, and the payment pays them in part",
     "references_some": "Some of the documents named in the text add up to the payment",
@@ -280,6 +281,8 @@ def _mention_reasons(case: Case, item: OpenItem) -> list[Reason]:
         number = item.number if found.field == 0 else item.references[found.field - 1]
         if found.quality == "exact":
             reasons.append(Reason("reference.exact", f"The text names {number}"))
+        elif found.quality == "running":
+            reasons.append(Reason("reference.running", f"{found.token.raw} is the running number of {number}"))
         elif found.quality == "repaired":
             text = f"{found.token.raw} is {number} but for {found.distance} damaged characters"
             reasons.append(Reason("reference.repaired", text))

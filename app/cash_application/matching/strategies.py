@@ -13,62 +13,25 @@ from collections.abc import Callable, Iterable
 from itertools import combinations
 from math import log
 
-from app.cash_application.matching.amounts import Relation, part_payment, relation, surplus
+from app.cash_application.matching.amounts import Relation, named_deduction, part_payment, relation, surplus
 from app.cash_application.matching.completion import references_completed
 from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build
 from app.cash_application.matching.item_sets import account_structures, subset_search
-from app.cash_application.matching.types import Difference, OpenItem, RemittanceLine
-from app.core.reference_keys import number_keys
+from app.cash_application.matching.lines import remittance_lines, text_lines
+from app.cash_application.matching.subset_search import any_subsets
+from app.cash_application.matching.text_evidence import overlap
+from app.cash_application.matching.types import OpenItem
 
 Strategy = Callable[[Case, str], Iterable[Hypothesis]]
 
 REFERENCE_SUBSETS_LIMIT = 12
+REFERENCE_SEARCH_LIMIT = 24
 SINGLES_LIMIT = 8
 DISCOUNT_SHARE_LIMIT = 25
 PARTS_LIMIT = 6
 PART_NATS_MINIMUM = 5.0
+OTHER_NATS_MINIMUM = 3.0
 SINGLE_LOG = log(0.45)
-LINES_LOG = log(0.9)
-
-
-def remittance_lines(case: Case, account_id: str) -> Iterable[Hypothesis]:
-    """Lines that name documents with amounts, and add up to the payment: the payer said it all."""
-    lines = case.payment.referred_documents
-    if not lines or any(line.amount_minor is None for line in lines):
-        return
-    if sum(line.amount_minor or 0 for line in lines) != case.payment.amount_minor:
-        return
-    items: list[OpenItem] = []
-    for line in lines:
-        item = _item_of_line(case, account_id, line)
-        if item is None or item in items:
-            return
-        items.append(item)
-    total = sum(case.open_of(item) for item in items)
-    lacking = total - case.payment.amount_minor
-    kind = Difference.NONE if lacking == 0 else Difference.PARTIAL
-    found = build(case, "remittance_lines", account_id, tuple(items), Relation(kind, LINES_LOG, 0, lacking), -1.0)
-    found.lines = lines
-    yield found
-
-
-def _item_of_line(case: Case, account_id: str, line: RemittanceLine) -> OpenItem | None:
-    """The one open item of the account that the line names and that has room for what it says."""
-    taken = abs(line.amount_minor or 0) + line.discount_minor
-    for key in number_keys(line.number)[:2]:
-        fitting = {
-            hit[0].id: hit[0]
-            for hit in case.index.find(key, case.payment)
-            if case.accounts.same_group(hit[0].account_id, account_id)
-            and taken <= case.index.remaining[hit[0].id]
-            and (line.amount_minor or 0) * case.open_of(hit[0]) >= 0
-        }
-        if len(fitting) == 1:
-            return next(iter(fitting.values()))
-        if fitting:
-            same = [item for item in fitting.values() if case.open_of(item) == line.amount_minor]
-            return same[0] if len(same) == 1 else None
-    return None
 
 
 def references(case: Case, account_id: str) -> Iterable[Hypothesis]:
@@ -87,15 +50,49 @@ def references(case: Case, account_id: str) -> Iterable[Hypothesis]:
         yield from _some_of(case, account_id, named, pool_size)
     lacking = total - case.payment.amount_minor
     if lacking > 0 and all(case.open_of(item) > 0 for item in named):
-        ordered = tuple(sorted(named, key=lambda item: (item.due_date, item.number, item.id)))
-        if len(ordered) == 1 or lacking < case.open_of(ordered[-1]):
-            relation_part = part_payment(case.payment, total)
-            found = build(case, "references_part", account_id, ordered, relation_part, structure)
-            # Of several documents nobody but the payer knows which one was cut short.
-            found.never_automatic = len(ordered) > 1
-            yield found
+        yield from _in_part(case, account_id, named, structure)
     elif lacking < 0 < total and whole is None:
         yield build(case, "references_surplus", account_id, named, surplus(case.payment, total), structure)
+
+
+def _in_part(case: Case, account_id: str, named: tuple[OpenItem, ...], structure: float) -> Iterable[Hypothesis]:
+    """A part payment of what is named: the earliest due first, the last one in part.
+
+    Of several documents nobody but the payer knows which one was cut short; instalments of one follow their order.
+    """
+    left = case.payment.amount_minor
+    several = len({item.document_id for item in named}) > 1
+    chosen: list[OpenItem] = []
+    for item in sorted(named, key=lambda item: (item.due_date, item.number, item.id)):
+        if left <= 0:
+            break
+        chosen.append(item)
+        left -= case.open_of(item)
+    if several and len(chosen) < len(named):
+        return
+    total = sum(case.open_of(item) for item in chosen)
+    if total == case.payment.amount_minor:
+        return
+    items = tuple(chosen)
+    how = named_deduction(case.payment, total) if len(items) == 1 else None
+    found = build(case, "references_part", account_id, items, how or part_payment(case.payment, total), structure)
+    found.never_automatic = several or _names_more(case, account_id, items)
+    yield found
+
+
+def _names_more(case: Case, account_id: str, items: tuple[OpenItem, ...]) -> bool:
+    """Whether a stretch of text that these items do not use fits another open item of the account."""
+    case.repair(account_id)
+    chosen = {item.id for item in items}
+    spent = [m.token for item in items if item.id in case.mentions for m in case.mentions[item.id][1].mentions]
+    return any(
+        item.id not in chosen
+        and case.accounts.same_group(item.account_id, account_id)
+        and text.nats >= OTHER_NATS_MINIMUM
+        and not any(overlap(text.mentions[0].token, token) for token in spent)
+        for item, text in case.mentions.values()
+        if text.mentions
+    )
 
 
 def exactly_named(case: Case, account_id: str) -> tuple[OpenItem, ...]:
@@ -114,18 +111,35 @@ def _some_of(case: Case, account_id: str, named: tuple[OpenItem, ...], pool_size
     """Some of the named items settle the payment: the text also names what is not paid, or hits another by
     chance.
     """
-    if len(named) > REFERENCE_SUBSETS_LIMIT:
-        return
     amounts = [case.open_of(item) for item in named]
+    chosen: Iterable[tuple[int, ...]]
+    if len(named) <= REFERENCE_SUBSETS_LIMIT:
+        chosen = _fitting_subsets(case, named, amounts)
+    elif len(named) <= REFERENCE_SEARCH_LIMIT:
+        chosen = any_subsets(amounts, case.payment.amount_minor).solutions
+    else:
+        return
+    for positions in chosen:
+        items = tuple(named[position] for position in positions)
+        taken, late = case.discounts(items)
+        total = sum(amounts[position] for position in positions)
+        fitting = relation(case.payment, total, taken, late, case.settings)
+        if fitting is not None:
+            structure = any_set_log(pool_size, len(items))
+            yield build(case, "references_some", account_id, items, fitting, structure)
+
+
+def _fitting_subsets(case: Case, named: tuple[OpenItem, ...], amounts: list[int]) -> Iterable[tuple[int, ...]]:
+    """Real subsets whose sum can stand in any relation to the payment, small ones first."""
+    amount, tolerance = case.payment.amount_minor, case.settings.tolerance
+    least = amount - tolerance.over(amount)
+    margin = max(tolerance.under(2 * amount), case.settings.bank_charge_minor, case.payment.charges_minor)
+    discounts = [item.discount_minor for item in named]
     for count in range(1, len(named)):
-        for chosen in combinations(range(len(named)), count):
-            items = tuple(named[position] for position in chosen)
-            taken, late = case.discounts(items)
-            total = sum(amounts[position] for position in chosen)
-            fitting = relation(case.payment, total, taken, late, case.settings)
-            if fitting is not None:
-                structure = any_set_log(pool_size, count)
-                yield build(case, "references_some", account_id, items, fitting, structure)
+        for positions in combinations(range(len(named)), count):
+            total = sum(amounts[position] for position in positions)
+            if least <= total <= amount + margin + sum(discounts[position] for position in positions):
+                yield positions
 
 
 def one_item(case: Case, account_id: str) -> Iterable[Hypothesis]:
@@ -181,6 +195,7 @@ def damaged_part(case: Case, account_id: str) -> Iterable[Hypothesis]:
 
 STRATEGIES: tuple[tuple[str, Strategy], ...] = (
     ("remittance_lines", remittance_lines),
+    ("text_lines", text_lines),
     ("references", references),
     ("one_item", one_item),
     ("references_completed", references_completed),

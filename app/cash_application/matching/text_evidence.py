@@ -37,6 +37,8 @@ _KIND_COST = {
 _LEVEL_COST = (0.0, 0.7, 3.0)
 _DISTANCE_COST = (0.2, 6.5, 10.5, 14.5)
 _CUT_COST = 5.5
+_RUNNING_COST = 2.5
+RUNNING_LENGTHS = range(2, CUT_LENGTH_MINIMUM)
 _ONLY_EXACT = frozenset({"masked", "expanded", "tiled"})
 _UNDAMAGED = frozenset({"structured", "whole", "digits", "joined"})
 _YEARS = frozenset(str(year) for year in range(1990, 2060))
@@ -116,6 +118,12 @@ def repaired_mentions(
             item = numbers.owners[position][0]
             if index.is_open_for(item, payment):
                 found.setdefault(item.id, (item, []))[1].append(mention)
+    for token in tokens:
+        if len(token.key) in RUNNING_LENGTHS and token.kind == "whole" and token.key.isdigit():
+            for position, mention in _running_numbers(index, token, numbers):
+                item = numbers.owners[position][0]
+                if index.is_open_for(item, payment):
+                    found.setdefault(item.id, (item, []))[1].append(mention)
     merged = dict(known)
     for item_id, (item, mentions) in found.items():
         before = known[item_id][1].mentions if item_id in known else []
@@ -177,6 +185,16 @@ def _compare(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int
                 found.append((position, Mention(token, owner[1], nats, quality, int(distance))))
     if token.kind != "joined":
         found.extend(cut for cut in _cut_forms(index, token, numbers) if cut[0] not in seen)
+    return found
+
+
+def _running_numbers(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int, Mention]]:
+    """Numbers whose running part, without leading zeros, is the token: `123` for `RE-2026-000123`."""
+    found = []
+    nats = NATS_PER_CHARACTER * len(token.key) - _RUNNING_COST - _KIND_COST[token.kind]
+    for position in numbers.by_running_number.get(token.key, ()):
+        if nats > 0 and _width(index, numbers.owners[position]) >= len(token.key):
+            found.append((position, Mention(token, numbers.owners[position][1], nats, "running", 0)))
     return found
 
 
