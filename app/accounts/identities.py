@@ -7,7 +7,7 @@ change log names only the kind.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -102,6 +102,30 @@ async def deactivate_payer_identity(
     if row["active"]:
         await party_queries.set_identity_active(session, identity_id, False)
         _record(session, identity_id, "payer_identity.deactivated", account_id, row["kind"], row["origin"])
+
+
+async def unlearn_identities(session: WriteSession, times: Mapping[tuple[UUID, str, str], int]) -> None:
+    """What taught these identities (account, kind, normalized value) so many times was undone: count it less.
+
+    A learned one that nothing confirms any more is gone, and may be learned anew; an entered one stays.
+    """
+    if not times:
+        return
+    for row in await party_queries.unconfirm_identities(session, [(*key, times[key]) for key in sorted(times)]):
+        _record(session, row["id"], "payer_identity.unlearned", row["account_id"], row["kind"], "learned")
+
+
+async def forget_learned_identity(
+    session: WriteSession, account_id: UUID, kind: str, normalized: str, times: int
+) -> None:
+    """A person says that money taught this wrongly: a learned identity goes out of use, an entered one counts less."""
+    known = await party_queries.find_identity(session, account_id, kind, normalized)
+    if known is None or not known["active"]:
+        return
+    if known["origin"] == "learned":
+        await deactivate_payer_identity(session, account_id, known["id"])
+    else:
+        await unlearn_identities(session, {(account_id, kind, normalized): times})
 
 
 def _checked(command: IdentityCommand) -> tuple[UUID, str, str, str]:

@@ -48,6 +48,21 @@ WHERE p.organization_id = $1 AND p.account_id = r.account_id AND p.kind = r.kind
   AND p.normalized_value = r.normalized_value AND p.active
 """
 
+# A learned identity without a confirmation left is deleted; every other keeps at least one.
+_UNCONFIRM_IDENTITIES = """
+WITH r AS (SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::int[])
+        AS r(account_id, kind, normalized_value, times)),
+kept AS (UPDATE payer_identities p SET confirmations = greatest(1, p.confirmations - r.times), version = p.version + 1,
+        updated_at = current_setting('app.recorded_at')::timestamptz
+    FROM r WHERE p.organization_id = $1 AND p.account_id = r.account_id AND p.kind = r.kind
+    AND p.normalized_value = r.normalized_value
+    AND NOT (p.origin = 'learned' AND p.active AND p.confirmations <= r.times))
+DELETE FROM payer_identities p USING r WHERE p.organization_id = $1 AND p.account_id = r.account_id
+    AND p.kind = r.kind AND p.normalized_value = r.normalized_value
+    AND p.origin = 'learned' AND p.active AND p.confirmations <= r.times
+RETURNING p.id, p.account_id, p.kind
+"""
+
 
 async def insert_contacts(session: WriteSession, rows: Sequence[Sequence[Any]]) -> None:
     """Insert contacts: id, account, role, name, e-mail, phone, language, consents, do-not-contact."""
@@ -116,6 +131,12 @@ async def confirm_identities(session: WriteSession, rows: Sequence[tuple[UUID, s
     """Count money that came again: account, kind, normalized value, how many times."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     await session.driver.execute(_CONFIRM_IDENTITIES, session.organization_id, *columns)
+
+
+async def unconfirm_identities(session: WriteSession, rows: Sequence[tuple[UUID, str, str, int]]) -> list[Any]:
+    """Count money less: account, kind, normalized value, how many times; returns the learned ones that are gone."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return list(await session.driver.fetch(_UNCONFIRM_IDENTITIES, session.organization_id, *columns))
 
 
 async def get_identity(session: ReadSession, account_id: UUID, identity_id: UUID, *, lock: bool = False) -> Any:

@@ -61,7 +61,7 @@ def learn_formats(numbers: Iterable[str]) -> NumberFormats:
         if squeezed:
             groups[_shape(squeezed)].append(squeezed)
     formats = {
-        shape: NumberFormat(shape, _shared_beginning(min(members), max(members)), len(members))
+        shape: NumberFormat(shape, shared_beginning(min(members), max(members)), len(members))
         for shape, members in groups.items()
     }
     return NumberFormats(formats, frozenset(len(fold(shape)) for shape in formats))
@@ -71,7 +71,7 @@ def _shape(squeezed: str) -> str:
     return _DIGIT.sub("9", squeezed)
 
 
-def _shared_beginning(first: str, last: str) -> str:
+def shared_beginning(first: str, last: str) -> str:
     """Of the first and the last of a sorted list, hence of all between them."""
     length = 0
     for one, other in zip(first, last, strict=False):
