@@ -12,6 +12,7 @@ from app.accounts.party_router import router as account_parties_router
 from app.accounts.router import router as accounts_router
 from app.accounts.terms_router import router as payment_terms_router
 from app.cash_application.router import router as cash_application_router
+from app.documents.router import router as documents_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
 from app.infra.doorbell import make_doorbell
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     token_router,
     access_router,
     organizations_router,
+    documents_router,
     ledger_router,
     accounts_router,
     account_parties_router,

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     smtp_held: bool = False
 
+    s3_endpoint: str | None = None
+    s3_bucket: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key: str | None = None
+    s3_secret_key: SecretStr | None = None
+
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000
     upload_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -78,6 +84,13 @@ class Settings(BaseSettings):
             raise ValueError("DUECOURSE_SMTP_HOST needs DUECOURSE_SMTP_FROM")
         if self.smtp_username is not None and self.smtp_security == "none":
             raise ValueError("a password is not sent without encryption: DUECOURSE_SMTP_SECURITY is starttls or tls")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_bucket(self) -> Settings:
+        given = (self.s3_endpoint, self.s3_bucket, self.s3_access_key, self.s3_secret_key)
+        if any(given) and not all(given):
+            raise ValueError("DUECOURSE_S3_ENDPOINT, _BUCKET, _ACCESS_KEY and _SECRET_KEY belong together")
         return self
 
     @cached_property

@@ -10,6 +10,8 @@ import structlog
 
 from app.core.clock import utc_now
 from app.core.errors import DomainError
+from app.documents.queries import get_document
+from app.documents.storage import document_store
 from app.infra.database import SYSTEM, WriteSession
 from app.infra.jobs import JobContext, owe
 from app.infra.mail import outbox
@@ -89,7 +91,19 @@ async def _hand_over(job: JobContext, server: SmtpServer, mailer: Mailer, claime
 
 
 async def _attachments(job: JobContext, document_ids: list[UUID]) -> list[Attachment]:
-    return []
+    """The documents in the order that was asked for. Raises DocumentNotFound, and the store's refusals."""
+    if not document_ids:
+        return []
+    async with job.database.read(job.organization_id) as session:
+        found = [await get_document(session, document_id) for document_id in document_ids]
+    return [
+        Attachment(
+            document.name,
+            document.media_type,
+            await document_store(job.settings, document.kept_in).get(job.organization_id, document.sha256),
+        )
+        for document in found
+    ]
 
 
 async def _record(job: JobContext, claimed: ClaimedEmail, sent: Sent) -> None:

@@ -39,6 +39,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "bank_account_id": ("bank_accounts", "id"),
     "contact_id": ("contacts", "id"),
     "credit_memo_id": ("credit_memos", "id"),
+    "document_id": ("documents", "id"),
     "email_id": ("outgoing_emails", "id"),
     "entry_id": ("bank_entries", "id"),
     "external_id": ("accounts", "external_id"),
@@ -49,6 +50,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "invoice_id": ("invoices", "id"),
     "job_id": ("jobs", "id"),
     "legal_entity_id": ("legal_entities", "id"),
+    "link_id": ("document_links", "id"),
     "organization_id": ("organizations", "id"),
     "payment_id": ("payments", "id"),
     "payment_terms_id": ("payment_terms", "id"),
@@ -66,6 +68,7 @@ KEYS = {"source", "external_id"}
 
 ROW_VALUES: dict[str, dict[str, Any]] = {
     "accounts": {"source": "gp", "external_id": "1000231"},
+    "document_links": {"subject_kind": "legal_case"},
     "payment_terms": {"definition": json.dumps({"net_days": 30})},
     "proposals": {"lines": "[]", "reasons": "[]", "alternatives": "[]", "account_id": None},
     "users": {"email": "grace@example.com"},
@@ -74,6 +77,9 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
 
 COMPLETE = ("instalments",)
 """Tables whose rows others are never without: an invoice has at least one instalment."""
+
+BYTES_ELSEWHERE = {"getDocumentContent"}
+"""Operations whose answer is not in the database: a row alone does not make it."""
 
 BODIES: dict[str, dict[str, Any]] = {}
 """Bodies of operations whose schema does not say enough."""
@@ -203,6 +209,8 @@ async def test_a_resource_of_another_tenant_is_not_found(
     assert all(str(value) not in refused.json()["detail"] for value in ids.values())
     unknown = await _call(client, operation, authenticator.grant(stranger))
     assert (unknown.status_code, unknown.json()["detail"]) == (404, refused.json()["detail"]), "nobody learns it exists"
+    if operation.name in BYTES_ELSEWHERE:
+        return
     own = await _call(client, operation, authenticator.grant(tenant), **ids)
     assert own.status_code != 404, "its own tenant must find it, or this proves nothing"
     assert own.status_code < 500, own.text

@@ -59,7 +59,7 @@ class RequestContext:
 
 
 def _is_upload(scope: Scope) -> bool:
-    return bool(scope["path"].startswith(("/v1/imports", "/v1/bank-statements")))
+    return bool(scope["path"].startswith(("/v1/imports", "/v1/bank-statements", "/v1/documents")))
 
 
 class _Exchange:
