@@ -17,10 +17,12 @@ from math import exp, log, sqrt
 from app.cash_application.matching.amounts import log_density
 from app.cash_application.matching.calibration_table import SHIPPED_POINTS
 from app.cash_application.matching.hypotheses import Case, Hypothesis
+from app.cash_application.matching.text_evidence import overlap
 
 SOMETHING_ELSE_LOG = log(0.10)
 NAMED_IN_PART_LOG = log(0.0002)
 NAMED_AND_MORE_LOG = log(0.03)
+NAMED_AND_UNREAD_LOG = log(0.0008)
 OTHER_INCOME_NATS = 5.0
 RAW_LIMIT = 25.0
 TIE_NATS = 0.4
@@ -40,9 +42,19 @@ def something_else_log(case: Case, exact_sums: Iterable[tuple[str, int, float]])
     weights = [payer + SOMETHING_ELSE_LOG + chance + (OTHER_INCOME_NATS if case.is_other_income else 0.0)]
     for account_id, total, text in exact_sums:
         rest = case.payment.amount_minor - total
-        prior = NAMED_AND_MORE_LOG if rest > 0 else NAMED_IN_PART_LOG
+        prior = NAMED_IN_PART_LOG
+        if rest > 0:
+            prior = NAMED_AND_UNREAD_LOG if _is_all_read(case) else NAMED_AND_MORE_LOG
         weights.append(case.payer_nats(account_id) + text + prior + log_density(case.payment.amount_minor))
     return log_sum(weights)
+
+
+def _is_all_read(case: Case) -> bool:
+    """Whether the text is whole and every number in it is understood: then it hides no further document."""
+    if case.is_cut:
+        return False
+    read = [m.token for _, text in case.mentions.values() if text.exact for m in text.mentions]
+    return all(any(overlap(token, other) for other in read) for token in case.number_tokens())
 
 
 def chance_log(case: Case) -> float:

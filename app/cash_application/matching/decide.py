@@ -16,7 +16,7 @@ from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_l
 from app.cash_application.matching.item_sets import twins_log
 from app.cash_application.matching.payer import NAMED_NATS
 from app.cash_application.matching.strategies import SINGLE_LOG, STRATEGIES, exactly_named
-from app.cash_application.matching.types import ItemKind, OpenItem
+from app.cash_application.matching.types import Difference, ItemKind, OpenItem
 
 ACCOUNTS_LIMIT = 6
 SETTLED_FROM = "one_item"
@@ -25,6 +25,7 @@ ALWAYS_ASKED = ("remittance_lines", "text_lines", "references")
 
 SURE_NATS = 12.0
 TEXT_SURE_NATS = 6.0
+SURE_TEXT_NATS = 9.0
 AMOUNT_ONLY_LIMIT = 8
 NETTED_AND_MORE_SHARE = 20
 
@@ -162,8 +163,24 @@ def mark_strangers(case: Case, hypothesis: Hypothesis) -> None:
         hypothesis.never_automatic = True
     if hypothesis.leaves_rest and _is_doubtful_rest(case, hypothesis):
         hypothesis.never_automatic = True
-    if any(is_stranger(case, item.account_id) for item in hypothesis.items):
+    strangers = [item for item in hypothesis.items if is_stranger(case, item.account_id)]
+    if strangers and not _is_paid_for(case, hypothesis, strangers):
         hypothesis.never_automatic = True
+
+
+def _is_paid_for(case: Case, hypothesis: Hypothesis, strangers: list[OpenItem]) -> bool:
+    """Whether somebody known only from earlier payments pays for others, as factors and treasuries do.
+
+    Every document is named undamaged, the amounts agree exactly, and neither master data nor a person says that the
+    payer is another customer.
+    """
+    if any(evidence.is_stated and evidence.nats >= NAMED_NATS for evidence in case.payers.values()):
+        return False
+    exact = hypothesis.relation.kind is Difference.NONE and hypothesis.relation.difference_minor == 0
+    return exact and all(
+        item.id in case.mentions and case.mentions[item.id][1].exact and case.text_nats(item) >= SURE_TEXT_NATS
+        for item in strangers
+    )
 
 
 def _is_doubtful_rest(case: Case, hypothesis: Hypothesis) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.core.reference_keys import fold, squeeze
 
@@ -18,6 +19,8 @@ SAMPLE_MINIMUM = 20
 INFORMATION_LIMIT = 9
 _LETTERS = re.compile(r"^[A-Z]*")
 _DIGIT = re.compile(r"[0-9]")
+_RUN = re.compile(r"[0-9]+")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,17 @@ def learn_formats(numbers: Iterable[str]) -> NumberFormats:
         for shape, members in groups.items()
     }
     return NumberFormats(formats, frozenset(len(fold(shape)) for shape in formats))
+
+
+@lru_cache(maxsize=65_536)
+def running_number(number: str) -> str:
+    """What counts up in a number, without leading zeros: the longest run of digits, the last of equals, no year.
+
+    `123` of `RE-2026-000123`, `1035` of `P5-1035-C`; empty where nothing does.
+    """
+    runs: list[str] = _RUN.findall(number)
+    counting = [run for run in runs if not _YEAR.fullmatch(run)] or runs
+    return max(reversed(counting), key=len).lstrip("0") if counting else ""
 
 
 def _shape(squeezed: str) -> str:

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from app.cash_application.matching.formats import NumberFormats, learn_formats
+from app.cash_application.matching.formats import NumberFormats, learn_formats, running_number
 from app.cash_application.matching.types import ItemKind, OpenItem, PaymentFacts, Settings
-from app.core.reference_keys import fold, number_keys, squeeze, tail_of
+from app.core.reference_keys import fold, number_keys, squeeze
 
 KEY_ITEMS_LIMIT = 60
 NUMBER_LENGTH_MINIMUM = 4
@@ -143,8 +143,8 @@ class Numbers:
                     self.owners.append((item, field))
         self.by_running_number: defaultdict[str, list[int]] = defaultdict(list)
         for position, (item, field) in enumerate(self.owners):
-            running = tail_of(squeeze(item.number)) if field == 0 else ""
-            if 0 < len(running) < NUMBER_LENGTH_MINIMUM:
+            running = running_number(item.number) if field == 0 else ""
+            if len(running) > 1 and running != self.texts[position]:
                 self.by_running_number[running].append(position)
         self._forwards = sorted((text, position) for position, text in enumerate(self.texts))
         self._backwards = sorted((text[::-1], position) for position, text in enumerate(self.texts))

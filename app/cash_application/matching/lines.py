@@ -136,9 +136,10 @@ def _amounts_beside_numbers(
     named: dict[tuple[int, int], str] = {}
     for item, mention in case.mentions.values():
         token = mention.mentions[0].token if mention.mentions else None
-        if token is not None and token.start >= 0 and mention.exact:
-            if case.accounts.same_group(item.account_id, account_id):
-                named[token.start, token.end] = item.number
+        if token is None or token.start < 0 or not mention.exact:
+            continue
+        if case.accounts.same_group(item.account_id, account_id):
+            named[token.start, token.end] = item.number
     places = sorted(named)
     spoken: list[tuple[str, int]] = []
     for position, (start, end) in enumerate(places):

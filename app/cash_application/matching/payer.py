@@ -64,10 +64,12 @@ class PayerEvidence:
 
     nats: float = 0.0
     reasons: list[Reason] = field(default_factory=list)
+    is_stated: bool = False
 
-    def add(self, nats: float, code: str, text: str) -> None:
-        """Count one more observation."""
+    def add(self, nats: float, code: str, text: str, *, stated: bool = True) -> None:
+        """Count one more observation; `stated`: by master data or a person, not only seen in earlier payments."""
         self.nats += nats
+        self.is_stated = self.is_stated or (stated and nats > 1.0)
         self.reasons.append(Reason(code, text))
 
 
@@ -246,11 +248,12 @@ def _by_identities(
         what = "bank account" if bank else "name"
         for account_id, strength in sorted(known.items()):
             share = strength / max(1.0, sum(known.values()))
-            found[account_id].add(nats * share, f"payer.{kind}", f"The payer's {what} is known for this account")
+            text = f"The payer's {what} is known for this account"
+            found[account_id].add(nats * share, f"payer.{kind}", text, stated=strength >= 1.0)
         for account_id, strength in run.strengths(kind, value, payment.id).items():
             if account_id not in known and strength > 0.3:
                 text = f"Other payments of this run show the payer's {what} to be this account's"
-                found[account_id].add(nats * strength, f"payer.{kind}.run", text)
+                found[account_id].add(nats * strength, f"payer.{kind}.run", text, stated=False)
 
 
 def _by_names(payment: PaymentFacts, accounts: AccountIndex, found: defaultdict[str, PayerEvidence]) -> None:

@@ -103,6 +103,7 @@ class Run:
             for payment_id in waiting
             if self._is_automatic(verdict := self.verdicts[payment_id])
             and payment_id not in self.contested
+            and not self._repeats_early(verdict)
             and (parts or not verdict.ranked[0].relation.free)
         ]
         sure.sort(key=lambda v: (-v.raw, v.case.payment.value_date, v.case.payment.id))
@@ -143,6 +144,13 @@ class Run:
 
     def _repeats(self, one: Verdict, other: Verdict) -> bool:
         return self.repeated.likely_duplicate(one.case.payment) == other.case.payment.id
+
+    def _repeats_early(self, verdict: Verdict) -> bool:
+        """Whether this looks like an earlier payment once more, and what it would settle is not yet due."""
+        payment = verdict.case.payment
+        if self.repeated.likely_duplicate(payment) is None:
+            return False
+        return any(item.due_date > payment.value_date for item in verdict.ranked[0].items)
 
     def _is_automatic(self, verdict: Verdict) -> bool:
         if not verdict.ranked or verdict.tie or verdict.ranked[0].never_automatic:

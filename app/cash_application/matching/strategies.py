@@ -27,6 +27,9 @@ Strategy = Callable[[Case, str], Iterable[Hypothesis]]
 REFERENCE_SUBSETS_LIMIT = 12
 REFERENCE_SEARCH_LIMIT = 24
 SINGLES_LIMIT = 8
+SURPLUS_SHARE = 4
+"""A surplus above a quarter of what is named is for a person: something else may be meant."""
+
 DISCOUNT_SHARE_LIMIT = 25
 PARTS_LIMIT = 6
 PART_NATS_MINIMUM = 5.0
@@ -52,7 +55,9 @@ def references(case: Case, account_id: str) -> Iterable[Hypothesis]:
     if lacking > 0 and all(case.open_of(item) > 0 for item in named):
         yield from _in_part(case, account_id, named, structure)
     elif lacking < 0 < total and whole is None:
-        yield build(case, "references_surplus", account_id, named, surplus(case.payment, total), structure)
+        found = build(case, "references_surplus", account_id, named, surplus(case.payment, total), structure)
+        found.never_automatic = -lacking * SURPLUS_SHARE > total or _names_more(case, account_id, named)
+        yield found
 
 
 def _in_part(case: Case, account_id: str, named: tuple[OpenItem, ...], structure: float) -> Iterable[Hypothesis]:

@@ -38,7 +38,7 @@ _LEVEL_COST = (0.0, 0.7, 3.0)
 _DISTANCE_COST = (0.2, 6.5, 10.5, 14.5)
 _CUT_COST = 5.5
 _RUNNING_COST = 2.5
-RUNNING_LENGTHS = range(2, CUT_LENGTH_MINIMUM)
+RUNNING_LENGTHS = range(2, 8)
 _ONLY_EXACT = frozenset({"masked", "expanded", "tiled"})
 _UNDAMAGED = frozenset({"structured", "whole", "digits", "joined"})
 _YEARS = frozenset(str(year) for year in range(1990, 2060))
@@ -190,12 +190,12 @@ def _compare(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int
 
 def _running_numbers(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int, Mention]]:
     """Numbers whose running part, without leading zeros, is the token: `123` for `RE-2026-000123`."""
-    found = []
     nats = NATS_PER_CHARACTER * len(token.key) - _RUNNING_COST - _KIND_COST[token.kind]
-    for position in numbers.by_running_number.get(token.key, ()):
-        if nats > 0 and _width(index, numbers.owners[position]) >= len(token.key):
-            found.append((position, Mention(token, numbers.owners[position][1], nats, "running", 0)))
-    return found
+    return [
+        (position, Mention(token, numbers.owners[position][1], nats, "running", 0))
+        for position in numbers.by_running_number.get(token.key, ())
+        if nats > 0 and _width(index, numbers.owners[position]) >= len(token.key)
+    ]
 
 
 def _cut_forms(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[int, Mention]]:
