@@ -1,0 +1,1777 @@
+"""collections desk
+
+Revision: 20261122_0002_collections_desk, follows 20261121_0001_initial
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from migrations.tenancy import secure_table
+
+revision = "20261122_0002_collections_desk"
+down_revision = "20261121_0001_initial"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.create_table(
+        "credit_policies",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("state", sa.Text(), server_default="draft", nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=True),
+        sa.Column("activated_by", sa.Text(), nullable=True),
+        sa.Column("activated_by_id", sa.UUID(), nullable=True),
+        sa.Column("activated_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(state = 'active') = (valid_from IS NOT NULL)", name=op.f("ck_credit_policies_active_from")
+        ),
+        sa.CheckConstraint("state IN ('draft', 'active')", name=op.f("ck_credit_policies_state")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_policies_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_policies")),
+        sa.UniqueConstraint("organization_id", "number", name=op.f("uq_credit_policies_organization_id_number")),
+    )
+    op.create_index(
+        "uq_credit_policies_active_from",
+        "credit_policies",
+        ["organization_id", "valid_from"],
+        unique=True,
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_table(
+        "documents",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kept_in", sa.Text(), nullable=False),
+        sa.Column("uploaded_by", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kept_in IN ('disk', 's3')", name=op.f("ck_documents_kept_in")),
+        sa.CheckConstraint("size_bytes > 0", name=op.f("ck_documents_size_positive")),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_documents_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_documents")),
+        sa.UniqueConstraint("organization_id", "sha256", name=op.f("uq_documents_organization_id_sha256")),
+        info={"append_only": True},
+    )
+    op.create_table(
+        "event_cursors",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("subscriber", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column(
+            "moved_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_event_cursors_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_event_cursors")),
+        sa.UniqueConstraint("organization_id", "subscriber", name=op.f("uq_event_cursors_organization_id_subscriber")),
+        info={"worker_reads": True},
+    )
+    op.create_table(
+        "matching_rules",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("strategy", sa.Text(), nullable=False),
+        sa.Column("automatic_enabled", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("switched_by", sa.Text(), nullable=True),
+        sa.Column("switched_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("judged_since", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_matching_rules_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_matching_rules")),
+        sa.UniqueConstraint("organization_id", "strategy", name=op.f("uq_matching_rules_organization_id_strategy")),
+    )
+    op.create_table(
+        "nightly_runs",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("business_date", sa.Date(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_nightly_runs_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_nightly_runs")),
+        sa.UniqueConstraint(
+            "organization_id", "kind", "business_date", name=op.f("uq_nightly_runs_organization_id_kind_business_date")
+        ),
+    )
+    op.create_table(
+        "number_formats",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("shape", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("numbers", sa.Integer(), nullable=False),
+        sa.Column("seen_through", sa.UUID(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_number_formats_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_number_formats")),
+        sa.UniqueConstraint("organization_id", "shape", name=op.f("uq_number_formats_organization_id_shape")),
+    )
+    op.create_table(
+        "outgoing_emails",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=True),
+        sa.Column("reply_to", sa.Text(), nullable=True),
+        sa.Column("in_reply_to", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("subject_kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.UUID(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("attachments", sa.ARRAY(sa.UUID()), server_default="{}", nullable=False),
+        sa.Column("state", sa.Text(), server_default="planned", nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("claim", sa.UUID(), nullable=True),
+        sa.Column("claimed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("next_attempt_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("queued_by", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(state = 'sending') = (claim IS NOT NULL)", name=op.f("ck_outgoing_emails_claimed_while_sending")
+        ),
+        sa.CheckConstraint(
+            "state IN ('planned', 'sending', 'sent', 'failed', 'unknown')", name=op.f("ck_outgoing_emails_state")
+        ),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_outgoing_emails_attempts_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_outgoing_emails_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_outgoing_emails")),
+    )
+    op.create_index(
+        op.f("ix_outgoing_emails_organization_id_subject_kind_subject_id"),
+        "outgoing_emails",
+        ["organization_id", "subject_kind", "subject_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_outgoing_emails_planned",
+        "outgoing_emails",
+        ["organization_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'planned'"),
+    )
+    op.create_index("ix_outgoing_emails_state", "outgoing_emails", ["organization_id", "state", "id"], unique=False)
+    op.create_table(
+        "document_links",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("document_id", sa.UUID(), nullable=False),
+        sa.Column("subject_kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.UUID(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("category", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("linked_by", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "category IN ('invoice_copy', 'proof_of_delivery', 'purchase_order', 'contract', 'complaint', 'photo', 'correspondence', 'credit_report', 'notice', 'evidence', 'other')",
+            name=op.f("ck_document_links_category"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "document_id"],
+            ["documents.organization_id", "documents.id"],
+            name=op.f("fk_document_links_organization_id_document_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_document_links_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_document_links")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "document_id",
+            "subject_kind",
+            "subject_id",
+            name=op.f("uq_document_links_organization_id_document_id_subject_kind_subject_id"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_document_links_organization_id_subject_kind_subject_id_id"),
+        "document_links",
+        ["organization_id", "subject_kind", "subject_id", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "account_matching_settings",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("automatic_allowed", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("tolerances", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("residual", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "residual IN ('on_account', 'review', 'small_to_income')",
+            name=op.f("ck_account_matching_settings_residual"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_account_matching_settings_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_account_matching_settings_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_account_matching_settings")),
+        sa.UniqueConstraint(
+            "organization_id", "account_id", name=op.f("uq_account_matching_settings_organization_id_account_id")
+        ),
+    )
+    op.create_table(
+        "credit_bureau_scores",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("score", sa.Numeric(precision=12, scale=4), nullable=False),
+        sa.Column("worst_score", sa.Numeric(precision=12, scale=4), nullable=False),
+        sa.Column("best_score", sa.Numeric(precision=12, scale=4), nullable=False),
+        sa.Column("rating", sa.Text(), nullable=True),
+        sa.Column("recommended_limit_minor", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=True),
+        sa.Column("scored_on", sa.Date(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(recommended_limit_minor IS NULL) = (currency IS NULL)",
+            name=op.f("ck_credit_bureau_scores_limit_with_currency"),
+        ),
+        sa.CheckConstraint("best_score <> worst_score", name=op.f("ck_credit_bureau_scores_scale")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_bureau_scores_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_bureau_scores_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_bureau_scores")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_credit_bureau_scores_organization_id_account_id_scored_on_id"),
+        "credit_bureau_scores",
+        ["organization_id", "account_id", "scored_on", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "credit_decisions",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("reasons", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("decided_on", sa.Date(), nullable=False),
+        sa.Column("answers_id", sa.UUID(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.UUID(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("outcome IN ('approve', 'refer', 'refuse')", name=op.f("ck_credit_decisions_outcome")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_decisions_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "answers_id"],
+            ["credit_decisions.organization_id", "credit_decisions.id"],
+            name=op.f("fk_credit_decisions_organization_id_answers_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_decisions_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_decisions")),
+        sa.UniqueConstraint(
+            "organization_id", "answers_id", name=op.f("uq_credit_decisions_organization_id_answers_id")
+        ),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_credit_decisions_organization_id_account_id_id"),
+        "credit_decisions",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_credit_decisions_organization_id_source_external_id"),
+        "credit_decisions",
+        ["organization_id", "source", "external_id"],
+        unique=False,
+        postgresql_where=sa.text("external_id IS NOT NULL"),
+    )
+    op.create_table(
+        "credit_holds",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
+        sa.Column("reason_code", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("placed_on", sa.Date(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("placed_by", sa.Text(), nullable=False),
+        sa.Column("placed_by_id", sa.UUID(), nullable=True),
+        sa.Column("released_on", sa.Date(), nullable=True),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.Column("release_reason", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind = 'hold' OR until IS NOT NULL", name=op.f("ck_credit_holds_override_ends")),
+        sa.CheckConstraint("kind IN ('hold', 'override')", name=op.f("ck_credit_holds_kind")),
+        sa.CheckConstraint("level IN ('ok', 'watch', 'hold', 'stop')", name=op.f("ck_credit_holds_level")),
+        sa.CheckConstraint("until >= placed_on", name=op.f("ck_credit_holds_until_after_placed")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_holds_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_holds_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_holds")),
+    )
+    op.create_index(
+        op.f("ix_credit_holds_organization_id_account_id"),
+        "credit_holds",
+        ["organization_id", "account_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_credit_holds_standing",
+        "credit_holds",
+        ["organization_id", "account_id"],
+        unique=False,
+        postgresql_where=sa.text("released_on IS NULL"),
+    )
+    op.create_table(
+        "credit_orders",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("open_minor", sa.BigInteger(), nullable=False),
+        sa.Column("order_date", sa.Date(), nullable=True),
+        sa.Column("expected_invoice_date", sa.Date(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("open_minor >= 0", name=op.f("ck_credit_orders_open_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_orders_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_orders_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_orders")),
+        sa.UniqueConstraint(
+            "organization_id", "source", "external_id", name=op.f("uq_credit_orders_organization_id_source_external_id")
+        ),
+    )
+    op.create_index(
+        "ix_credit_orders_open",
+        "credit_orders",
+        ["organization_id", "account_id"],
+        unique=False,
+        postgresql_include=["currency", "open_minor"],
+        postgresql_where=sa.text("open_minor <> 0"),
+    )
+    op.create_table(
+        "credit_profiles",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("ladder_level", sa.Text(), server_default="ok", nullable=False),
+        sa.Column("ladder_reasons", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("days_beyond_terms", sa.Integer(), nullable=True),
+        sa.Column("policy_version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("evaluated_on", sa.Date(), nullable=True),
+        sa.Column("limit_valid_until", sa.Date(), nullable=True),
+        sa.Column("last_review_on", sa.Date(), nullable=True),
+        sa.Column("next_review_on", sa.Date(), nullable=True),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "ladder_level IN ('ok', 'watch', 'hold', 'stop')", name=op.f("ck_credit_profiles_ladder_level")
+        ),
+        sa.CheckConstraint("score BETWEEN 0 AND 100", name=op.f("ck_credit_profiles_score")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_profiles_organization_id_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_profiles_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_profiles")),
+    )
+    op.create_index(
+        op.f("ix_credit_profiles_organization_id_next_review_on_id"),
+        "credit_profiles",
+        ["organization_id", "next_review_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("next_review_on IS NOT NULL"),
+    )
+    op.create_table(
+        "credit_remarks",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.UUID(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind IN ('behaviour', 'risk', 'other')", name=op.f("ck_credit_remarks_kind")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_remarks_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_remarks_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_remarks")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_credit_remarks_organization_id_account_id_id"),
+        "credit_remarks",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "credit_reviews",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="draft", nullable=False),
+        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("limit_before_minor", sa.BigInteger(), nullable=True),
+        sa.Column("payment_terms_before_id", sa.UUID(), nullable=True),
+        sa.Column("recommended_limit_minor", sa.BigInteger(), nullable=True),
+        sa.Column("recommended_terms", sa.Text(), nullable=True),
+        sa.Column("reasons", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("policy_version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("proposed_limit_minor", sa.BigInteger(), nullable=True),
+        sa.Column("proposed_payment_terms_id", sa.UUID(), nullable=True),
+        sa.Column("proposed_risk_class", sa.Text(), nullable=True),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_by_id", sa.UUID(), nullable=True),
+        sa.Column("proposed_by", sa.Text(), nullable=True),
+        sa.Column("proposed_by_id", sa.UUID(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_by_id", sa.UUID(), nullable=True),
+        sa.Column("decided_on", sa.Date(), nullable=True),
+        sa.Column("decision_note", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "state IN ('draft', 'recommended', 'approved', 'rejected')", name=op.f("ck_credit_reviews_state")
+        ),
+        sa.CheckConstraint("trigger IN ('due', 'manual', 'order', 'risk')", name=op.f("ck_credit_reviews_trigger")),
+        sa.CheckConstraint("proposed_limit_minor >= 0", name=op.f("ck_credit_reviews_limit_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_reviews_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "payment_terms_before_id"],
+            ["payment_terms.organization_id", "payment_terms.id"],
+            name=op.f("fk_credit_reviews_organization_id_payment_terms_before_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "proposed_payment_terms_id"],
+            ["payment_terms.organization_id", "payment_terms.id"],
+            name=op.f("fk_credit_reviews_organization_id_proposed_payment_terms_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_reviews_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_reviews")),
+    )
+    op.create_index(
+        op.f("ix_credit_reviews_organization_id_account_id_id"),
+        "credit_reviews",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_credit_reviews_organization_id_state_id"),
+        "credit_reviews",
+        ["organization_id", "state", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_credit_reviews_open",
+        "credit_reviews",
+        ["organization_id", "account_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('draft', 'recommended')"),
+    )
+    op.create_table(
+        "credit_scores",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.Column("factors", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("computed_on", sa.Date(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("score BETWEEN 0 AND 100", name=op.f("ck_credit_scores_score")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_scores_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_scores_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_scores")),
+        sa.UniqueConstraint(
+            "organization_id", "account_id", "month", name=op.f("uq_credit_scores_organization_id_account_id_month")
+        ),
+    )
+    op.create_table(
+        "credit_securities",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("cover_bp", sa.Integer(), server_default="10000", nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("cancelled_on", sa.Date(), nullable=True),
+        sa.Column("cancel_reason", sa.Text(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "kind IN ('insurance', 'guarantee', 'letter_of_credit', 'deposit', 'retention_of_title', 'other')",
+            name=op.f("ck_credit_securities_kind"),
+        ),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_credit_securities_amount_positive")),
+        sa.CheckConstraint("cover_bp BETWEEN 1 AND 10000", name=op.f("ck_credit_securities_cover")),
+        sa.CheckConstraint("valid_until >= valid_from", name=op.f("ck_credit_securities_valid_until_after_from")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_securities_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_securities_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_securities")),
+    )
+    op.create_index(
+        "ix_credit_securities_ending",
+        "credit_securities",
+        ["organization_id", "valid_until", "id"],
+        unique=False,
+        postgresql_where=sa.text("cancelled_on IS NULL"),
+    )
+    op.create_index(
+        op.f("ix_credit_securities_organization_id_account_id"),
+        "credit_securities",
+        ["organization_id", "account_id"],
+        unique=False,
+    )
+    op.create_table(
+        "credit_statements",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("period_end", sa.Date(), nullable=False),
+        sa.Column("months", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("audited", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("months BETWEEN 1 AND 24", name=op.f("ck_credit_statements_months")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_statements_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_statements_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_statements")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_credit_statements_organization_id_account_id_period_end_id"),
+        "credit_statements",
+        ["organization_id", "account_id", "period_end", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "credit_status_changes",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("status_before", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reasons", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("effective_date", sa.Date(), nullable=False),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("status IN ('ok', 'watch', 'hold', 'stop')", name=op.f("ck_credit_status_changes_status")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_status_changes_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_status_changes_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_status_changes")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_credit_status_changes_organization_id_account_id_id"),
+        "credit_status_changes",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "remittance_advices",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("legal_entity_id", sa.UUID(), nullable=True),
+        sa.Column("account_id", sa.UUID(), nullable=True),
+        sa.Column("payer_name", sa.Text(), nullable=True),
+        sa.Column("payer_bank_identifier", sa.Text(), nullable=True),
+        sa.Column("payment_reference", sa.Text(), nullable=True),
+        sa.Column("reference_key", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("lines_minor", sa.BigInteger(), nullable=False),
+        sa.Column("lines_count", sa.Integer(), nullable=False),
+        sa.Column(
+            "totals_check",
+            sa.Text(),
+            sa.Computed(
+                "CASE WHEN amount_minor = lines_minor THEN 'agrees'::text ELSE 'differs'::text END", persisted=True
+            ),
+            nullable=False,
+        ),
+        sa.Column("expected_date", sa.Date(), nullable=True),
+        sa.Column("received_on", sa.Date(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), server_default="manual", nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("content_sha256", sa.Text(), nullable=False),
+        sa.Column("repeats_id", sa.UUID(), nullable=True),
+        sa.Column("state", sa.Text(), server_default="open", nullable=False),
+        sa.Column("cancel_reason", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "channel IN ('api', 'csv', 'xlsx', 'email_text')", name=op.f("ck_remittance_advices_channel")
+        ),
+        sa.CheckConstraint(
+            "state IN ('open', 'joined', 'settled', 'cancelled')", name=op.f("ck_remittance_advices_state")
+        ),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_remittance_advices_amount_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_remittance_advices_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "legal_entity_id"],
+            ["legal_entities.organization_id", "legal_entities.id"],
+            name=op.f("fk_remittance_advices_organization_id_legal_entity_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "repeats_id"],
+            ["remittance_advices.organization_id", "remittance_advices.id"],
+            name=op.f("fk_remittance_advices_organization_id_repeats_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_remittance_advices_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_remittance_advices")),
+    )
+    op.create_index(
+        "ix_remittance_advices_joined",
+        "remittance_advices",
+        ["organization_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'joined'"),
+    )
+    op.create_index(
+        "ix_remittance_advices_open",
+        "remittance_advices",
+        ["organization_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        op.f("ix_remittance_advices_organization_id_account_id"),
+        "remittance_advices",
+        ["organization_id", "account_id"],
+        unique=False,
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_remittance_advices_organization_id_reference_key"),
+        "remittance_advices",
+        ["organization_id", "reference_key"],
+        unique=False,
+        postgresql_where=sa.text("reference_key IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_remittance_advices_organization_id_updated_at_id"),
+        "remittance_advices",
+        ["organization_id", "updated_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_remittance_advices_content",
+        "remittance_advices",
+        ["organization_id", "content_sha256"],
+        unique=True,
+        postgresql_where=sa.text("state <> 'cancelled'"),
+    )
+    op.create_index(
+        "uq_remittance_advices_external",
+        "remittance_advices",
+        ["organization_id", "source", "external_id"],
+        unique=True,
+        postgresql_where=sa.text("external_id IS NOT NULL"),
+    )
+    op.create_table(
+        "credit_limit_changes",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("review_id", sa.UUID(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("limit_before_minor", sa.BigInteger(), nullable=True),
+        sa.Column("limit_minor", sa.BigInteger(), nullable=True),
+        sa.Column("payment_terms_before_id", sa.UUID(), nullable=True),
+        sa.Column("payment_terms_id", sa.UUID(), nullable=True),
+        sa.Column("risk_class", sa.Text(), nullable=True),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_credit_limit_changes_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "payment_terms_before_id"],
+            ["payment_terms.organization_id", "payment_terms.id"],
+            name=op.f("fk_credit_limit_changes_organization_id_payment_terms_before_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "payment_terms_id"],
+            ["payment_terms.organization_id", "payment_terms.id"],
+            name=op.f("fk_credit_limit_changes_organization_id_payment_terms_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "review_id"],
+            ["credit_reviews.organization_id", "credit_reviews.id"],
+            name=op.f("fk_credit_limit_changes_organization_id_review_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_credit_limit_changes_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_credit_limit_changes")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_credit_limit_changes_organization_id_account_id_id"),
+        "credit_limit_changes",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "payment_plans",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger(), nullable=False),
+        sa.Column("paid_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("grace_days", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="proposed", nullable=False),
+        sa.Column("proposed_on", sa.Date(), nullable=False),
+        sa.Column("activated_on", sa.Date(), nullable=True),
+        sa.Column("next_due_on", sa.Date(), nullable=True),
+        sa.Column("next_kept_until", sa.Date(), nullable=True),
+        sa.Column("decided_on", sa.Date(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("contact_id", sa.UUID(), nullable=True),
+        sa.Column("collector_id", sa.UUID(), nullable=True),
+        sa.Column("taken_by_id", sa.UUID(), nullable=True),
+        sa.Column("taken_by", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "status IN ('proposed', 'active', 'completed', 'broken', 'cancelled')", name=op.f("ck_payment_plans_status")
+        ),
+        sa.CheckConstraint("grace_days >= 0", name=op.f("ck_payment_plans_grace_not_negative")),
+        sa.CheckConstraint(
+            "paid_minor >= 0 AND paid_minor <= total_minor", name=op.f("ck_payment_plans_paid_within_total")
+        ),
+        sa.CheckConstraint("total_minor > 0", name=op.f("ck_payment_plans_total_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_payment_plans_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "collector_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_payment_plans_organization_id_collector_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "contact_id"],
+            ["contacts.organization_id", "contacts.id"],
+            name=op.f("fk_payment_plans_organization_id_contact_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_payment_plans_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_payment_plans")),
+    )
+    op.create_index(
+        "ix_payment_plans_active",
+        "payment_plans",
+        ["organization_id", "next_kept_until"],
+        unique=False,
+        postgresql_where=sa.text("status = 'active'"),
+    )
+    op.create_index(
+        op.f("ix_payment_plans_organization_id_account_id"),
+        "payment_plans",
+        ["organization_id", "account_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_payment_plans_organization_id_status_id"),
+        "payment_plans",
+        ["organization_id", "status", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_payment_plans_organization_id_updated_at_id"),
+        "payment_plans",
+        ["organization_id", "updated_at", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "promises",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("kept_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("made_on", sa.Date(), nullable=False),
+        sa.Column("promised_date", sa.Date(), nullable=False),
+        sa.Column("grace_days", sa.Integer(), nullable=False),
+        sa.Column("kept_until", sa.Date(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="open", nullable=False),
+        sa.Column("decided_on", sa.Date(), nullable=True),
+        sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("withdrawn", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("includes_disputed", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("reschedules_id", sa.UUID(), nullable=True),
+        sa.Column("rescheduled_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("method", sa.Text(), nullable=True),
+        sa.Column("contact_id", sa.UUID(), nullable=True),
+        sa.Column("collector_id", sa.UUID(), nullable=True),
+        sa.Column("taken_by_id", sa.UUID(), nullable=True),
+        sa.Column("taken_by", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("scope IN ('account', 'instalments')", name=op.f("ck_promises_scope")),
+        sa.CheckConstraint(
+            "status IN ('open', 'partly_kept', 'kept', 'broken', 'cancelled')", name=op.f("ck_promises_status")
+        ),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_promises_amount_positive")),
+        sa.CheckConstraint("grace_days >= 0", name=op.f("ck_promises_grace_not_negative")),
+        sa.CheckConstraint(
+            "kept_minor >= 0 AND kept_minor <= amount_minor", name=op.f("ck_promises_kept_within_amount")
+        ),
+        sa.CheckConstraint(
+            "made_on <= promised_date AND promised_date <= kept_until", name=op.f("ck_promises_dates_in_order")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_promises_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "collector_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_promises_organization_id_collector_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "contact_id"],
+            ["contacts.organization_id", "contacts.id"],
+            name=op.f("fk_promises_organization_id_contact_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "reschedules_id"],
+            ["promises.organization_id", "promises.id"],
+            name=op.f("fk_promises_organization_id_reschedules_id"),
+        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_promises_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_promises")),
+    )
+    op.create_index(
+        op.f("ix_promises_organization_id_account_id_made_on"),
+        "promises",
+        ["organization_id", "account_id", "made_on"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_promises_organization_id_collector_id_id"),
+        "promises",
+        ["organization_id", "collector_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_promises_organization_id_promised_date"),
+        "promises",
+        ["organization_id", "promised_date"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_promises_organization_id_status_decided_on"),
+        "promises",
+        ["organization_id", "status", "decided_on"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_promises_organization_id_updated_at_id"),
+        "promises",
+        ["organization_id", "updated_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_promises_undecided",
+        "promises",
+        ["organization_id", "kept_until"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('open', 'partly_kept')"),
+    )
+    op.create_index(
+        "uq_promises_reschedules",
+        "promises",
+        ["organization_id", "reschedules_id"],
+        unique=True,
+        postgresql_where=sa.text("reschedules_id IS NOT NULL"),
+    )
+    op.create_table(
+        "remittance_joins",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("advice_id", sa.UUID(), nullable=False),
+        sa.Column("payment_id", sa.UUID(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("positions", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("end_reason", sa.Text(), nullable=True),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "end_reason IN ('cancelled', 'rejoined', 'payment_withdrawn')", name=op.f("ck_remittance_joins_end_reason")
+        ),
+        sa.CheckConstraint("evidence IN ('reference', 'payer', 'date')", name=op.f("ck_remittance_joins_evidence")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "advice_id"],
+            ["remittance_advices.organization_id", "remittance_advices.id"],
+            name=op.f("fk_remittance_joins_organization_id_advice_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "payment_id"],
+            ["payments.organization_id", "payments.id"],
+            name=op.f("fk_remittance_joins_organization_id_payment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_remittance_joins_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_remittance_joins")),
+    )
+    op.create_index(
+        op.f("ix_remittance_joins_organization_id_advice_id"),
+        "remittance_joins",
+        ["organization_id", "advice_id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_remittance_joins_live",
+        "remittance_joins",
+        ["organization_id", "payment_id", "advice_id"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "lessons",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("normalized_value", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.UUID(), nullable=False),
+        sa.Column("proposal_id", sa.UUID(), nullable=True),
+        sa.Column("application_group_id", sa.UUID(), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("taught_by", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="active", nullable=False),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind IN ('bank_identifier', 'payer_name', 'number_format')", name=op.f("ck_lessons_kind")),
+        sa.CheckConstraint(
+            "origin IN ('accepted', 'corrected', 'on_account', 'manual', 'automatic')", name=op.f("ck_lessons_origin")
+        ),
+        sa.CheckConstraint("state IN ('active', 'withdrawn', 'forgotten')", name=op.f("ck_lessons_state")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_lessons_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "payment_id"],
+            ["payments.organization_id", "payments.id"],
+            name=op.f("fk_lessons_organization_id_payment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "proposal_id"],
+            ["proposals.organization_id", "proposals.id"],
+            name=op.f("fk_lessons_organization_id_proposal_id"),
+        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_lessons_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_lessons")),
+    )
+    op.create_index(
+        op.f("ix_lessons_organization_id_account_id"), "lessons", ["organization_id", "account_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_lessons_organization_id_application_group_id"),
+        "lessons",
+        ["organization_id", "application_group_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_lessons_organization_id_kind_normalized_value"),
+        "lessons",
+        ["organization_id", "kind", "normalized_value"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_lessons_organization_id_proposal_id"), "lessons", ["organization_id", "proposal_id"], unique=False
+    )
+    op.create_index(
+        "uq_lessons_active",
+        "lessons",
+        ["organization_id", "payment_id", "kind", "normalized_value", "account_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_table(
+        "payment_plan_items",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("plan_id", sa.UUID(), nullable=False),
+        sa.Column("instalment_id", sa.UUID(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("paid_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_plan_items_amount_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_payment_plan_items_organization_id_instalment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "plan_id"],
+            ["payment_plans.organization_id", "payment_plans.id"],
+            name=op.f("fk_payment_plan_items_organization_id_plan_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_payment_plan_items_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_payment_plan_items")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "plan_id",
+            "instalment_id",
+            name=op.f("uq_payment_plan_items_organization_id_plan_id_instalment_id"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_payment_plan_items_organization_id_instalment_id"),
+        "payment_plan_items",
+        ["organization_id", "instalment_id"],
+        unique=False,
+    )
+    op.create_table(
+        "payment_plan_parts",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("plan_id", sa.UUID(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("due_date", sa.Date(), nullable=False),
+        sa.Column("kept_until", sa.Date(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("paid_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("status", sa.Text(), server_default="open", nullable=False),
+        sa.CheckConstraint(
+            "status IN ('open', 'partly_kept', 'kept', 'broken')", name=op.f("ck_payment_plan_parts_status")
+        ),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payment_plan_parts_amount_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "plan_id"],
+            ["payment_plans.organization_id", "payment_plans.id"],
+            name=op.f("fk_payment_plan_parts_organization_id_plan_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_payment_plan_parts_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_payment_plan_parts")),
+        sa.UniqueConstraint(
+            "organization_id", "plan_id", "ordinal", name=op.f("uq_payment_plan_parts_organization_id_plan_id_ordinal")
+        ),
+    )
+    op.create_index(
+        "ix_payment_plan_parts_due",
+        "payment_plan_parts",
+        ["organization_id", "due_date"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('open', 'partly_kept')"),
+    )
+    op.create_table(
+        "promise_items",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("promise_id", sa.UUID(), nullable=False),
+        sa.Column("instalment_id", sa.UUID(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("kept_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_promise_items_amount_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_promise_items_organization_id_instalment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "promise_id"],
+            ["promises.organization_id", "promises.id"],
+            name=op.f("fk_promise_items_organization_id_promise_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_promise_items_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_promise_items")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "promise_id",
+            "instalment_id",
+            name=op.f("uq_promise_items_organization_id_promise_id_instalment_id"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_promise_items_organization_id_instalment_id"),
+        "promise_items",
+        ["organization_id", "instalment_id"],
+        unique=False,
+    )
+    op.create_table(
+        "remittance_lines",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("advice_id", sa.UUID(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("document_number", sa.Text(), nullable=False),
+        sa.Column("number_key", sa.Text(), nullable=False),
+        sa.Column("gross_minor", sa.BigInteger(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("discount_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("deduction_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("deduction_reason", sa.Text(), nullable=True),
+        sa.Column("resolution", sa.Text(), server_default="unresolved", nullable=False),
+        sa.Column("instalment_id", sa.UUID(), nullable=True),
+        sa.Column("credit_memo_id", sa.UUID(), nullable=True),
+        sa.CheckConstraint(
+            "resolution IN ('resolved', 'ambiguous', 'unresolved')", name=op.f("ck_remittance_lines_resolution")
+        ),
+        sa.CheckConstraint(
+            "discount_minor >= 0 AND deduction_minor >= 0", name=op.f("ck_remittance_lines_kept_not_negative")
+        ),
+        sa.CheckConstraint(
+            "instalment_id IS NULL OR credit_memo_id IS NULL", name=op.f("ck_remittance_lines_one_document")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "advice_id"],
+            ["remittance_advices.organization_id", "remittance_advices.id"],
+            name=op.f("fk_remittance_lines_organization_id_advice_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "credit_memo_id"],
+            ["credit_memos.organization_id", "credit_memos.id"],
+            name=op.f("fk_remittance_lines_organization_id_credit_memo_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_remittance_lines_organization_id_instalment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_remittance_lines_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_remittance_lines")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "advice_id",
+            "position",
+            name=op.f("uq_remittance_lines_organization_id_advice_id_position"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_remittance_lines_organization_id_number_key"),
+        "remittance_lines",
+        ["organization_id", "number_key"],
+        unique=False,
+    )
+    op.add_column("accounts", sa.Column("source_credit_status", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_instalments_open_amount",
+        "instalments",
+        ["organization_id", "legal_entity_id", "open_minor"],
+        unique=False,
+        postgresql_where=sa.text("open_minor <> 0"),
+    )
+    op.drop_constraint(op.f("fk_instalments_organization_id"), "instalments", type_="foreignkey")
+    op.drop_constraint(op.f("fk_invoices_organization_id"), "invoices", type_="foreignkey")
+    op.add_column(
+        "matching_settings",
+        sa.Column("precision_target", sa.Numeric(precision=6, scale=5), server_default="0.998", nullable=False),
+    )
+    op.add_column("matching_settings", sa.Column("residual", sa.Text(), server_default="on_account", nullable=False))
+    op.add_column(
+        "matching_settings",
+        sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+    )
+    op.add_column("matching_settings", sa.Column("switched_by", sa.Text(), nullable=True))
+    op.add_column("matching_settings", sa.Column("switched_at", postgresql.TIMESTAMP(timezone=True), nullable=True))
+    op.add_column("matching_settings", sa.Column("judged_since", postgresql.TIMESTAMP(timezone=True), nullable=True))
+    op.create_index("ix_payments_amount", "payments", ["organization_id", "amount_minor", "value_date"], unique=False)
+    op.add_column("proposals", sa.Column("kind", sa.Text(), server_default="settlement", nullable=False))
+    op.add_column("proposals", sa.Column("duplicate_of", sa.UUID(), nullable=True))
+    op.add_column("proposals", sa.Column("entry_reference", sa.Text(), nullable=True))
+    op.add_column("proposals", sa.Column("effective_date", sa.Date(), nullable=True))
+    op.add_column("proposals", sa.Column("value_minor", sa.BigInteger(), server_default="0", nullable=False))
+    op.alter_column("proposals", "run_id", existing_type=sa.UUID(), nullable=True)
+    op.drop_index(op.f("uq_proposals_open"), table_name="proposals", postgresql_where="(state = 'open'::text)")
+    op.create_index(
+        "uq_proposals_open",
+        "proposals",
+        ["organization_id", "payment_id", "kind"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        op.f("ix_proposals_organization_id_account_id"), "proposals", ["organization_id", "account_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_proposals_organization_id_state_value_minor_id"),
+        "proposals",
+        ["organization_id", "state", "value_minor", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_proposals_entry",
+        "proposals",
+        ["organization_id", "entry_reference"],
+        unique=True,
+        postgresql_where=sa.text("entry_reference IS NOT NULL"),
+    )
+    op.create_foreign_key(
+        op.f("fk_proposals_organization_id_duplicate_of"),
+        "proposals",
+        "payments",
+        ["organization_id", "duplicate_of"],
+        ["organization_id", "id"],
+    )
+    op.drop_constraint(op.f("fk_transfers_organization_id"), "transfers", type_="foreignkey")
+    secure_table("credit_policies")
+    secure_table("documents", append_only=True)
+    secure_table("event_cursors", worker_reads=True)
+    secure_table("matching_rules")
+    secure_table("nightly_runs")
+    secure_table("number_formats")
+    secure_table("outgoing_emails")
+    secure_table("document_links")
+    secure_table("account_matching_settings")
+    secure_table("credit_bureau_scores", append_only=True)
+    secure_table("credit_decisions", append_only=True)
+    secure_table("credit_holds")
+    secure_table("credit_orders")
+    secure_table("credit_profiles")
+    secure_table("credit_remarks", append_only=True)
+    secure_table("credit_reviews")
+    secure_table("credit_scores")
+    secure_table("credit_securities")
+    secure_table("credit_statements", append_only=True)
+    secure_table("credit_status_changes", append_only=True)
+    secure_table("remittance_advices")
+    secure_table("credit_limit_changes", append_only=True)
+    secure_table("payment_plans")
+    secure_table("promises")
+    secure_table("remittance_joins")
+    secure_table("lessons")
+    secure_table("payment_plan_items")
+    secure_table("payment_plan_parts")
+    secure_table("promise_items")
+    secure_table("remittance_lines")
+
+
+def downgrade() -> None:
+    op.create_foreign_key(
+        op.f("fk_transfers_organization_id"), "transfers", "organizations", ["organization_id"], ["id"]
+    )
+    op.drop_constraint(op.f("fk_proposals_organization_id_duplicate_of"), "proposals", type_="foreignkey")
+    op.drop_index("uq_proposals_entry", table_name="proposals", postgresql_where=sa.text("entry_reference IS NOT NULL"))
+    op.drop_index(op.f("ix_proposals_organization_id_state_value_minor_id"), table_name="proposals")
+    op.drop_index(op.f("ix_proposals_organization_id_account_id"), table_name="proposals")
+    op.drop_index("uq_proposals_open", table_name="proposals", postgresql_where=sa.text("state = 'open'"))
+    op.create_index(
+        op.f("uq_proposals_open"),
+        "proposals",
+        ["organization_id", "payment_id"],
+        unique=True,
+        postgresql_where="(state = 'open'::text)",
+    )
+    op.alter_column("proposals", "run_id", existing_type=sa.UUID(), nullable=False)
+    op.drop_column("proposals", "value_minor")
+    op.drop_column("proposals", "effective_date")
+    op.drop_column("proposals", "entry_reference")
+    op.drop_column("proposals", "duplicate_of")
+    op.drop_column("proposals", "kind")
+    op.drop_index("ix_payments_amount", table_name="payments")
+    op.drop_column("matching_settings", "judged_since")
+    op.drop_column("matching_settings", "switched_at")
+    op.drop_column("matching_settings", "switched_by")
+    op.drop_column("matching_settings", "figures")
+    op.drop_column("matching_settings", "residual")
+    op.drop_column("matching_settings", "precision_target")
+    op.create_foreign_key(op.f("fk_invoices_organization_id"), "invoices", "organizations", ["organization_id"], ["id"])
+    op.create_foreign_key(
+        op.f("fk_instalments_organization_id"), "instalments", "organizations", ["organization_id"], ["id"]
+    )
+    op.drop_index("ix_instalments_open_amount", table_name="instalments", postgresql_where=sa.text("open_minor <> 0"))
+    op.drop_column("accounts", "source_credit_status")
+    op.drop_index(op.f("ix_remittance_lines_organization_id_number_key"), table_name="remittance_lines")
+    op.drop_table("remittance_lines")
+    op.drop_index(op.f("ix_promise_items_organization_id_instalment_id"), table_name="promise_items")
+    op.drop_table("promise_items")
+    op.drop_index(
+        "ix_payment_plan_parts_due",
+        table_name="payment_plan_parts",
+        postgresql_where=sa.text("status IN ('open', 'partly_kept')"),
+    )
+    op.drop_table("payment_plan_parts")
+    op.drop_index(op.f("ix_payment_plan_items_organization_id_instalment_id"), table_name="payment_plan_items")
+    op.drop_table("payment_plan_items")
+    op.drop_index("uq_lessons_active", table_name="lessons", postgresql_where=sa.text("state = 'active'"))
+    op.drop_index(op.f("ix_lessons_organization_id_proposal_id"), table_name="lessons")
+    op.drop_index(op.f("ix_lessons_organization_id_kind_normalized_value"), table_name="lessons")
+    op.drop_index(op.f("ix_lessons_organization_id_application_group_id"), table_name="lessons")
+    op.drop_index(op.f("ix_lessons_organization_id_account_id"), table_name="lessons")
+    op.drop_table("lessons")
+    op.drop_index(
+        "uq_remittance_joins_live", table_name="remittance_joins", postgresql_where=sa.text("ended_at IS NULL")
+    )
+    op.drop_index(op.f("ix_remittance_joins_organization_id_advice_id"), table_name="remittance_joins")
+    op.drop_table("remittance_joins")
+    op.drop_index(
+        "uq_promises_reschedules", table_name="promises", postgresql_where=sa.text("reschedules_id IS NOT NULL")
+    )
+    op.drop_index(
+        "ix_promises_undecided", table_name="promises", postgresql_where=sa.text("status IN ('open', 'partly_kept')")
+    )
+    op.drop_index(op.f("ix_promises_organization_id_updated_at_id"), table_name="promises")
+    op.drop_index(op.f("ix_promises_organization_id_status_decided_on"), table_name="promises")
+    op.drop_index(op.f("ix_promises_organization_id_promised_date"), table_name="promises")
+    op.drop_index(op.f("ix_promises_organization_id_collector_id_id"), table_name="promises")
+    op.drop_index(op.f("ix_promises_organization_id_account_id_made_on"), table_name="promises")
+    op.drop_table("promises")
+    op.drop_index(op.f("ix_payment_plans_organization_id_updated_at_id"), table_name="payment_plans")
+    op.drop_index(op.f("ix_payment_plans_organization_id_status_id"), table_name="payment_plans")
+    op.drop_index(op.f("ix_payment_plans_organization_id_account_id"), table_name="payment_plans")
+    op.drop_index("ix_payment_plans_active", table_name="payment_plans", postgresql_where=sa.text("status = 'active'"))
+    op.drop_table("payment_plans")
+    op.drop_index(op.f("ix_credit_limit_changes_organization_id_account_id_id"), table_name="credit_limit_changes")
+    op.drop_table("credit_limit_changes")
+    op.drop_index(
+        "uq_remittance_advices_external",
+        table_name="remittance_advices",
+        postgresql_where=sa.text("external_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "uq_remittance_advices_content",
+        table_name="remittance_advices",
+        postgresql_where=sa.text("state <> 'cancelled'"),
+    )
+    op.drop_index(op.f("ix_remittance_advices_organization_id_updated_at_id"), table_name="remittance_advices")
+    op.drop_index(
+        op.f("ix_remittance_advices_organization_id_reference_key"),
+        table_name="remittance_advices",
+        postgresql_where=sa.text("reference_key IS NOT NULL"),
+    )
+    op.drop_index(
+        op.f("ix_remittance_advices_organization_id_account_id"),
+        table_name="remittance_advices",
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_remittance_advices_open", table_name="remittance_advices", postgresql_where=sa.text("state = 'open'")
+    )
+    op.drop_index(
+        "ix_remittance_advices_joined", table_name="remittance_advices", postgresql_where=sa.text("state = 'joined'")
+    )
+    op.drop_table("remittance_advices")
+    op.drop_index(op.f("ix_credit_status_changes_organization_id_account_id_id"), table_name="credit_status_changes")
+    op.drop_table("credit_status_changes")
+    op.drop_index(op.f("ix_credit_statements_organization_id_account_id_period_end_id"), table_name="credit_statements")
+    op.drop_table("credit_statements")
+    op.drop_index(op.f("ix_credit_securities_organization_id_account_id"), table_name="credit_securities")
+    op.drop_index(
+        "ix_credit_securities_ending", table_name="credit_securities", postgresql_where=sa.text("cancelled_on IS NULL")
+    )
+    op.drop_table("credit_securities")
+    op.drop_table("credit_scores")
+    op.drop_index(
+        "uq_credit_reviews_open",
+        table_name="credit_reviews",
+        postgresql_where=sa.text("state IN ('draft', 'recommended')"),
+    )
+    op.drop_index(op.f("ix_credit_reviews_organization_id_state_id"), table_name="credit_reviews")
+    op.drop_index(op.f("ix_credit_reviews_organization_id_account_id_id"), table_name="credit_reviews")
+    op.drop_table("credit_reviews")
+    op.drop_index(op.f("ix_credit_remarks_organization_id_account_id_id"), table_name="credit_remarks")
+    op.drop_table("credit_remarks")
+    op.drop_index(
+        op.f("ix_credit_profiles_organization_id_next_review_on_id"),
+        table_name="credit_profiles",
+        postgresql_where=sa.text("next_review_on IS NOT NULL"),
+    )
+    op.drop_table("credit_profiles")
+    op.drop_index(
+        "ix_credit_orders_open",
+        table_name="credit_orders",
+        postgresql_include=["currency", "open_minor"],
+        postgresql_where=sa.text("open_minor <> 0"),
+    )
+    op.drop_table("credit_orders")
+    op.drop_index(
+        "ix_credit_holds_standing", table_name="credit_holds", postgresql_where=sa.text("released_on IS NULL")
+    )
+    op.drop_index(op.f("ix_credit_holds_organization_id_account_id"), table_name="credit_holds")
+    op.drop_table("credit_holds")
+    op.drop_index(
+        op.f("ix_credit_decisions_organization_id_source_external_id"),
+        table_name="credit_decisions",
+        postgresql_where=sa.text("external_id IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_credit_decisions_organization_id_account_id_id"), table_name="credit_decisions")
+    op.drop_table("credit_decisions")
+    op.drop_index(
+        op.f("ix_credit_bureau_scores_organization_id_account_id_scored_on_id"), table_name="credit_bureau_scores"
+    )
+    op.drop_table("credit_bureau_scores")
+    op.drop_table("account_matching_settings")
+    op.drop_index(op.f("ix_document_links_organization_id_subject_kind_subject_id_id"), table_name="document_links")
+    op.drop_table("document_links")
+    op.drop_index("ix_outgoing_emails_state", table_name="outgoing_emails")
+    op.drop_index(
+        "ix_outgoing_emails_planned", table_name="outgoing_emails", postgresql_where=sa.text("state = 'planned'")
+    )
+    op.drop_index(op.f("ix_outgoing_emails_organization_id_subject_kind_subject_id"), table_name="outgoing_emails")
+    op.drop_table("outgoing_emails")
+    op.drop_table("number_formats")
+    op.drop_table("nightly_runs")
+    op.drop_table("matching_rules")
+    op.drop_table("event_cursors")
+    op.drop_table("documents")
+    op.drop_index(
+        "uq_credit_policies_active_from", table_name="credit_policies", postgresql_where=sa.text("state = 'active'")
+    )
+    op.drop_table("credit_policies")
