@@ -50,6 +50,12 @@ class ImportFileRefused(RuleViolation):
         self.reason_code = reason_code
 
 
+class RowsRefused(RuleViolation):
+    """Rows of a file that is taken whole or not at all are refused; `errors` names them."""
+
+    code = "import.rows_refused"
+
+
 class BankStatementNotFound(NotFound):
     """No such bank statement in this organization."""
 

@@ -59,6 +59,19 @@ PAYMENTS = KindFields(
 )  # fmt: skip
 FIELDS: dict[str, KindFields] = {"accounts": ACCOUNTS, "invoices": INVOICES, "payments": PAYMENTS}
 ROW_KINDS = tuple(FIELDS)
+REMITTANCES = KindFields(
+    names=(
+        "document_number", "amount", "gross_amount", "discount_amount", "deduction_amount", "deduction_reason",
+        "payment_reference", "payment_amount", "currency", "expected_date", "payer_name", "payer_bank_identifier",
+        "account_number",
+    ),
+    needed=(("document_number",), ("amount", "gross_amount"), ("currency",)),
+    lengths={
+        "document_number": _NUMBER, "deduction_reason": _NUMBER, "payment_reference": 140, "payer_name": _TEXT,
+        "payer_bank_identifier": _NUMBER, "account_number": _NUMBER,
+    },
+)  # fmt: skip
+FIELDS["remittance_advices"] = REMITTANCES  # mapped as the others, but taken by an upload of its own, not by an import
 BANK_STATEMENT = "bank_statement"
 KINDS = (*ROW_KINDS, BANK_STATEMENT)
 SCOPES = {

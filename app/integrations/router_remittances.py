@@ -1,0 +1,116 @@
+"""HTTP of files with remittance advices. All else about advices is in the remittances room."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from app.core.errors import DomainError
+from app.infra.database import WriteSession
+from app.infra.files import FileStore, register_file
+from app.infra.http.problems import problems
+from app.infra.http.requests import Answer, Write, answer, writes
+from app.integrations.import_mapping import read_mapping, read_options
+from app.integrations.imports import merged_options
+from app.integrations.remittance_upload import FILE_BYTES_MAX, accounts_of, read_file
+from app.integrations.schemas import JsonText
+from app.integrations.schemas_remittances import RemittanceUploadRead, upload_read
+from app.integrations.upload import Said, receive_upload
+from app.organizations.queries import local_today
+from app.remittances.record import record_advices
+from app.remittances.rules import Channel
+
+router = APIRouter(prefix="/remittance-advices", tags=["remittance advices"])
+KIND = "remittance_advices"
+_TEXT: dict[str, Any] = {"type": "string"}
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "mapping": {**_TEXT, "description": "JSON; see the reference of imports"},
+                    "options": {**_TEXT, "description": "JSON; see the reference of imports"},
+                },
+            }
+        },
+        "text/csv": _BINARY,
+        _SHEET: _BINARY,
+        "application/octet-stream": _BINARY,
+    },
+}
+
+
+@router.post(
+    "/upload",
+    operation_id="uploadRemittanceAdvices",
+    summary="Record remittance advices from a CSV or XLSX file",
+    response_model=RemittanceUploadRead,
+    responses=problems(409, 413),
+    openapi_extra={"requestBody": _BODY},
+)
+async def upload_advices(
+    request: Request,
+    write: Annotated[Write, writes("payments:write")],
+    mapping: Annotated[JsonText | None, Query(description="JSON, when the body is the file itself")] = None,
+    options: Annotated[JsonText | None, Query(description="JSON, when the body is the file itself")] = None,
+    file_name: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Rows with one payment reference (and payer, currency, date) are one advice. A faulty row refuses the file.
+
+    An advice that is on record already is told as a duplicate and not recorded twice.
+    """
+    settings = request.app.state.settings
+    store = FileStore(settings.data_dir)
+    organization_id = write.principal.organization_id
+    file, said = await receive_upload(
+        request,
+        store,
+        organization_id,
+        limit_bytes=min(FILE_BYTES_MAX, settings.upload_limit_bytes),
+        query={"mapping": mapping, "options": options, "file_name": file_name},
+        check=_check,
+    )
+    content = said.content("mapping")
+    read_as, how = read_mapping(KIND, content), read_options(merged_options(content, said.content("options")))
+    path = store.path(organization_id, file.sha256)
+    channel: Channel = "xlsx" if await run_in_threadpool(_is_workbook, path) else "csv"
+
+    async def work(session: WriteSession) -> Answer:
+        today = await local_today(session, write.now)
+        read = await run_in_threadpool(read_file, path, channel, read_as, how, today)
+        accounts = await accounts_of(session, {number for _, number in read if number})
+        await register_file(session, file, name=said.file_name, media_type=said.media_type)
+        commands = [replace(command, account_id=accounts.get(number)) for command, number in read]
+        results = await record_advices(session, commands)
+        for result in results:
+            if isinstance(result, DomainError) and result.code != "remittance_advice.duplicate":
+                raise result
+        return answer(upload_read(commands, results))
+
+    write.fingerprint = hashlib.sha256(
+        json.dumps([file.sha256, content, said.content("options")], sort_keys=True).encode()
+    ).digest()
+    return await write.run(work)
+
+
+def _check(said: Said) -> None:
+    """Refuse mapping and options that cannot be before the file is kept."""
+    content = said.content("mapping")
+    read_mapping(KIND, content)
+    read_options(merged_options(content, said.content("options")))
+
+
+def _is_workbook(path: Any) -> bool:
+    with path.open("rb") as stream:
+        return bool(stream.read(4) == b"PK\x03\x04")

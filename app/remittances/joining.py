@@ -1,0 +1,266 @@
+"""Which payments an advice announced. Pure: the same advices and payments in any order give the same answer.
+
+Evidence is the payment reference, the payer, and the date, in this order; the amount must always agree exactly. One
+advice may be paid by several payments, and one payment may pay several advices. Whatever has two equally good answers
+is left alone: a wrong join would hand a payment somebody else's lines.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import IntEnum
+from itertools import combinations
+
+PARTNERS_LIMIT = 12
+"""So many payments of one payer (or advices for one) are tried together; with more, nothing is unique enough."""
+TOGETHER_LIMIT = 4
+EARLY_DAYS = 10
+LATE_DAYS = 45
+NEAR_DAYS = 5
+CUT_NAME_MINIMUM = 8
+
+
+class Evidence(IntEnum):
+    """Why an advice and a payment belong together, the strongest last."""
+
+    NONE = 0
+    DATE = 1
+    PAYER = 2
+    REFERENCE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """An open advice. `accounts` are those that it may speak for; `expected` is announced, `received` known."""
+
+    id: str
+    currency: str
+    amount_minor: int
+    received: date
+    legal_entity_id: str | None = None
+    reference_key: str | None = None
+    expected: date | None = None
+    accounts: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    bank_identifier: str | None = None
+    repeats: bool = False  # it may be a second copy of another advice: a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A payment with nothing applied yet. `reference_keys` are all numbers of its references and texts."""
+
+    id: str
+    legal_entity_id: str
+    currency: str
+    amount_minor: int
+    value_date: date
+    reference_keys: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    name: str | None = None
+    bank_identifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """These payments pay these advices, and the amounts add up. One of the two sides has one member."""
+
+    advices: tuple[str, ...]
+    payments: tuple[str, ...]
+    evidence: Evidence
+
+
+def evidence_of(advice: Advice, receipt: Receipt) -> Evidence:
+    """How well the two fit besides their amounts; NONE where currency, legal entity, payer or date contradict."""
+    if advice.currency != receipt.currency or advice.legal_entity_id not in (None, receipt.legal_entity_id):
+        return Evidence.NONE
+    start = advice.expected or advice.received
+    days = (receipt.value_date - start).days
+    if not -EARLY_DAYS <= days <= LATE_DAYS and not (advice.expected is None and -LATE_DAYS <= days <= LATE_DAYS):
+        return Evidence.NONE
+    same = _same_payer(advice, receipt)
+    if advice.reference_key is not None and advice.reference_key in receipt.reference_keys:
+        return Evidence.NONE if same is False and receipt.accounts and advice.accounts else Evidence.REFERENCE
+    if same:
+        return Evidence.PAYER
+    near = advice.expected is not None and abs((receipt.value_date - advice.expected).days) <= NEAR_DAYS
+    return Evidence.DATE if same is None and near else Evidence.NONE
+
+
+def _same_payer(advice: Advice, receipt: Receipt) -> bool | None:
+    """True, False, or None where one of the two says too little."""
+    pairs: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
+        (advice.accounts, receipt.accounts),
+        (_some(advice.bank_identifier), _some(receipt.bank_identifier)),
+    )
+    known = [bool(left & right) for left, right in pairs if left and right]
+    if advice.names and receipt.name:
+        known.append(any(_alike(name, receipt.name) for name in advice.names))
+    return any(known) if known else None
+
+
+def _alike(left: str, right: str) -> bool:
+    """Equal names, or one is the other cut short, as bank fields do."""
+    short, whole = sorted((left, right), key=len)
+    return left == right or (len(short) >= CUT_NAME_MINIMUM and whole.startswith(short))
+
+
+def _some(value: str | None) -> frozenset[str]:
+    return frozenset((value,)) if value else frozenset()
+
+
+@dataclass(slots=True)
+class _Board:
+    """What is still to be joined, and what was."""
+
+    advices: dict[str, Advice]
+    receipts: dict[str, Receipt]
+    joins: list[Join] = field(default_factory=list)
+
+    def take(self, found: Iterable[Join]) -> None:
+        """Keep those joins that no other one contradicts, all at once: the order never decides."""
+        made = list(dict.fromkeys(found))
+        used: dict[str, int] = defaultdict(int)
+        for join in made:
+            for member in (*join.advices, *join.payments):
+                used[member] += 1
+        for join in made:
+            if all(used[member] == 1 for member in (*join.advices, *join.payments)):
+                self.joins.append(join)
+        for join in self.joins:
+            for id_ in join.advices:
+                self.advices.pop(id_, None)
+            for id_ in join.payments:
+                self.receipts.pop(id_, None)
+
+
+def plan_joins(advices: Iterable[Advice], receipts: Iterable[Receipt]) -> tuple[Join, ...]:
+    """The joins that are unique, the strongest evidence first: one to one, then several on one side."""
+    board = _Board({one.id: one for one in advices if not one.repeats}, {one.id: one for one in receipts})
+    for evidence in (Evidence.REFERENCE, Evidence.PAYER, Evidence.DATE):
+        board.take(_one_to_one(board, evidence))
+        if evidence is Evidence.REFERENCE:
+            board.take(_by_whole_reference(board))
+        if evidence is not Evidence.DATE:
+            board.take(_several_payments(board, evidence))
+            board.take(_several_advices(board, evidence))
+    return tuple(sorted(board.joins, key=lambda join: (join.advices, join.payments)))
+
+
+def _one_to_one(board: _Board, evidence: Evidence) -> Iterator[Join]:
+    by_amount: Mapping[Hashable, list[Receipt]] = _grouped(
+        board.receipts.values(), lambda one: (one.currency, one.amount_minor)
+    )
+    for advice in board.advices.values():
+        for receipt in by_amount.get((advice.currency, advice.amount_minor), ()):
+            if evidence_of(advice, receipt) >= evidence:
+                yield Join((advice.id,), (receipt.id,), evidence)
+
+
+def _by_whole_reference(board: _Board) -> Iterator[Join]:
+    """All payments that carry the reference of one advice, or all advices of one payment, with the same sum."""
+    by_key = _grouped(
+        ((key, receipt) for receipt in board.receipts.values() for key in receipt.reference_keys), lambda pair: pair[0]
+    )
+    carrying: dict[str, list[Advice]] = defaultdict(list)
+    for advice in board.advices.values():
+        receipts = [
+            receipt
+            for _, receipt in by_key.get(advice.reference_key, ())
+            if evidence_of(advice, receipt) is Evidence.REFERENCE
+        ]
+        for receipt in receipts:
+            carrying[receipt.id].append(advice)
+        if len(receipts) > 1 and sum(one.amount_minor for one in receipts) == advice.amount_minor:
+            yield Join((advice.id,), tuple(sorted(one.id for one in receipts)), Evidence.REFERENCE)
+    for receipt_id, advices in carrying.items():
+        total = sum(one.amount_minor for one in advices)
+        if len(advices) > 1 and total == board.receipts[receipt_id].amount_minor:
+            yield Join(tuple(sorted(one.id for one in advices)), (receipt_id,), Evidence.REFERENCE)
+
+
+def _several_payments(board: _Board, evidence: Evidence) -> Iterator[Join]:
+    for advice in board.advices.values():
+        fitting = [
+            (one.id, one.amount_minor)
+            for one in board.receipts.values()
+            if one.amount_minor < advice.amount_minor and evidence_of(advice, one) >= evidence
+        ]
+        chosen = unique_set(fitting, advice.amount_minor)
+        if chosen is not None:
+            yield Join((advice.id,), chosen, evidence)
+
+
+def _several_advices(board: _Board, evidence: Evidence) -> Iterator[Join]:
+    for receipt in board.receipts.values():
+        fitting = [
+            (one.id, one.amount_minor)
+            for one in board.advices.values()
+            if one.amount_minor < receipt.amount_minor and evidence_of(one, receipt) >= evidence
+        ]
+        chosen = unique_set(fitting, receipt.amount_minor)
+        if chosen is not None:
+            yield Join(chosen, (receipt.id,), evidence)
+
+
+def _grouped(values: Iterable[object], key: Callable[..., Hashable]) -> dict[Hashable, list]:  # type: ignore[type-arg]
+    found: dict[Hashable, list[object]] = defaultdict(list)
+    for value in values:
+        found[key(value)].append(value)
+    return found
+
+
+def unique_set(amounts: Sequence[tuple[str, int]], target: int) -> tuple[str, ...] | None:
+    """The only set of two to TOGETHER_LIMIT members with just this sum; None without one, with two, or with more than
+    PARTNERS_LIMIT members to choose from.
+    """
+    if not 2 <= len(amounts) <= PARTNERS_LIMIT:
+        return None
+    found: tuple[str, ...] | None = None
+    for count in range(2, min(TOGETHER_LIMIT, len(amounts)) + 1):
+        for chosen in combinations(sorted(amounts), count):
+            if sum(amount for _, amount in chosen) == target:
+                if found is not None:
+                    return None
+                found = tuple(id_ for id_, _ in chosen)
+    return found
+
+
+SHARED_LINES_LIMIT = 24
+SHARE_STEPS_LIMIT = 200_000
+
+
+def share_lines(amounts: Sequence[int], payments: Sequence[int]) -> tuple[int, ...] | None:
+    """Which payment each line belongs to, as positions in `payments`, so that each gets just its amount.
+
+    None where there is no such split, more than one, or the search is past its bound. Equal payments that could be
+    exchanged, or equal lines, make two splits: nobody knows which is meant.
+    """
+    if len(payments) == 1:
+        return (0,) * len(amounts) if sum(amounts) == payments[0] else None
+    if len(amounts) > SHARED_LINES_LIMIT or sum(amounts) != sum(payments):
+        return None
+    left, chosen, found, steps = list(payments), [0] * len(amounts), [], 0
+    stack = [(0, 0)]
+    while stack:
+        position, choice = stack.pop()
+        steps += 1
+        if steps > SHARE_STEPS_LIMIT:
+            return None
+        if choice > 0:
+            left[choice - 1] += amounts[position]
+        if choice == len(payments):
+            continue
+        stack.append((position, choice + 1))
+        left[choice] -= amounts[position]
+        chosen[position] = choice
+        if position + 1 < len(amounts):
+            stack.append((position + 1, 0))
+        elif not any(left):
+            found.append(tuple(chosen))
+            if len(found) > 1:
+                return None
+    return found[0] if found else None
