@@ -44,7 +44,6 @@ class Transfer(TenantTable, Recorded, Base):
     payment_id: Mapped[UUID | None]
     source_id: Mapped[UUID | None]  # the application, adjustment, refund … that this books
     __table_args__ = (
-        organization_fk(),
         tenant_fk("legal_entity_id", "legal_entities"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         Index(None, "organization_id", "legal_entity_id", "effective_date"),
