@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import app.accounts.models
 import app.cash_application.models
+import app.disputes.models
 import app.documents.models
 import app.infra.mail.models
 import app.infra.models

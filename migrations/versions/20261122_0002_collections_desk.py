@@ -62,6 +62,34 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'active'"),
     )
     op.create_table(
+        "dispute_teams",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("member_ids", sa.ARRAY(sa.UUID()), server_default="{}", nullable=False),
+        sa.Column("active", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_teams_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_teams")),
+        sa.UniqueConstraint("organization_id", "code", name=op.f("uq_dispute_teams_organization_id_code")),
+    )
+    op.create_table(
         "documents",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -232,6 +260,49 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'planned'"),
     )
     op.create_index("ix_outgoing_emails_state", "outgoing_emails", ["organization_id", "state", "id"], unique=False)
+    op.create_table(
+        "dispute_reasons",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("team_id", sa.UUID(), nullable=True),
+        sa.Column("sla_business_days", sa.Integer(), nullable=False),
+        sa.Column("aliases", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("active", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "sla_business_days >= 0 AND sla_business_days <= 250", name=op.f("ck_dispute_reasons_sla_bounded")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "team_id"],
+            ["dispute_teams.organization_id", "dispute_teams.id"],
+            name=op.f("fk_dispute_reasons_organization_id_team_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_reasons_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_reasons")),
+        sa.UniqueConstraint("organization_id", "code", name=op.f("uq_dispute_reasons_organization_id_code")),
+    )
+    op.create_index(
+        op.f("ix_dispute_reasons_organization_id_team_id"),
+        "dispute_reasons",
+        ["organization_id", "team_id"],
+        unique=False,
+    )
     op.create_table(
         "document_links",
         sa.Column("organization_id", sa.UUID(), nullable=False),
@@ -956,6 +1027,128 @@ def upgrade() -> None:
         postgresql_where=sa.text("external_id IS NOT NULL"),
     )
     op.create_table(
+        "timeline_entries",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("change_id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("entity_type", sa.Text(), nullable=False),
+        sa.Column("entity_id", sa.UUID(), nullable=False),
+        sa.Column("effective_date", sa.Date(), nullable=True),
+        sa.Column("recorded_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.UUID(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("before", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("after", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_timeline_entries_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_timeline_entries_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_timeline_entries")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "account_id",
+            "position",
+            name=op.f("uq_timeline_entries_organization_id_account_id_position"),
+        ),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_timeline_entries_organization_id_account_id_kind_position"),
+        "timeline_entries",
+        ["organization_id", "account_id", "kind", "position"],
+        unique=False,
+    )
+    op.create_table(
+        "worklist_entries",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("collector_id", sa.UUID(), nullable=True),
+        sa.Column("score_minor", sa.BigInteger(), nullable=False),
+        sa.Column("expected_minor", sa.BigInteger(), nullable=False),
+        sa.Column("overdue_minor", sa.BigInteger(), nullable=False),
+        sa.Column("open_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("days_late", sa.Integer(), nullable=False),
+        sa.Column("next_action", sa.Text(), nullable=False),
+        sa.Column("signals", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("factors", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("business_date", sa.Date(), nullable=False),
+        sa.CheckConstraint("score_minor >= 0", name=op.f("ck_worklist_entries_score_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "collector_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_worklist_entries_organization_id_collector_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_worklist_entries_organization_id_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_worklist_entries_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_worklist_entries")),
+    )
+    op.create_index(
+        "ix_worklist_entries_all",
+        "worklist_entries",
+        ["organization_id", sa.literal_column("score_minor DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_worklist_entries_order",
+        "worklist_entries",
+        ["organization_id", "collector_id", sa.literal_column("score_minor DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "worklist_snoozes",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("until_date", sa.Date(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("snoozed_by_id", sa.UUID(), nullable=True),
+        sa.Column("snoozed_by", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_worklist_snoozes_organization_id_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_worklist_snoozes_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_worklist_snoozes")),
+    )
+    op.create_index(
+        op.f("ix_worklist_snoozes_organization_id_until_date"),
+        "worklist_snoozes",
+        ["organization_id", "until_date"],
+        unique=False,
+    )
+    op.create_table(
         "credit_limit_changes",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1008,6 +1201,139 @@ def upgrade() -> None:
         ["organization_id", "account_id", "id"],
         unique=False,
     )
+    op.create_table(
+        "disputes",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("legal_entity_id", sa.UUID(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("reason_id", sa.UUID(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("customer_reference", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.UUID(), nullable=True),
+        sa.Column("state", sa.Text(), server_default="open", nullable=False),
+        sa.Column("team_id", sa.UUID(), nullable=True),
+        sa.Column("assignee_id", sa.UUID(), nullable=True),
+        sa.Column("opened_on", sa.Date(), nullable=False),
+        sa.Column("opened_by", sa.Text(), nullable=False),
+        sa.Column("opened_by_id", sa.UUID(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("disputed_minor", sa.BigInteger(), nullable=False),
+        sa.Column("credited_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("paid_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("released_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("sla_due_on", sa.Date(), nullable=False),
+        sa.Column("awaiting_since", sa.Date(), nullable=True),
+        sa.Column("sla_breached_on", sa.Date(), nullable=True),
+        sa.Column("resolved_on", sa.Date(), nullable=True),
+        sa.Column("resolved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("resolved_by", sa.Text(), nullable=True),
+        sa.Column("resolution_note", sa.Text(), nullable=True),
+        sa.Column("reopened_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(state = 'awaiting_customer') = (awaiting_since IS NOT NULL)", name=op.f("ck_disputes_awaiting_since")
+        ),
+        sa.CheckConstraint(
+            "(state IN ('open', 'in_review', 'awaiting_customer')) = (resolved_on IS NULL)",
+            name=op.f("ck_disputes_resolved_when_over"),
+        ),
+        sa.CheckConstraint("origin IN ('manual', 'deduction')", name=op.f("ck_disputes_origin")),
+        sa.CheckConstraint(
+            "state IN ('open', 'in_review', 'awaiting_customer', 'resolved_credited', 'resolved_rejected', 'resolved_paid', 'withdrawn')",
+            name=op.f("ck_disputes_state"),
+        ),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_disputes_amount_positive")),
+        sa.CheckConstraint(
+            "credited_minor >= 0 AND paid_minor >= 0 AND released_minor >= 0",
+            name=op.f("ck_disputes_parts_not_negative"),
+        ),
+        sa.CheckConstraint(
+            "disputed_minor >= 0 AND disputed_minor <= amount_minor", name=op.f("ck_disputes_disputed_within_amount")
+        ),
+        sa.CheckConstraint(
+            "resolved_on IS NULL OR disputed_minor = 0", name=op.f("ck_disputes_nothing_disputed_when_over")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_disputes_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "assignee_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_disputes_organization_id_assignee_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "legal_entity_id"],
+            ["legal_entities.organization_id", "legal_entities.id"],
+            name=op.f("fk_disputes_organization_id_legal_entity_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "payment_id"],
+            ["payments.organization_id", "payments.id"],
+            name=op.f("fk_disputes_organization_id_payment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "reason_id"],
+            ["dispute_reasons.organization_id", "dispute_reasons.id"],
+            name=op.f("fk_disputes_organization_id_reason_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "team_id"],
+            ["dispute_teams.organization_id", "dispute_teams.id"],
+            name=op.f("fk_disputes_organization_id_team_id"),
+        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_disputes_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_disputes")),
+        sa.UniqueConstraint("organization_id", "number", name=op.f("uq_disputes_organization_id_number")),
+    )
+    op.create_index("ix_disputes_assignee", "disputes", ["organization_id", "assignee_id", "id"], unique=False)
+    op.create_index("ix_disputes_opened", "disputes", ["organization_id", "opened_on", "id"], unique=False)
+    op.create_index(
+        op.f("ix_disputes_organization_id_account_id_id"),
+        "disputes",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_disputes_organization_id_updated_at_id"),
+        "disputes",
+        ["organization_id", "updated_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_disputes_payment",
+        "disputes",
+        ["organization_id", "payment_id"],
+        unique=False,
+        postgresql_where=sa.text("payment_id IS NOT NULL"),
+    )
+    op.create_index("ix_disputes_reason", "disputes", ["organization_id", "reason_id", "id"], unique=False)
+    op.create_index(
+        "ix_disputes_sla",
+        "disputes",
+        ["organization_id", "sla_due_on", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('open', 'in_review', 'awaiting_customer')"),
+    )
+    op.create_index("ix_disputes_state", "disputes", ["organization_id", "state", "id"], unique=False)
+    op.create_index("ix_disputes_team", "disputes", ["organization_id", "team_id", "id"], unique=False)
     op.create_table(
         "payment_plans",
         sa.Column("organization_id", sa.UUID(), nullable=False),
@@ -1261,6 +1587,200 @@ def upgrade() -> None:
         ["organization_id", "payment_id", "advice_id"],
         unique=True,
         postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "dispute_comments",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("dispute_id", sa.UUID(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("author_name", sa.Text(), nullable=False),
+        sa.Column("author_id", sa.UUID(), nullable=True),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dispute_id"],
+            ["disputes.organization_id", "disputes.id"],
+            name=op.f("fk_dispute_comments_organization_id_dispute_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_comments_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_comments")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_dispute_comments_organization_id_dispute_id_id"),
+        "dispute_comments",
+        ["organization_id", "dispute_id", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "dispute_credits",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("dispute_id", sa.UUID(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tax_minor", sa.BigInteger(), nullable=True),
+        sa.Column("effective_date", sa.Date(), nullable=False),
+        sa.Column("credit_memo_number", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("requested_by_id", sa.UUID(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_by_id", sa.UUID(), nullable=True),
+        sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("decision_note", sa.Text(), nullable=True),
+        sa.Column("credit_memo_id", sa.UUID(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(state = 'approved') = (credit_memo_id IS NOT NULL)", name=op.f("ck_dispute_credits_memo_when_approved")
+        ),
+        sa.CheckConstraint("state IN ('requested', 'approved', 'rejected')", name=op.f("ck_dispute_credits_state")),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_dispute_credits_amount_positive")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "credit_memo_id"],
+            ["credit_memos.organization_id", "credit_memos.id"],
+            name=op.f("fk_dispute_credits_organization_id_credit_memo_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dispute_id"],
+            ["disputes.organization_id", "disputes.id"],
+            name=op.f("fk_dispute_credits_organization_id_dispute_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_credits_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_credits")),
+    )
+    op.create_index(
+        "ix_dispute_credits_memo",
+        "dispute_credits",
+        ["organization_id", "credit_memo_id"],
+        unique=False,
+        postgresql_where=sa.text("credit_memo_id IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_dispute_credits_organization_id_dispute_id_id"),
+        "dispute_credits",
+        ["organization_id", "dispute_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_dispute_credits_pending",
+        "dispute_credits",
+        ["organization_id", "dispute_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'requested'"),
+    )
+    op.create_table(
+        "dispute_lines",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("dispute_id", sa.UUID(), nullable=False),
+        sa.Column("instalment_id", sa.UUID(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("open_at_opening_minor", sa.BigInteger(), nullable=False),
+        sa.Column("disputed_minor", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_minor <= open_at_opening_minor", name=op.f("ck_dispute_lines_within_open")),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_dispute_lines_amount_positive")),
+        sa.CheckConstraint(
+            "disputed_minor >= 0 AND disputed_minor <= amount_minor",
+            name=op.f("ck_dispute_lines_disputed_within_amount"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dispute_id"],
+            ["disputes.organization_id", "disputes.id"],
+            name=op.f("fk_dispute_lines_organization_id_dispute_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_dispute_lines_organization_id_instalment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_lines_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_lines")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "dispute_id",
+            "instalment_id",
+            name=op.f("uq_dispute_lines_organization_id_dispute_id_instalment_id"),
+        ),
+    )
+    op.create_index(
+        "ix_dispute_lines_active",
+        "dispute_lines",
+        ["organization_id", "instalment_id"],
+        unique=False,
+        postgresql_include=["disputed_minor"],
+        postgresql_where=sa.text("disputed_minor > 0"),
+    )
+    op.create_index(
+        op.f("ix_dispute_lines_organization_id_instalment_id"),
+        "dispute_lines",
+        ["organization_id", "instalment_id"],
+        unique=False,
+    )
+    op.create_table(
+        "dispute_transitions",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("dispute_id", sa.UUID(), nullable=False),
+        sa.Column("from_state", sa.Text(), nullable=True),
+        sa.Column("to_state", sa.Text(), nullable=False),
+        sa.Column("effective_date", sa.Date(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.UUID(), nullable=True),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "from_state IN ('open', 'in_review', 'awaiting_customer', 'resolved_credited', 'resolved_rejected', 'resolved_paid', 'withdrawn')",
+            name=op.f("ck_dispute_transitions_from_state"),
+        ),
+        sa.CheckConstraint(
+            "to_state IN ('open', 'in_review', 'awaiting_customer', 'resolved_credited', 'resolved_rejected', 'resolved_paid', 'withdrawn')",
+            name=op.f("ck_dispute_transitions_to_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dispute_id"],
+            ["disputes.organization_id", "disputes.id"],
+            name=op.f("fk_dispute_transitions_organization_id_dispute_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_transitions_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_transitions")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_dispute_transitions_organization_id_dispute_id_id"),
+        "dispute_transitions",
+        ["organization_id", "dispute_id", "id"],
+        unique=False,
     )
     op.create_table(
         "lessons",
@@ -1572,12 +2092,14 @@ def upgrade() -> None:
     )
     op.drop_constraint(op.f("fk_transfers_organization_id"), "transfers", type_="foreignkey")
     secure_table("credit_policies")
+    secure_table("dispute_teams")
     secure_table("documents", append_only=True)
     secure_table("event_cursors", worker_reads=True)
     secure_table("matching_rules")
     secure_table("nightly_runs")
     secure_table("number_formats")
     secure_table("outgoing_emails")
+    secure_table("dispute_reasons")
     secure_table("document_links")
     secure_table("account_matching_settings")
     secure_table("credit_bureau_scores", append_only=True)
@@ -1592,10 +2114,18 @@ def upgrade() -> None:
     secure_table("credit_statements", append_only=True)
     secure_table("credit_status_changes", append_only=True)
     secure_table("remittance_advices")
+    secure_table("timeline_entries", append_only=True)
+    secure_table("worklist_entries")
+    secure_table("worklist_snoozes")
     secure_table("credit_limit_changes", append_only=True)
+    secure_table("disputes")
     secure_table("payment_plans")
     secure_table("promises")
     secure_table("remittance_joins")
+    secure_table("dispute_comments", append_only=True)
+    secure_table("dispute_credits")
+    secure_table("dispute_lines")
+    secure_table("dispute_transitions", append_only=True)
     secure_table("lessons")
     secure_table("payment_plan_items")
     secure_table("payment_plan_parts")
@@ -1656,6 +2186,26 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_lessons_organization_id_application_group_id"), table_name="lessons")
     op.drop_index(op.f("ix_lessons_organization_id_account_id"), table_name="lessons")
     op.drop_table("lessons")
+    op.drop_index(op.f("ix_dispute_transitions_organization_id_dispute_id_id"), table_name="dispute_transitions")
+    op.drop_table("dispute_transitions")
+    op.drop_index(op.f("ix_dispute_lines_organization_id_instalment_id"), table_name="dispute_lines")
+    op.drop_index(
+        "ix_dispute_lines_active",
+        table_name="dispute_lines",
+        postgresql_include=["disputed_minor"],
+        postgresql_where=sa.text("disputed_minor > 0"),
+    )
+    op.drop_table("dispute_lines")
+    op.drop_index(
+        "uq_dispute_credits_pending", table_name="dispute_credits", postgresql_where=sa.text("state = 'requested'")
+    )
+    op.drop_index(op.f("ix_dispute_credits_organization_id_dispute_id_id"), table_name="dispute_credits")
+    op.drop_index(
+        "ix_dispute_credits_memo", table_name="dispute_credits", postgresql_where=sa.text("credit_memo_id IS NOT NULL")
+    )
+    op.drop_table("dispute_credits")
+    op.drop_index(op.f("ix_dispute_comments_organization_id_dispute_id_id"), table_name="dispute_comments")
+    op.drop_table("dispute_comments")
     op.drop_index(
         "uq_remittance_joins_live", table_name="remittance_joins", postgresql_where=sa.text("ended_at IS NULL")
     )
@@ -1678,8 +2228,29 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_payment_plans_organization_id_account_id"), table_name="payment_plans")
     op.drop_index("ix_payment_plans_active", table_name="payment_plans", postgresql_where=sa.text("status = 'active'"))
     op.drop_table("payment_plans")
+    op.drop_index("ix_disputes_team", table_name="disputes")
+    op.drop_index("ix_disputes_state", table_name="disputes")
+    op.drop_index(
+        "ix_disputes_sla",
+        table_name="disputes",
+        postgresql_where=sa.text("state IN ('open', 'in_review', 'awaiting_customer')"),
+    )
+    op.drop_index("ix_disputes_reason", table_name="disputes")
+    op.drop_index("ix_disputes_payment", table_name="disputes", postgresql_where=sa.text("payment_id IS NOT NULL"))
+    op.drop_index(op.f("ix_disputes_organization_id_updated_at_id"), table_name="disputes")
+    op.drop_index(op.f("ix_disputes_organization_id_account_id_id"), table_name="disputes")
+    op.drop_index("ix_disputes_opened", table_name="disputes")
+    op.drop_index("ix_disputes_assignee", table_name="disputes")
+    op.drop_table("disputes")
     op.drop_index(op.f("ix_credit_limit_changes_organization_id_account_id_id"), table_name="credit_limit_changes")
     op.drop_table("credit_limit_changes")
+    op.drop_index(op.f("ix_worklist_snoozes_organization_id_until_date"), table_name="worklist_snoozes")
+    op.drop_table("worklist_snoozes")
+    op.drop_index("ix_worklist_entries_order", table_name="worklist_entries")
+    op.drop_index("ix_worklist_entries_all", table_name="worklist_entries")
+    op.drop_table("worklist_entries")
+    op.drop_index(op.f("ix_timeline_entries_organization_id_account_id_kind_position"), table_name="timeline_entries")
+    op.drop_table("timeline_entries")
     op.drop_index(
         "uq_remittance_advices_external",
         table_name="remittance_advices",
@@ -1760,6 +2331,8 @@ def downgrade() -> None:
     op.drop_table("account_matching_settings")
     op.drop_index(op.f("ix_document_links_organization_id_subject_kind_subject_id_id"), table_name="document_links")
     op.drop_table("document_links")
+    op.drop_index(op.f("ix_dispute_reasons_organization_id_team_id"), table_name="dispute_reasons")
+    op.drop_table("dispute_reasons")
     op.drop_index("ix_outgoing_emails_state", table_name="outgoing_emails")
     op.drop_index(
         "ix_outgoing_emails_planned", table_name="outgoing_emails", postgresql_where=sa.text("state = 'planned'")
@@ -1771,6 +2344,7 @@ def downgrade() -> None:
     op.drop_table("matching_rules")
     op.drop_table("event_cursors")
     op.drop_table("documents")
+    op.drop_table("dispute_teams")
     op.drop_index(
         "uq_credit_policies_active_from", table_name="credit_policies", postgresql_where=sa.text("state = 'active'")
     )
