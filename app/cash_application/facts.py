@@ -1,59 +1,243 @@
-"""From rows to the facts of the pure engine, and the choice of the few candidates it needs from a big ledger."""
+"""From rows to the facts of the pure engine, and the choice of the few candidates it needs from a big ledger.
+
+First every waiting payment gets a *claim*: the accounts and documents it may mean, found by keys, names and payer
+identities (`find_claims`). Claims that may meet are put into one batch (`planning.py`). Then the facts of a batch are
+loaded (`load_facts`): its payments, everything open of the accounts claimed, and the payments they may repeat.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from app.cash_application import queries
-from app.cash_application.matching.names import normalize_bank_identifier, normalize_name
-from app.cash_application.matching.payer import AccountIndex, RunIdentities, identify_payer
-from app.cash_application.matching.references import lookup_keys, payment_tokens
-from app.cash_application.matching.types import (
-    AccountFacts,
-    IdentityKind,
-    IdentityOrigin,
-    ItemKind,
-    OpenItem,
-    PayerIdentity,
-    PaymentFacts,
-    RemittanceLine,
-    Settings,
-    Tolerance,
+from app.cash_application.matching.decide import ACCOUNTS_LIMIT
+from app.cash_application.matching.duplicates import DUPLICATE_DAYS
+from app.cash_application.matching.index import KEY_ITEMS_LIMIT
+from app.cash_application.matching.payer import (
+    NAMED_NATS,
+    AccountIndex,
+    PayerEvidence,
+    RunIdentities,
+    identify_payer,
+    identity_values,
 )
+from app.cash_application.matching.references import Token, payment_tokens
+from app.cash_application.matching.types import ItemKind, OpenItem, PaymentFacts, RemittanceLine
+from app.cash_application.parties import load_named, load_parties
+from app.cash_application.party_index import PartyIndex
+from app.cash_application.sql import facts as sql
 from app.core.money import to_minor
 from app.infra.database import ReadSession
+from app.remittances.join import AdvisedPart, advised_parts
 
-ACCOUNTS_PER_PAYMENT_LIMIT = 20
-EARLIER_DAYS = 60
+OWN_NATS = 3.5
+"""Evidence from which on an account is meant itself, and not only as a member of the payer's group."""
+DOCUMENTS_PER_LINK_LIMIT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """Accounts and payer identities of the organization, read once a run."""
-
-    accounts: tuple[AccountFacts, ...]
-    identities: tuple[PayerIdentity, ...]
-    index: AccountIndex
+class TooManyItems(Exception):
+    """The payments of one batch claim more open items than are held in memory at once; ask for fewer payments."""
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
-    """Open items by engine id, with the day from which each may be settled."""
+class Claim:
+    """What one waiting payment may settle, as ids. `meets` names what makes two claims meet, the strongest first.
 
+    Two payments with an equal value in `meets` may want the same item or repeat each other.
+    """
+
+    payment_id: UUID
+    value_date: date
+    accounts: tuple[UUID, ...]
+    invoices: tuple[UUID, ...]
+    credit_memos: tuple[UUID, ...]
+    payer_known: bool
+    meets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the engine is given for one batch; `rows` are the payments as stored, in the order of `payments`."""
+
+    rows: tuple[Any, ...]
+    payments: tuple[PaymentFacts, ...]
     items: tuple[OpenItem, ...]
     accounting_dates: dict[str, date]
+    parties: AccountIndex
+    earlier: tuple[PaymentFacts, ...]
 
 
-async def load_parties(session: ReadSession) -> Parties:
-    """Accounts and identities of the organization, and the index over them."""
-    accounts = tuple(_account(row) for row in await queries.account_rows(session))
-    identities = tuple(_identity(row) for row in await queries.identity_rows(session))
-    return Parties(accounts, identities, AccountIndex(accounts, identities))
+async def find_claims(session: ReadSession, payment_ids: Sequence[UUID], index: PartyIndex) -> list[Claim]:
+    """A claim for each of these payments that waits."""
+    payments = await load_payments(session, await sql.waiting_payments(session, payment_ids))
+    tokens = await asyncio.to_thread(_tokens, payments)
+    keys = {token.key for found in tokens.values() for token in found}
+    by_key: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in await sql.documents_by_key(session, keys):
+        by_key[row["key"]].append(row)
+    parties = await load_named(session, payments, tokens, index)
+    return await asyncio.to_thread(_claims, payments, tokens, by_key, parties)
+
+
+def _tokens(payments: Sequence[PaymentFacts]) -> dict[str, tuple[Token, ...]]:
+    return {payment.id: payment_tokens(payment) for payment in payments}
+
+
+def _claims(
+    payments: Sequence[PaymentFacts],
+    tokens: dict[str, tuple[Token, ...]],
+    by_key: dict[str, list[Any]],
+    parties: AccountIndex,
+) -> list[Claim]:
+    nothing_shown = RunIdentities()
+    claims = []
+    for payment in payments:
+        named = [row for token in tokens[payment.id] for row in _meant(by_key.get(token.key, ()))]
+        evidence = identify_payer(payment, tokens[payment.id], parties, nothing_shown)
+        claims.append(_claim(payment, named, evidence))
+    return claims
+
+
+def _meant(hits: Sequence[Any]) -> Sequence[Any]:
+    """A key that names very many documents means none of them."""
+    return hits if len(hits) <= KEY_ITEMS_LIMIT else ()
+
+
+def _claim(payment: PaymentFacts, named: Sequence[Any], evidence: dict[str, PayerEvidence]) -> Claim:
+    likeliest = sorted(evidence.items(), key=lambda pair: (-pair[1].nats, pair[0]))[:ACCOUNTS_LIMIT]
+    payer_known = bool(likeliest) and likeliest[0][1].nats >= NAMED_NATS
+    if _is_explained(payment, named):  # the payer's sister companies have no part in it
+        likeliest = [pair for pair in likeliest if pair[1].nats >= OWN_NATS]
+    accounts = dict.fromkeys(UUID(account) for account, _ in likeliest)
+    documents = {row["id"]: row for row in named}
+    few = list(documents.values()) if len(documents) <= DOCUMENTS_PER_LINK_LIMIT else []
+    values = [f"{kind}:{value}" for kind, value in identity_values(payment) if value]
+    meets = [f"document:{row['id']}" for row in few]
+    if values:
+        meets.append(f"like:{payment.currency}:{payment.amount_minor}:{values[0]}")
+    if not payer_known:
+        meets.append(f"amount:{payment.legal_entity_id}:{payment.currency}:{payment.amount_minor}")
+    meets += values
+    meets += [f"account:{account}" for account in dict.fromkeys([*accounts, *(row["account_id"] for row in few)])]
+    return Claim(
+        payment_id=UUID(payment.id),
+        value_date=payment.value_date,
+        accounts=tuple(dict.fromkeys([*accounts, *(row["account_id"] for row in named)])),
+        invoices=tuple(row["id"] for row in documents.values() if not row["is_credit"]),
+        credit_memos=tuple(row["id"] for row in documents.values() if row["is_credit"]),
+        payer_known=payer_known,
+        meets=tuple(meets),
+    )
+
+
+def _is_explained(payment: PaymentFacts, named: Sequence[Any]) -> bool:
+    """Whether what the payment names of one account is worth just its amount."""
+    totals: defaultdict[UUID, int] = defaultdict(int)
+    for row in {(row["id"], row["open_minor"]): row for row in named}.values():
+        totals[row["account_id"]] += -row["open_minor"] if row["is_credit"] else row["open_minor"]
+    return payment.amount_minor in totals.values()
+
+
+async def load_facts(session: ReadSession, claims: Sequence[Claim]) -> Facts | None:
+    """The facts of these claims, or None when none of their payments waits any more. Raises TooManyItems."""
+    rows = await sql.waiting_payments(session, [claim.payment_id for claim in claims])
+    if not rows:
+        return None
+    payments = tuple(await load_payments(session, rows))
+    accounts = {account for claim in claims for account in claim.accounts}
+    parties, accounts = await load_parties(session, payments, accounts)
+    items = await _load_items(session, payments, claims, accounts)
+    return Facts(
+        rows=tuple(rows),
+        payments=tuple(payments),
+        items=tuple(_item(row) for row in items.values()),
+        accounting_dates={str(row["id"]): row["accounting_date"] for row in items.values()},
+        parties=parties,
+        earlier=await _load_earlier(session, payments),
+    )
+
+
+async def _load_items(
+    session: ReadSession, payments: Sequence[PaymentFacts], claims: Sequence[Claim], accounts: set[UUID]
+) -> dict[UUID, Any]:
+    """Everything open of the accounts, and what is found beside it.
+
+    Named documents and equal amounts of an account with more than is read; documents of any account with just the
+    amount of a payment whose payer nobody knows.
+    """
+    rows = await sql.items_of_accounts(session, accounts)
+    if len(rows) > sql.ITEMS_PER_BATCH_LIMIT and len(claims) > 1:
+        raise TooManyItems
+    found = {row["id"]: row for row in rows}
+    counts: defaultdict[UUID, int] = defaultdict(int)
+    for row in rows:
+        counts[row["account_id"]] += 1
+    cut = {account for account, count in counts.items() if count >= sql.ITEMS_PER_ACCOUNT_LIMIT}
+    if cut:
+        of_cut = [claim for claim in claims if cut.intersection(claim.accounts)]
+        invoices = [invoice for claim in of_cut for invoice in claim.invoices]
+        credit_memos = [credit for claim in of_cut for credit in claim.credit_memos]
+        amounts = {UUID(payment.id): payment.amount_minor for payment in payments}
+        wanted = {
+            (account, amounts[claim.payment_id])
+            for claim in of_cut if claim.payment_id in amounts for account in cut.intersection(claim.accounts)
+        }  # fmt: skip
+        more = await sql.items_of_documents(session, invoices, credit_memos)
+        more += await sql.items_by_account_and_amount(session, sorted(wanted))
+        found.update((row["id"], row) for row in more)
+    unknown = {claim.payment_id for claim in claims if not claim.payer_known}
+    strangers = {
+        (UUID(p.legal_entity_id), p.currency, p.amount_minor) for p in payments if UUID(p.id) in unknown
+    }  # fmt: skip
+    for row in await sql.items_by_amount(session, sorted(strangers)):
+        found.setdefault(row["id"], row)
+    return found
+
+
+async def _load_earlier(session: ReadSession, payments: Sequence[PaymentFacts]) -> tuple[PaymentFacts, ...]:
+    """Payments of the days before with the amount of one of these, to recognise duplicates."""
+    days: dict[tuple[int, str], tuple[date, date]] = {}
+    for payment in payments:
+        key, on = (payment.amount_minor, payment.currency), payment.value_date
+        first, last = days.get(key, (on, on))
+        days[key] = (min(first, on), max(last, on))
+    before = timedelta(days=DUPLICATE_DAYS)
+    wanted = [(*key, first - before, last) for key, (first, last) in sorted(days.items())]
+    rows = await sql.earlier_payments(session, wanted)
+    here = {payment.id for payment in payments}
+    return tuple(
+        payment_facts({**dict(row), "remittance": {}, "unapplied_minor": row["amount_minor"], "is_no_duplicate": False})
+        for row in rows
+        if str(row["id"]) not in here
+    )
+
+
+async def load_payments(session: ReadSession, rows: Sequence[Any]) -> list[PaymentFacts]:
+    """Facts of waiting payments. One that a remittance advice announced has the advice's lines as its documents."""
+    advised = await advised_parts(session, [row["id"] for row in rows])
+    found = [payment_facts(row) for row in rows]
+    return [
+        replace(payment, referred_documents=tuple(map(_advised, advised[row["id"]])))
+        if row["id"] in advised
+        else payment
+        for payment, row in zip(found, rows, strict=True)
+    ]
+
+
+def _advised(part: AdvisedPart) -> RemittanceLine:
+    return RemittanceLine(
+        number=part.document_number,
+        amount_minor=part.amount_minor,
+        discount_minor=part.discount_minor,
+        deduction_minor=part.deduction_minor,
+        deduction_reason=part.deduction_reason,
+    )
 
 
 def payment_facts(row: Any) -> PaymentFacts:
@@ -76,6 +260,7 @@ def payment_facts(row: Any) -> PaymentFacts:
         end_to_end_id=row["end_to_end_id"] or "",
         bank_reference=row["bank_reference"] or "",
         charges_minor=remittance.get("charges_minor") or 0,
+        is_no_duplicate=row["is_no_duplicate"],
     )
 
 
@@ -95,92 +280,22 @@ def _line(line: dict[str, Any], currency: str) -> RemittanceLine:
     )
 
 
-async def load_items(session: ReadSession, payments: Sequence[PaymentFacts], parties: Parties) -> Items:
-    """Candidates of these payments: documents named by a key, and open items of the accounts that may have paid."""
-    keys = {key for payment in payments for key in lookup_keys(payment)}
-    named = await queries.items_by_key(session, keys)
-    accounts = {UUID(str(row["account_id"])) for row in named}
-    none = RunIdentities()
-    for payment in payments:
-        evidence = identify_payer(payment, payment_tokens(payment), parties.index, none)
-        likeliest = sorted(evidence.items(), key=lambda pair: (-pair[1].nats, pair[0]))
-        accounts.update(UUID(account) for account, _ in likeliest[:ACCOUNTS_PER_PAYMENT_LIMIT])
-    rows = {row["id"]: row for row in (*named, *await queries.items_of_accounts(session, accounts))}
-    items = tuple(_item(row) for row in rows.values())
-    return Items(items, {str(row["id"]): row["accounting_date"] for row in rows.values()})
-
-
-async def load_earlier(session: ReadSession, payments: Sequence[PaymentFacts]) -> tuple[PaymentFacts, ...]:
-    """Payments of the last weeks with the amount of one of these, to recognise duplicates."""
-    since = min(payment.value_date for payment in payments) - timedelta(days=EARLIER_DAYS)
-    amounts = {(payment.currency, payment.amount_minor) for payment in payments}
-    rows = await queries.earlier_payments(session, since, amounts)
-    return tuple(payment_facts({**dict(row), "remittance": {}, "unapplied_minor": row["amount_minor"]}) for row in rows)
-
-
-async def load_settings(session: ReadSession) -> tuple[Settings, bool]:
-    """The engine's settings, and whether matches are applied without a person."""
-    row = await queries.matching_settings(session)
-    if row is None:
-        return Settings(), True
-    stored: dict[str, Any] = row["tolerances"] or {}
-    shipped = Settings()
-    settings = Settings(
-        automatic_confidence=float(row["automatic_threshold"]),
-        proposed_confidence=float(row["proposed_threshold"]),
-        tolerance=Tolerance(
-            under_minor=stored.get("under_minor", shipped.tolerance.under_minor),
-            under_basis_points=stored.get("under_basis_points", 0),
-            over_minor=stored.get("over_minor", shipped.tolerance.over_minor),
-            over_basis_points=stored.get("over_basis_points", 0),
-            cap_minor=stored.get("cap_minor"),
-        ),
-        small_difference_minor=stored.get("small_difference_minor", shipped.small_difference_minor),
-        bank_charge_minor=stored.get("bank_charge_minor", shipped.bank_charge_minor),
-    )
-    return settings, bool(row["automatic_enabled"])
-
-
-def _account(row: Any) -> AccountFacts:
-    names = tuple(dict.fromkeys(name for name in (row["name"], row["legal_name"]) if name))
-    return AccountFacts(
-        id=str(row["id"]),
-        number=row["number"],
-        names=names,
-        parent_id=str(row["parent_id"]) if row["parent_id"] else None,
-    )
-
-
-def _identity(row: Any) -> PayerIdentity:
-    kind = IdentityKind(row["kind"])
-    bank = kind is IdentityKind.BANK_IDENTIFIER
-    value = normalize_bank_identifier(row["value"]) if bank else normalize_name(row["value"])
-    entered = row["origin"] == "entered"
-    strength = 1.0 if entered else row["confirmations"] / (row["confirmations"] + 1)
-    origin = IdentityOrigin.ENTERED if entered else IdentityOrigin.LEARNED
-    return PayerIdentity(str(row["account_id"]), kind, value, origin, strength)
-
-
 def _item(row: Any) -> OpenItem:
-    others: Iterable[str | None] = (
-        row["purchase_order"],
-        row["delivery_reference"],
-        row["contract_reference"],
-        row["external_id"],
-    )
+    (id_, document_id, account_id, legal_entity_id, number, currency, open_minor, amount_minor, invoice_date, due_date,
+     discount_minor, discount_date, _, *others, is_credit) = row  # fmt: skip
     return OpenItem(
-        id=str(row["id"]),
-        document_id=str(row["document_id"]),
-        account_id=str(row["account_id"]),
-        legal_entity_id=str(row["legal_entity_id"]),
-        number=row["number"],
-        currency=row["currency"],
-        open_minor=row["open_minor"],
-        amount_minor=row["amount_minor"],
-        invoice_date=row["invoice_date"],
-        due_date=row["due_date"],
-        kind=ItemKind.CREDIT_MEMO if row["is_credit"] else ItemKind.INVOICE,
-        references=tuple(other for other in others if other and other != row["number"]),
-        discount_minor=row["discount_minor"],
-        discount_date=row["discount_date"],
+        id=str(id_),
+        document_id=str(document_id),
+        account_id=str(account_id),
+        legal_entity_id=str(legal_entity_id),
+        number=number,
+        currency=currency,
+        open_minor=open_minor,
+        amount_minor=amount_minor,
+        invoice_date=invoice_date,
+        due_date=due_date,
+        kind=ItemKind.CREDIT_MEMO if is_credit else ItemKind.INVOICE,
+        references=tuple(other for other in others if other and other != number),
+        discount_minor=discount_minor,
+        discount_date=discount_date,
     )
