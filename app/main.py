@@ -40,6 +40,8 @@ from app.organizations.token_router import router as token_router
 from app.organizations.tokens import AccessTokens
 from app.payments.router import router as payments_router
 from app.payments.router_applications import router as applications_router
+from app.promises.router import router as promises_router
+from app.promises.router_plans import router as payment_plans_router
 from app.reports.router import router as reports_router
 from app.settings import Settings
 
@@ -61,6 +63,8 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     payments_router,
     applications_router,
     cash_application_router,
+    promises_router,
+    payment_plans_router,
     imports_router,
     bank_statements_router,
     bank_entries_router,

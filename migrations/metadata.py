@@ -12,7 +12,8 @@ import app.integrations.models
 import app.invoices.models
 import app.ledger.models
 import app.organizations.models
-import app.payments.models  # noqa: F401 - importing a room's models registers its tables
+import app.payments.models
+import app.promises.models  # noqa: F401 - importing a room's models registers its tables
 from app.infra.tables import Base
 
 metadata = Base.metadata

@@ -13,7 +13,9 @@ ALL_SCOPES = frozenset(
     f"{resource}:{verb}"
     for resource in (
         "organizations", "users", "api-clients", "accounts", "invoices", "payments", "ledger", "cash-application",
-        "reports", "imports", "bank-statements", "events", "audit", "jobs", "mail", "documents", "disputes", "all-disputes",
+        "promises", "collections",
+        "credit", "reports", "imports", "bank-statements", "events", "audit", "jobs", "mail",
+        "documents", "disputes", "all-disputes",
     )
     for verb in ("read", "write", "approve", "close")
 )  # fmt: skip

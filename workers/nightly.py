@@ -17,9 +17,12 @@ from app.core.clock import utc_now
 from app.infra.database import SYSTEM
 from app.infra.jobs import Handler
 from app.infra.nightly import latest_night, owe_night
+from workers import promises
 from workers.runner import Services
 
-NIGHTLY: dict[str, Handler] = {}
+NIGHTLY: dict[str, Handler] = {
+    promises.NIGHT: promises.handle_night,
+}
 """Kind of work → handler. `workers/registry.py` makes them known to the workers."""
 
 LOOK_SECONDS = 30.0

@@ -50,6 +50,14 @@ SCOPES: Mapping[str, str] = {
     "cash-application:read": "Read runs and proposals of cash application",
     "cash-application:write": "Start runs, accept, correct and reject proposals",
     "cash-application:approve": "Change thresholds and tolerances of automatic application",
+    "promises:read": "Read promises to pay and payment plans",
+    "promises:write": "Take down, reschedule and cancel promises and payment plans",
+    "collections:read": "Read collection actions, escalations, legal cases, assignments, targets and playbooks",
+    "collections:write": "Plan and complete collection actions, escalate, keep legal cases",
+    "collections:approve": "Change rules, catalogues, targets, assignments and playbooks of collections",
+    "credit:read": "Read credit files, exposure, decisions, holds, reviews and the credit policy",
+    "credit:write": "Check orders, report open orders, keep credit files, open and propose reviews",
+    "credit:approve": "Decide reviews and referred orders, place and release holds, change the credit policy",
     "reports:read": "Read reports such as aging",
     "imports:read": "Read imports with their counts and refused rows",
     "imports:write": "Start and cancel imports",
@@ -76,11 +84,29 @@ _BUSINESS_READS = _READS - {"users:read", "api-clients:read", "audit:read", "job
 ROLES: Mapping[str, frozenset[str]] = {
     "admin": frozenset(SCOPES),
     "credit_manager": _BUSINESS_READS
-    | {"accounts:write", "accounts:approve", "invoices:approve", "payments:approve", "jobs:read"}
+    | {
+        "credit:write",
+        "credit:approve",
+        "accounts:write",
+        "accounts:approve",
+        "invoices:approve",
+        "payments:approve",
+        "jobs:read",
+    }
     | {"disputes:write", "disputes:approve", "documents:write", "mail:write"},
     "collections_manager": _BUSINESS_READS
-    | {"accounts:write", "jobs:read", "disputes:write", "documents:write", "mail:write"},
-    "collector": _BUSINESS_READS | {"accounts:write", "disputes:write", "documents:write"},
+    | {
+        "promises:write",
+        "collections:write",
+        "collections:approve",
+        "accounts:write",
+        "jobs:read",
+        "disputes:write",
+        "documents:write",
+        "mail:write",
+    },
+    "collector": _BUSINESS_READS
+    | {"promises:write", "collections:write", "accounts:write", "disputes:write", "documents:write"},
     "cash_application": _BUSINESS_READS
     | {"payments:write", "cash-application:write", "bank-statements:write", "imports:write", "jobs:read"}
     | {"documents:write"},
@@ -91,12 +117,14 @@ ROLES: Mapping[str, frozenset[str]] = {
     "auditor": _READS,
     "integration": _BUSINESS_READS
     | {
+        "credit:write",
         "accounts:write",
         "invoices:write",
         "payments:write",
         "imports:write",
         "bank-statements:write",
         "cash-application:write",
+        "promises:write",
         "organizations:write",
         "documents:write",
         "disputes:write",

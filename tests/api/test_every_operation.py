@@ -55,6 +55,8 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "payment_id": ("payments", "id"),
     "payment_terms_id": ("payment_terms", "id"),
     "posting_id": ("transfers", "posting_id"),
+    "plan_id": ("payment_plans", "id"),
+    "promise_id": ("promises", "id"),
     "proposal_id": ("proposals", "id"),
     "run_id": ("matching_runs", "id"),
     "secret_id": ("api_client_secrets", "id"),
