@@ -163,6 +163,8 @@ async def documents_by_key(session: ReadSession, keys: Iterable[str], currency: 
 
 async def set_resolutions(session: WriteSession, rows: Sequence[tuple[UUID, str, UUID | None, UUID | None]]) -> None:
     """Write what each line means: (line, resolution, instalment, credit memo)."""
+    if not rows:
+        return
     columns = [list(column) for column in zip(*rows, strict=True)]
     await session.driver.execute(_RESOLVE, session.organization_id, *columns)
 
