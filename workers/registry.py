@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
-from workers import imports, mail, matching, period_balances, reactions
+from workers import cash_learning, imports, mail, matching, period_balances, reactions, remittances
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
@@ -12,7 +12,9 @@ HANDLERS: dict[str, Handler] = {
     "mail.send": mail.send,
     "mail.wait": mail.wait,
     "matching": matching.handle,
+    "number_formats": cash_learning.derive,
     "period_balances": period_balances.handle,
+    "remittances": remittances.handle,
     "reaction": reactions.handle,
     **NIGHTLY,
 }
