@@ -11,7 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 from app.accounts.party_router import router as account_parties_router
 from app.accounts.router import router as accounts_router
 from app.accounts.terms_router import router as payment_terms_router
+from app.cash_application.review.router import router as cash_application_review_router
 from app.cash_application.router import router as cash_application_router
+from app.cash_application.router_learning import router as cash_application_learning_router
 from app.documents.router import router as documents_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
@@ -63,6 +65,8 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     payments_router,
     applications_router,
     cash_application_router,
+    cash_application_review_router,
+    cash_application_learning_router,
     promises_router,
     payment_plans_router,
     imports_router,

@@ -1,8 +1,7 @@
-"""HTTP of the cash-application room: runs, proposals, settings."""
+"""HTTP of the cash-application room: runs, settings of the organization and of accounts."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,45 +9,44 @@ from fastapi import APIRouter, Depends, Response
 from sqlalchemy import select
 
 from app.cash_application import queries
-from app.cash_application.matching.types import Settings as EngineSettings
-from app.cash_application.models import MatchingRun, MatchingSettings, Proposal
-from app.cash_application.review import Correction, accept_proposal, correct_proposal, reject_proposal
+from app.cash_application.models import AccountMatchingSettings, MatchingRun
+from app.cash_application.precision import switch_automatic
+from app.cash_application.report import run_figures
 from app.cash_application.run import start_run
 from app.cash_application.schemas import (
-    Band,
+    AccountSettingsRead,
+    AccountSettingsUpdate,
+    AutomaticSwitch,
     MatchingSettingsRead,
     MatchingSettingsUpdate,
-    ProposalAccept,
-    ProposalCorrect,
-    ProposalRead,
-    ProposalReject,
-    ProposalState,
     RunCreate,
     RunRead,
+    RunReport,
     RunState,
-    TolerancesFields,
 )
-from app.cash_application.settings import NewSettings, find_settings, update_settings
-from app.core.money import to_minor
+from app.cash_application.settings import (
+    delete_account_settings,
+    find_settings,
+    get_account_settings,
+    put_account_settings,
+    update_settings,
+)
 from app.infra.database import ReadSession, WriteSession
-from app.infra.http.fields import resource_response
+from app.infra.http.fields import ETAG_HEADER, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
-from app.infra.http.requests import Answer, Write, answer, reads, writes
+from app.infra.http.requests import Answer, Write, answer, callers, reads, writes
+from app.infra.principal import Principal
 from app.organizations.queries import local_today
-from app.payments.types import ApplyLine
 
 router = APIRouter(prefix="/cash-application", tags=["cash application"])
 Reading = Annotated[ReadSession, reads("cash-application:read")]
+Caller = Annotated[Principal, callers("cash-application:read")]
 Writing = Annotated[Write, writes("cash-application:write")]
-Applying = Annotated[Write, writes("cash-application:write", "payments:write")]
+Approving = Annotated[Write, writes("cash-application:approve")]
 Paging = Annotated[PageRequest, Depends(page_request)]
 _RUN_SORTS = {"created": (SortKey(MatchingRun.id, UUID),)}
-_PROPOSAL_SORTS = {
-    "value": (SortKey(Proposal.amount_minor, int), SortKey(Proposal.id, UUID)),
-    "created": (SortKey(Proposal.id, UUID),),
-    "recorded_at": (SortKey(Proposal.recorded_at, datetime.fromisoformat), SortKey(Proposal.id, UUID)),
-}
+_ACCOUNT_SORTS = {"created": (SortKey(AccountMatchingSettings.id, UUID),)}
 
 
 @router.post(
@@ -93,118 +91,13 @@ async def list_runs(read: Reading, page: Paging, state: RunState | None = None) 
     "/runs/{run_id}",
     operation_id="getMatchingRun",
     summary="Read a matching run and its report",
-    response_model=RunRead,
+    response_model=RunReport,
     responses=problems(404),
 )
 async def get_run(run_id: UUID, read: Reading) -> Response:
-    """State, progress, what was applied, proposed or left, and why."""
-    return resource_response(RunRead.of(await queries.get_run(read, run_id)))
-
-
-@router.get(
-    "/proposals",
-    operation_id="listProposals",
-    summary="List proposals; the review queue is state=open, sorted by value",
-    response_model=Page[ProposalRead],
-    responses=problems(),
-)
-async def list_proposals(
-    read: Reading,
-    page: Paging,
-    state: ProposalState | None = None,
-    band: Band | None = None,
-    run_id: UUID | None = None,
-    payment_id: UUID | None = None,
-    account_id: UUID | None = None,
-) -> Response:
-    """Proposals by filter, the largest payments first."""
-    statement = queries.proposals_statement(
-        read.organization_id, state=state, band=band, run_id=run_id, payment_id=payment_id, account_id=account_id
-    )
-    sort, keys = choose_sort(page, _PROPOSAL_SORTS, "-value")
-    rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = [ProposalRead.of(row[0]) for row in rows]
-    return resource_response(Page[ProposalRead](data=data, has_more=cursor is not None, next_cursor=cursor))
-
-
-@router.get(
-    "/proposals/{proposal_id}",
-    operation_id="getProposal",
-    summary="Read a proposal",
-    response_model=ProposalRead,
-    responses=problems(404),
-)
-async def get_proposal(proposal_id: UUID, read: Reading) -> Response:
-    """One proposal with its reasons and alternatives; `ETag` is its version."""
-    found = await queries.get_proposal(read, proposal_id)
-    return resource_response(ProposalRead.of(found), found.version)
-
-
-@router.post(
-    "/proposals/{proposal_id}/accept",
-    operation_id="acceptProposal",
-    summary="Apply a proposal as it stands",
-    response_model=ProposalRead,
-    responses=problems(404, 409, 412),
-)
-async def accept(proposal_id: UUID, body: ProposalAccept, write: Applying) -> Response:
-    """The payment is applied; its bank identifier and name are learned for the account."""
-
-    async def work(session: WriteSession) -> Answer:
-        version = write.expected_version(required=False)
-        await accept_proposal(
-            session, proposal_id, expected_version=version, allow_other_account=body.allow_other_account
-        )
-        return await _answer(session, proposal_id)
-
-    return await write.run(work)
-
-
-@router.post(
-    "/proposals/{proposal_id}/correct",
-    operation_id="correctProposal",
-    summary="Apply something else than was proposed",
-    response_model=ProposalRead,
-    responses=problems(404, 409, 412),
-)
-async def correct(proposal_id: UUID, body: ProposalCorrect, write: Applying) -> Response:
-    """What the person says is applied; the rest stays on account. The matcher learns from it."""
-
-    async def work(session: WriteSession) -> Answer:
-        lines = tuple(
-            ApplyLine(
-                line.instalment_id,
-                to_minor(line.amount, body.currency, pointer=f"/lines/{i}/amount"),
-                to_minor(line.discount_amount, body.currency, pointer=f"/lines/{i}/discount_amount"),
-                to_minor(line.write_off_amount, body.currency, pointer=f"/lines/{i}/write_off_amount"),
-                currency=body.currency,
-            )
-            for i, line in enumerate(body.lines)
-        )
-        correction = Correction(lines, body.effective_date, body.allow_other_account)
-        version = write.expected_version(required=False)
-        await correct_proposal(session, proposal_id, correction, expected_version=version)
-        return await _answer(session, proposal_id)
-
-    return await write.run(work)
-
-
-@router.post(
-    "/proposals/{proposal_id}/reject",
-    operation_id="rejectProposal",
-    summary="Reject a proposal",
-    response_model=ProposalRead,
-    responses=problems(404, 409, 412),
-)
-async def reject(proposal_id: UUID, body: ProposalReject, write: Writing) -> Response:
-    """Nothing is applied; the payment is held for a person."""
-
-    async def work(session: WriteSession) -> Answer:
-        version = write.expected_version(required=False)
-        await reject_proposal(session, proposal_id, expected_version=version, note=body.note)
-        return await _answer(session, proposal_id)
-
-    return await write.run(work)
+    """State, progress, what was applied, proposed or left and why; how precise it was so far, and how quick."""
+    run = await queries.get_run(read, run_id)
+    return resource_response(RunReport.reported(run, await run_figures(read, run_id)))
 
 
 @router.get(
@@ -214,9 +107,9 @@ async def reject(proposal_id: UUID, body: ProposalReject, write: Writing) -> Res
     response_model=MatchingSettingsRead,
     responses=problems(),
 )
-async def get_settings(read: Reading) -> Response:
-    """Thresholds and tolerances; version 0 are the shipped ones."""
-    found = _settings(await find_settings(read))
+async def get_settings(read: Reading, caller: Caller) -> Response:
+    """Thresholds, tolerances and the switch, with the notice when the service turned it; version 0: as shipped."""
+    found = MatchingSettingsRead.of(await find_settings(read), caller.scopes)
     return resource_response(found, found.version)
 
 
@@ -229,37 +122,105 @@ async def get_settings(read: Reading) -> Response:
 )
 async def put_settings(body: MatchingSettingsUpdate, write: Writing) -> Response:
     """Holds from the next batch on; the change is on record."""
+    command = body.command()
 
     async def work(session: WriteSession) -> Answer:
-        automatic, proposed = body.thresholds()
-        new = NewSettings(body.automatic_enabled, automatic, proposed, body.tolerances.model_dump(exclude_none=True))
-        found = _settings(await update_settings(session, new, expected_version=write.expected_version()))
+        await update_settings(session, command, expected_version=write.expected_version())
+        return await _settings(session, write)
+
+    return await write.run(work)
+
+
+@router.post(
+    "/settings/automatic",
+    operation_id="switchAutomaticApplication",
+    summary="Switch automatic application on or off",
+    response_model=MatchingSettingsRead,
+    responses=problems(412),
+)
+async def switch(body: AutomaticSwitch, write: Approving) -> Response:
+    """Switched on again, with a reason, outcomes count anew: what was wrong before does not switch it off at once."""
+
+    async def work(session: WriteSession) -> Answer:
+        version = write.expected_version(required=False)
+        await switch_automatic(session, enabled=body.enabled, reason=body.reason, expected_version=version)
+        return await _settings(session, write)
+
+    return await write.run(work)
+
+
+async def _settings(session: ReadSession, write: Write) -> Answer:
+    found = MatchingSettingsRead.of(await find_settings(session), write.principal.scopes)
+    return answer(found, version=found.version)
+
+
+@router.get(
+    "/account-settings",
+    operation_id="listAccountMatchingSettings",
+    summary="List accounts with matching settings of their own",
+    response_model=Page[AccountSettingsRead],
+    responses=problems(),
+)
+async def list_account_settings(
+    read: Reading, caller: Caller, page: Paging, account_id: UUID | None = None
+) -> Response:
+    """In the order of their making."""
+    table = AccountMatchingSettings
+    statement = select(table).where(table.organization_id == read.organization_id)
+    if account_id is not None:
+        statement = statement.where(table.account_id == account_id)
+    sort, keys = choose_sort(page, _ACCOUNT_SORTS, "created")
+    rows, cursor = await fetch_page(read, statement, page, keys, sort)
+    data = [AccountSettingsRead.of(row[0], caller.scopes) for row in rows]
+    return resource_response(Page[AccountSettingsRead](data=data, has_more=cursor is not None, next_cursor=cursor))
+
+
+@router.get(
+    "/account-settings/{account_id}",
+    operation_id="getAccountMatchingSettings",
+    summary="Read the matching settings of an account",
+    response_model=AccountSettingsRead,
+    responses={**problems(404), 200: {"description": "The settings", "headers": ETAG_HEADER}},
+)
+async def get_account_settings_(account_id: UUID, read: Reading, caller: Caller) -> Response:
+    """404 when the organization's settings hold for the account."""
+    found = AccountSettingsRead.of(await get_account_settings(read, account_id), caller.scopes)
+    return resource_response(found, found.version)
+
+
+@router.put(
+    "/account-settings/{account_id}",
+    operation_id="putAccountMatchingSettings",
+    summary="Give an account matching settings of its own",
+    response_model=AccountSettingsRead,
+    responses=problems(404, 412),
+)
+async def put_account_settings_(account_id: UUID, body: AccountSettingsUpdate, write: Writing) -> Response:
+    """Creates or replaces; holds from the next batch on. `If-Match` guards against another's change."""
+    command = body.command()
+
+    async def work(session: WriteSession) -> Answer:
+        version = write.expected_version(required=False)
+        await put_account_settings(session, account_id, command, expected_version=version)
+        found = AccountSettingsRead.of(await get_account_settings(session, account_id), write.principal.scopes)
         return answer(found, version=found.version)
 
     return await write.run(work)
 
 
-def _settings(row: MatchingSettings | None) -> MatchingSettingsRead:
-    if row is None:
-        shipped = EngineSettings()
-        return MatchingSettingsRead(
-            automatic_enabled=True,
-            automatic_threshold=shipped.automatic_confidence,
-            proposed_threshold=shipped.proposed_confidence,
-            tolerances=TolerancesFields(),
-            notice=None,
-            version=0,
-        )
-    return MatchingSettingsRead(
-        automatic_enabled=row.automatic_enabled,
-        automatic_threshold=float(row.automatic_threshold),
-        proposed_threshold=float(row.proposed_threshold),
-        tolerances=TolerancesFields.model_validate(row.tolerances),
-        notice=row.notice,
-        version=row.version,
-    )
+@router.delete(
+    "/account-settings/{account_id}",
+    operation_id="deleteAccountMatchingSettings",
+    summary="Let the organization's matching settings hold for an account",
+    status_code=204,
+    responses=problems(404, 412),
+)
+async def delete_account_settings_(account_id: UUID, write: Writing) -> Response:
+    """What held for the account stays on record in the change log."""
 
+    async def work(session: WriteSession) -> Answer:
+        version = write.expected_version(required=False)
+        await delete_account_settings(session, account_id, expected_version=version)
+        return Answer(None, 204)
 
-async def _answer(session: ReadSession, proposal_id: UUID) -> Answer:
-    found = await queries.get_proposal(session, proposal_id)
-    return answer(ProposalRead.of(found), version=found.version)
+    return await write.run(work)

@@ -50,6 +50,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "invoice_id": ("invoices", "id"),
     "job_id": ("jobs", "id"),
     "legal_entity_id": ("legal_entities", "id"),
+    "lesson_id": ("lessons", "id"),
     "link_id": ("document_links", "id"),
     "organization_id": ("organizations", "id"),
     "payment_id": ("payments", "id"),
@@ -61,6 +62,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "run_id": ("matching_runs", "id"),
     "secret_id": ("api_client_secrets", "id"),
     "source": ("accounts", "source"),
+    "strategy": ("matching_rules", "strategy"),
     "statement_id": ("bank_statements", "id"),
     "user_id": ("users", "id"),
 }
@@ -77,7 +79,7 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
 }
 """What a readable row needs besides what the database asks for."""
 
-COMPLETE = ("instalments",)
+COMPLETE = ("instalments", "account_matching_settings",)
 """Tables whose rows others are never without: an invoice has at least one instalment."""
 
 BYTES_ELSEWHERE = {"getDocumentContent"}
