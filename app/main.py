@@ -15,6 +15,9 @@ from app.cash_application.review.router import router as cash_application_review
 from app.cash_application.router import router as cash_application_router
 from app.cash_application.router_learning import router as cash_application_learning_router
 from app.documents.router import router as documents_router
+from app.credit.file.router import router as credit_file_router
+from app.credit.reviews.router import router as credit_reviews_router
+from app.credit.router import router as credit_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
 from app.infra.doorbell import make_doorbell
@@ -69,6 +72,9 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     cash_application_learning_router,
     promises_router,
     payment_plans_router,
+    credit_router,
+    credit_reviews_router,
+    credit_file_router,
     imports_router,
     bank_statements_router,
     bank_entries_router,

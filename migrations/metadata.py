@@ -7,6 +7,7 @@ import app.cash_application.models
 import app.disputes.models
 import app.documents.models
 import app.infra.mail.models
+import app.credit.models
 import app.infra.models
 import app.integrations.models
 import app.invoices.models

@@ -39,7 +39,8 @@ class Account(Versioned, TenantTable, Base):
     risk_class: Mapped[str | None]
     collector_id: Mapped[UUID | None]
     credit_limit_minor: Mapped[int | None] = minor()
-    credit_status: Mapped[str] = mapped_column(server_default="ok")
+    credit_status: Mapped[str] = mapped_column(server_default="ok")  # only the credit room lowers it
+    source_credit_status: Mapped[str | None]  # what the ERP says: one of the things that the credit status follows from
     status: Mapped[str] = mapped_column(server_default="active")
     source: Mapped[str | None]
     external_id: Mapped[str | None]
@@ -57,6 +58,7 @@ class Account(Versioned, TenantTable, Base):
         Index(None, "organization_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index(None, "organization_id", "collector_id"),
         one_of("credit_status", "ok", "watch", "hold", "stop"),
+        one_of("source_credit_status", "ok", "watch", "hold", "stop"),
         one_of("status", "active", "inactive", "merged"),
         CheckConstraint("credit_limit_minor >= 0", name="credit_limit_not_negative"),
     )  # fmt: skip

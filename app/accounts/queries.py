@@ -23,6 +23,7 @@ ACCOUNT_TREE_LOCK_SPACE = 7310  # class of the advisory locks under which parent
 COLUMNS = (
     "number", "name", "legal_name", "parent_id", "currency", "payment_terms_id", "language", "time_zone", "country",
     "segment", "risk_class", "collector_id", "credit_limit_minor", "credit_status", "status", "source", "external_id",
+    "source_credit_status",
 )  # fmt: skip
 _TYPES = dict.fromkeys(("parent_id", "payment_terms_id", "collector_id"), "uuid") | {"credit_limit_minor": "bigint"}
 _LISTED = ", ".join(COLUMNS)

@@ -148,7 +148,9 @@ class AccountUpsert(_AccountFields):
     parent_number: Number | None = unset()
     payment_terms_code: Number | None = unset()
     collector_email: Email | None = unset()
-    credit_status: CreditStatus = unset()
+    credit_status: Annotated[
+        CreditStatus, Field(description="What the source says: a harder one acts at once, a milder one takes it back")
+    ] = unset()
     active: bool = unset()
     contact: ContactCreate = unset()
     bank_identifier: IdentityValue = unset()

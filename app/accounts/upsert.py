@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from app.accounts import queries
-from app.accounts.commands import UNSET, AccountCommand, AccountInvalid, normalized_account
+from app.accounts.commands import CREDIT_STATUSES, UNSET, AccountCommand, AccountInvalid, normalized_account
 from app.accounts.contacts import upsert_contacts
 from app.accounts.errors import (
     AccountMerged,
@@ -33,8 +33,7 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.versions import check_version
 
-_OPTIONAL = ("legal_name", "language", "time_zone", "country", "segment", "risk_class", "credit_limit_minor",
-             "credit_status")  # fmt: skip
+_OPTIONAL = ("legal_name", "language", "time_zone", "country", "segment", "risk_class", "credit_limit_minor")
 _FRESH: Mapping[str, Any] = {**dict.fromkeys(COLUMNS), "credit_status": "ok", "status": "active"}
 
 
@@ -249,6 +248,10 @@ def _values(draft: _Draft, known: _Known) -> dict[str, Any]:
     if command.external_id is not None:
         values |= {"source": command.source, "external_id": command.external_id}
     values |= {name: given for name in _OPTIONAL if (given := getattr(command, name)) is not UNSET}
+    if command.credit_status is not UNSET:
+        # A harder word of the source acts at once; a milder one waits for the credit room, which knows the holds.
+        values["source_credit_status"] = command.credit_status
+        values["credit_status"] = max(values["credit_status"], command.credit_status, key=CREDIT_STATUSES.index)
     if command.active is not UNSET:
         values["status"] = "active" if command.active else "inactive"
     values["payment_terms_id"] = _terms_id(command, known, values["payment_terms_id"])

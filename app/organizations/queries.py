@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Context, Decimal
@@ -354,17 +354,35 @@ async def find_rate(session: ReadSession, from_currency: str, to_currency: str, 
     """
     if from_currency == to_currency:
         return Decimal(1)
+    return (await rates_among(session, {from_currency, to_currency}, on)).rate(from_currency, to_currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The newest rates on or before a day among some currencies and the organization's base currency."""
+
+    base_currency: str
+    pairs: Mapping[tuple[str, str], Decimal]
+
+    def rate(self, from_currency: str, to_currency: str) -> Decimal | None:
+        """Units of `to_currency` for one of `from_currency`, found as by `find_rate`, or None."""
+        if from_currency == to_currency:
+            return Decimal(1)
+        found = _rate(self.pairs, from_currency, to_currency)
+        if found is None and self.base_currency not in (from_currency, to_currency):
+            into = _rate(self.pairs, from_currency, self.base_currency)
+            out = _rate(self.pairs, self.base_currency, to_currency)
+            if into is not None and out is not None:
+                found = _RATE_CONTEXT.multiply(into, out)
+        return found
+
+
+async def rates_among(session: ReadSession, currencies: Iterable[str], on: date) -> Rates:
+    """The rates between these currencies, and from and to the base currency, as of a day; one look for many amounts."""
     base = (await organization_facts(session)).base_currency
-    rows = await session.driver.fetch(
-        _RATES, session.organization_id, on, sorted({from_currency, to_currency, base})
-    )  # fmt: skip
-    rates = {(row["from_currency"], row["to_currency"]): row["rate"] for row in rows}
-    found = _rate(rates, from_currency, to_currency)
-    if found is None and base not in (from_currency, to_currency):
-        into, out = _rate(rates, from_currency, base), _rate(rates, base, to_currency)
-        if into is not None and out is not None:
-            found = _RATE_CONTEXT.multiply(into, out)
-    return found
+    wanted = sorted({*currencies, base})
+    rows = await session.driver.fetch(_RATES, session.organization_id, on, wanted) if len(wanted) > 1 else []
+    return Rates(base, {(row["from_currency"], row["to_currency"]): row["rate"] for row in rows})
 
 
 def _rate(rates: Mapping[tuple[str, str], Decimal], from_currency: str, to_currency: str) -> Decimal | None:

@@ -41,6 +41,11 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "credit_memo_id": ("credit_memos", "id"),
     "document_id": ("documents", "id"),
     "email_id": ("outgoing_emails", "id"),
+    "credit_decision_id": ("credit_decisions", "id"),
+    "credit_hold_id": ("credit_holds", "id"),
+    "credit_policy_id": ("credit_policies", "id"),
+    "credit_review_id": ("credit_reviews", "id"),
+    "credit_security_id": ("credit_securities", "id"),
     "entry_id": ("bank_entries", "id"),
     "external_id": ("accounts", "external_id"),
     "group_id": ("applications", "group_id"),
@@ -70,9 +75,24 @@ RESOURCES: dict[str, tuple[str, str]] = {
 KEYS = {"source", "external_id"}
 """Path parameters that the caller chooses: another tenant may use the same ones for its own records."""
 
+EXPOSURE = {
+    "currency": "EUR", "days_late": 0, "unconverted": [],
+    **dict.fromkeys((f"{name}_minor" for name in ("open", "overdue", "disputed", "credits", "unapplied", "orders",
+                                                  "total", "secured", "unsecured")), 0),
+}  # fmt: skip
+
 ROW_VALUES: dict[str, dict[str, Any]] = {
     "accounts": {"source": "gp", "external_id": "1000231"},
     "document_links": {"subject_kind": "legal_case"},
+    "credit_decisions": {
+        "reasons": "[]",
+        "outcome": "refer",
+        "answers_id": None,
+        "facts": json.dumps({"exposure": EXPOSURE, "limit_minor": None, "status": "ok", "score": None}),
+    },
+    "credit_holds": {"released_on": None, "until": None},
+    "credit_policies": {"definition": "{}", "state": "draft", "valid_from": None},
+    "credit_reviews": {"reasons": "[]", "facts": "{}"},
     "payment_terms": {"definition": json.dumps({"net_days": 30})},
     "proposals": {"lines": "[]", "reasons": "[]", "alternatives": "[]", "account_id": None},
     "users": {"email": "grace@example.com"},

@@ -1,0 +1,31 @@
+"""Credit: the nightly evaluation of every account, and what events change at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.clock import utc_now
+from app.credit.concerned import EVENTS, accounts_concerned
+from app.credit.refresh import refresh_accounts, refresh_all
+from app.infra.database import WriteSession
+from app.infra.jobs import JobContext
+from app.infra.nightly import business_date_of
+from app.infra.reactions import Event, Subscriber
+from app.organizations.queries import local_today
+
+KIND = "credit_night"
+
+
+async def night(job: JobContext) -> None:
+    """Evaluate every account as of the business date."""
+    await refresh_all(job.database, job.organization_id, business_date_of(job))
+
+
+async def react(session: WriteSession, events: Sequence[Event]) -> None:
+    """Evaluate the accounts that these events concern."""
+    concerned = await accounts_concerned(session, events)
+    if concerned:
+        await refresh_accounts(session, concerned, await local_today(session, utc_now()))
+
+
+SUBSCRIBER = Subscriber("credit", EVENTS, react)
