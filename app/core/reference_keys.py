@@ -19,7 +19,9 @@ DIGITS_KEY_MINIMUM = 4
 _CONFUSABLE = str.maketrans("OQIL|", "00111")
 TOKEN = re.compile(r"[0-9A-Z|]+")
 DIGITS = re.compile(r"[0-9]+")
+_LETTERS_THEN_DIGITS = re.compile(r"[A-Z|]*([0-9]+)")
 _LOOKALIKE = re.compile(r"(?<=\d)[OQIL|](?=\d|$)")
+_DROPPED = {code: None for code in range(128) if not TOKEN.match(chr(code))}
 _ZEROS = re.compile(r"0{3,}(?=[1-9])")
 
 
@@ -36,6 +38,12 @@ def clean(text: str) -> str:
 @lru_cache(maxsize=131_072)
 def squeeze(number: str) -> str:
     """A number without everything that is not a letter or digit, upper-cased."""
+    return _squeeze(number)
+
+
+def _squeeze(number: str) -> str:
+    if number.isascii():  # most are: one pass instead of a search
+        return number[:TEXT_LENGTH_LIMIT].upper().translate(_DROPPED)
     return "".join(TOKEN.findall(clean(number)))
 
 
@@ -65,25 +73,38 @@ def tail_of(squeezed: str) -> str:
 @lru_cache(maxsize=131_072)
 def number_keys(number: str) -> tuple[str, ...]:
     """Keys of one number, the strongest first: the whole, its digits, its last run of digits. Empty without a digit."""
-    squeezed = squeeze(number)
-    if len(squeezed) < KEY_LENGTH_MINIMUM or not DIGITS.search(squeezed):
+    return _keys_of(squeeze(number))
+
+
+def _keys_of(squeezed: str) -> tuple[str, ...]:
+    plain = _LETTERS_THEN_DIGITS.fullmatch(squeezed)
+    if len(squeezed) < KEY_LENGTH_MINIMUM or not (plain or DIGITS.search(squeezed)):
         return ()
+    found: tuple[str, ...]
+    if plain and "000" not in (only := plain[1].lstrip("0")):
+        found = (only,)  # nearly every number: both keys are the same digits
+    else:
+        found = digits_of(squeezed), tail_of(squeezed)
     keys = [fold(squeezed)[:KEY_LENGTH_LIMIT]]
-    for digits in (digits_of(squeezed), tail_of(squeezed)):
+    for digits in found:
         if len(digits) >= DIGITS_KEY_MINIMUM and digits not in keys:
             keys.append(digits[:KEY_LENGTH_LIMIT])
     return tuple(keys)
 
 
 def stored_keys(number: str) -> tuple[str, str | None, str | None]:
-    """The three key columns of a document: the whole (never empty), the digits, the last run of digits."""
-    keys = number_keys(number)
+    """The three key columns of a document: the whole (never empty), the digits, the last run of digits.
+
+    Not remembered: documents are written once, and a hundred thousand of them would push out what is asked again.
+    """
+    squeezed = _squeeze(number)
+    keys = _keys_of(squeezed)
     if not keys:
-        return fold(squeeze(number))[:KEY_LENGTH_LIMIT] or "-", None, None
+        return fold(squeezed)[:KEY_LENGTH_LIMIT] or "-", None, None
     padded = (*keys, None, None)
     return keys[0], padded[1], padded[2]
 
 
 def reference_key(number: str) -> str:
     """The key of the whole number, as stored in `number_key`."""
-    return fold(squeeze(number))[:KEY_LENGTH_LIMIT] or "-"
+    return fold(_squeeze(number))[:KEY_LENGTH_LIMIT] or "-"

@@ -72,8 +72,8 @@ async def upsert_invoices(
     """
     issued = await issue_invoices(session, commands)  # what is on record comes back refused, at no further cost
     results = [made if isinstance(made, DomainError) else Upserted(made, "created") for made in issued]
-    fresh = {result.id: index for index, result in enumerate(results) if isinstance(result, Upserted)}
     waiting = [i for i, made in enumerate(results) if isinstance(made, DomainError) and commands[i].external_id]
+    fresh = {made.id: i for i, made in enumerate(results) if waiting and isinstance(made, Upserted)}
     while waiting:
         first: dict[tuple[str, str], int] = {}
         later = [index for index in waiting if first.setdefault(_reference(commands[index]), index) != index]

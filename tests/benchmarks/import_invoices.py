@@ -85,6 +85,15 @@ def working(url: str, redis_url: str, folder: Path) -> Iterator[psutil.Process]:
             process.wait()
 
 
+async def _until_awake(connection: asyncpg.Connection, seconds: float = 60) -> None:
+    """Wait for the worker's first sign of life: an import is measured, not the start of a process."""
+    deadline = time.monotonic() + seconds
+    while not await connection.fetchval("SELECT EXISTS (SELECT FROM heartbeats WHERE kind = 'worker')"):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the worker did not start")
+        await asyncio.sleep(0.1)
+
+
 async def _load(port: int, token: str, file: Path, worker: psutil.Process) -> tuple[float, int]:
     """Upload and wait; (seconds, largest resident bytes of the worker)."""
     peak = 0
@@ -147,6 +156,7 @@ async def run() -> list[dict[str, Any]]:
         write_extract(file, INVOICES)
         token = await token_for(url, tenant)
         with serving("app.main:create_app", url, redis_url, folder) as port, working(url, redis_url, folder) as worker:
+            await _until_awake(connection)
             seconds, peak = await _load(port, token, file, worker)
         await connection.execute("CHECKPOINT")
         copy_seconds, rows = await _copy(connection, folder)
