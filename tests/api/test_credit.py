@@ -1,0 +1,180 @@
+"""Credit over HTTP: an order answered in one request, reviews by two people, the account's file."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.ids import new_id
+from app.infra.database import Actor
+from app.infra.principal import Principal
+from tests.conftest import StaticAuthenticator
+from tests.factories import ALL_SCOPES, Tenant
+
+
+@pytest.fixture
+def boss(tenant: Tenant, authenticator: StaticAuthenticator) -> dict[str, str]:
+    """Headers of another person who may approve anything."""
+    token = secrets.token_hex(8)
+    actor = Actor("user", new_id(), "Grace Approver", approval_limit_minor=None)
+    authenticator.principals[token] = Principal(tenant.organization_id, actor, ALL_SCOPES)
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def set_limit(client: httpx.AsyncClient, tenant: Tenant, limit: str | None) -> None:
+    where = f"/v1/accounts/{tenant.account_id}"
+    version = (await client.get(where)).headers["etag"]
+    changed = await client.patch(where, json={"credit_limit": limit}, headers={"If-Match": version})
+    assert changed.status_code == 200, changed.text
+
+
+async def check(client: httpx.AsyncClient, tenant: Tenant, amount: str, **more: Any) -> dict[str, Any]:
+    body = {"account_id": str(tenant.account_id), "amount": amount, "currency": "EUR"} | more
+    made = await client.post("/v1/credit/checks", json=body)
+    assert made.status_code == 201, made.text
+    found = await client.get(made.headers["location"])
+    assert found.json() == made.json(), "the decision is kept as it was answered"
+    return dict(made.json())
+
+
+async def test_an_order_is_answered_in_one_request_with_its_reasons(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    assert (await check(client, tenant, "1000000.00"))["outcome"] == "approve"
+    await set_limit(client, tenant, "0")
+    assert (await check(client, tenant, "0.01"))["outcome"] == "refuse"
+    await set_limit(client, tenant, "200.00")
+    where = "/v1/credit/orders/by-ref/gp/SO-1"
+    order = {"account_number": "C-1", "currency": "EUR", "open_amount": "100.00"}
+    assert [(await client.put(where, json=order)).status_code for _ in range(2)] == [201, 200]
+    assert (await check(client, tenant, "1.00"))["outcome"] == "approve"
+    referred = await check(client, tenant, "101.00")
+    assert referred["outcome"] == "refer"
+    assert referred["policy_version"] == 0
+    assert referred["exposure"]["orders_amount"] == "100.00"
+    reason = referred["reasons"][0]
+    assert (reason["code"], reason["leads_to"]) == ("limit_exceeded", "refer")
+    assert (reason["facts"]["available"], reason["facts"]["after"]) == ("100.00", "201.00")
+    own = await check(client, tenant, "200.00", order_ref={"source": "gp", "id": "SO-1"})
+    assert own["outcome"] == "approve"
+
+
+async def test_the_queue_of_referred_orders(client: httpx.AsyncClient, tenant: Tenant, boss: dict[str, str]) -> None:
+    await set_limit(client, tenant, "1.00")
+    asked = await check(client, tenant, "2.00")
+    assert asked["allowed_actions"] == ["approve", "refuse"]
+    waiting = (await client.get("/v1/credit/decisions", params={"waiting": True})).json()["data"]
+    assert [row["id"] for row in waiting] == [asked["id"]]
+    where = f"/v1/credit/decisions/{asked['id']}/approve"
+    own = await client.post(where, json={"note": "ok"})
+    assert (own.status_code, own.json()["code"]) == (403, "credit.own_approval")
+    made = await client.post(where, json={"note": "ok"}, headers=boss)
+    assert (made.status_code, made.json()["answers_id"]) == (201, asked["id"])
+    again = await client.post(where, json={"note": "ok"}, headers=boss)
+    assert (again.status_code, again.json()["code"]) == (409, "credit_decision.not_referred")
+    assert (await client.get("/v1/credit/decisions", params={"waiting": True})).json()["data"] == []
+
+
+async def test_a_reserved_order_needs_its_reference(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    body = {"account_id": str(tenant.account_id), "amount": "1", "currency": "EUR", "reserve": True}
+    refused = await client.post("/v1/credit/checks", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/order_ref")
+
+
+async def test_a_review_from_draft_to_the_new_limit(
+    client: httpx.AsyncClient, tenant: Tenant, boss: dict[str, str]
+) -> None:
+    made = await client.post("/v1/credit/reviews", json={"account_id": str(tenant.account_id)})
+    assert (made.status_code, made.json()["allowed_actions"]) == (201, ["recommend"])
+    second = await client.post("/v1/credit/reviews", json={"account_id": str(tenant.account_id)})
+    assert (second.status_code, second.json()["code"]) == (409, "credit_review.open")
+    where = f"/v1/credit/reviews/{made.json()['id']}"
+    recommended = await client.post(f"{where}/recommend", headers={"If-Match": made.headers["etag"]})
+    assert recommended.json()["recommended_limit"] == "0.00"
+    assert recommended.json()["reasons"][0]["code"] == "need"
+    stale = await client.patch(where, json={"limit": "500.00"}, headers={"If-Match": made.headers["etag"]})
+    assert stale.status_code == 412
+    tag = {"If-Match": recommended.headers["etag"]}
+    proposed = await client.patch(where, json={"limit": "500.00", "risk_class": "medium"}, headers=tag)
+    assert (proposed.status_code, proposed.json()["allowed_actions"]) == (200, ["recommend", "update"])
+    tag = {"If-Match": proposed.headers["etag"]}
+    assert (await client.post(f"{where}/approve", json={}, headers=tag)).status_code == 403
+    seen = await client.get(where, headers=boss)
+    assert seen.json()["allowed_actions"] == ["recommend", "update", "approve", "reject"]
+    approved = await client.post(f"{where}/approve", json={"note": "agreed"}, headers=tag | boss)
+    assert (approved.status_code, approved.json()["state"]) == (200, "approved")
+    account = (await client.get(f"/v1/accounts/{tenant.account_id}")).json()
+    assert (account["credit_limit"], account["risk_class"]) == ("500.00", "medium")
+    changes = (await client.get("/v1/credit/limit-changes", params={"account_id": str(tenant.account_id)})).json()
+    assert [(row["limit_before"], row["limit"]) for row in changes["data"]] == [(None, "500.00")]
+
+
+async def test_the_file_of_an_account(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    account = str(tenant.account_id)
+    score = {"account_number": "C-1", "provider": "Bureau", "score": "250", "worst_score": "600", "best_score": "100",
+             "scored_on": "2026-03-01"}  # fmt: skip
+    batch = await client.post("/v1/credit/bureau-scores/batch", json={"items": [score, score | {"score": "900"}]})
+    assert [row["status"] for row in batch.json()["results"]] == ["created", "refused"]
+    atomic = {"atomic": True}
+    refused = await client.post("/v1/credit/bureau-scores/batch", json={"items": [score | {"score": "900"}]},
+                                params=atomic)  # fmt: skip
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/items/0/score")
+    figures = {"equity": "-50.00", "total_assets": "1000.00", "operating_cash_flow": "120.00"}
+    statement = {"account_id": account, "period_end": "2025-12-31", "currency": "EUR", "figures": figures}
+    assert (await client.post("/v1/credit/statements/batch", json={"items": [statement]})).json()["refused"] == 0
+    security = {"account_id": account, "kind": "insurance", "provider": "Insurer", "currency": "EUR",
+                "amount": "100.00", "cover_percent": "90", "valid_from": "2020-01-01"}  # fmt: skip
+    covered = await client.post("/v1/credit/securities", json=security)
+    assert (covered.status_code, covered.json()["cover_percent"]) == (201, "90")
+    remark = await client.post(f"/v1/accounts/{account}/credit/remarks", json={"body": "pays after the second call"})
+    assert remark.status_code == 201
+    found = (await client.get(f"/v1/accounts/{account}/credit")).json()
+    assert found["bureau_scores"][0]["percent"] == 70
+    assert found["statements"][0]["ratios"]["equity_ratio"] == "-5.0"
+    assert found["statements"][0]["payment_capacity"] == "10.00"
+    assert found["remarks"][0]["body"] == "pays after the second call"
+    assert found["securities"][0]["allowed_actions"] == ["cancel"]
+    assert (found["credit_status"], found["policy_version"], found["score"]) == ("ok", 0, None)
+
+
+async def test_a_hold_is_placed_and_released_and_the_status_follows(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    body = {"account_id": str(tenant.account_id), "level": "stop", "reason_code": "insolvency"}
+    made = await client.post("/v1/credit/holds", json=body)
+    assert made.status_code == 201
+    account = f"/v1/accounts/{tenant.account_id}"
+    assert (await client.get(account)).json()["credit_status"] == "stop"
+    assert (await check(client, tenant, "1"))["outcome"] == "refuse"
+    where = f"/v1/credit/holds/{made.json()['id']}/release"
+    assert (await client.post(where, json={"reason": "withdrawn"})).status_code == 428
+    tag = {"If-Match": made.headers["etag"]}
+    assert (await client.post(where, json={"reason": "withdrawn"}, headers=tag)).json()["allowed_actions"] == []
+    assert (await client.get(account)).json()["credit_status"] == "ok"
+    changes = (await client.get(f"{account}/credit/status-changes")).json()["data"]
+    assert [row["status"] for row in changes] == ["ok", "stop"]
+
+
+async def test_the_policy_is_drafted_activated_and_then_fixed(client: httpx.AsyncClient) -> None:
+    shipped = (await client.get("/v1/credit/policy")).json()
+    assert (shipped["number"], shipped["policy"]["watch_utilisation_percent"]) == (0, 90)
+    body = {"name": "strict", "policy": {"watch_utilisation_percent": 80, "minimum_overdue": "25.00"}}
+    made = await client.post("/v1/credit/policies", json=body)
+    assert made.json()["policy"]["minimum_overdue"] == "25.00"
+    where, tag = made.headers["location"], {"If-Match": made.headers["etag"]}
+    wrong = await client.patch(where, json={"policy": {"watch_days_late": 60}}, headers=tag)
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "credit_policy.invalid")
+    past = await client.post(f"{where}/activate", json={"valid_from": "2020-01-01"}, headers=tag)
+    assert past.status_code == 422
+    active = await client.post(f"{where}/activate", json={"valid_from": "2199-01-01"}, headers=tag)
+    assert (active.status_code, active.json()["allowed_actions"]) == (200, [])
+    assert (await client.get("/v1/credit/policy", params={"on": "2199-06-01"})).json()["number"] == 1
+    fixed = await client.patch(where, json={"name": "x"}, headers={"If-Match": active.headers["etag"]})
+    assert (fixed.status_code, fixed.json()["code"]) == (409, "credit_policy.not_draft")
+
+
+async def test_the_erp_may_not_decide(
+    client: httpx.AsyncClient, tenant: Tenant, authenticator: StaticAuthenticator
+) -> None:
+    headers = {"Authorization": f"Bearer {authenticator.grant(tenant, 'credit:read', 'credit:write')}"}
+    body = {"account_id": str(tenant.account_id), "level": "stop", "reason_code": "x"}
+    assert (await client.post("/v1/credit/holds", json=body, headers=headers)).status_code == 403
