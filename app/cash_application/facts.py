@@ -8,7 +8,7 @@ loaded (`load_facts`): its payments, everything open of the accounts claimed, an
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -47,14 +47,16 @@ class TooManyItems(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one waiting payment may settle, as ids. `meets` names what makes two claims meet, the strongest first.
+    """What one waiting payment may settle, as ids: of `pools` everything that is open, else the documents it names.
 
-    Two payments with an equal value in `meets` may want the same item or repeat each other.
+    `accounts` are those that may have paid. `meets` names what makes two claims meet: two payments with an equal value
+    in it may want the same item or repeat each other.
     """
 
     payment_id: UUID
     value_date: date
     accounts: tuple[UUID, ...]
+    pools: tuple[UUID, ...]
     invoices: tuple[UUID, ...]
     credit_memos: tuple[UUID, ...]
     payer_known: bool
@@ -112,7 +114,8 @@ def _meant(hits: Sequence[Any]) -> Sequence[Any]:
 def _claim(payment: PaymentFacts, named: Sequence[Any], evidence: dict[str, PayerEvidence]) -> Claim:
     likeliest = sorted(evidence.items(), key=lambda pair: (-pair[1].nats, pair[0]))[:ACCOUNTS_LIMIT]
     payer_known = bool(likeliest) and likeliest[0][1].nats >= NAMED_NATS
-    if _is_explained(payment, named):  # the payer's sister companies have no part in it
+    explained = _is_explained(payment, named)
+    if explained:  # the payer's sister companies have no part in it
         likeliest = [pair for pair in likeliest if pair[1].nats >= OWN_NATS]
     accounts = dict.fromkeys(UUID(account) for account, _ in likeliest)
     documents = {row["id"]: row for row in named}
@@ -125,10 +128,12 @@ def _claim(payment: PaymentFacts, named: Sequence[Any], evidence: dict[str, Paye
         meets.append(f"amount:{payment.legal_entity_id}:{payment.currency}:{payment.amount_minor}")
     meets += values
     meets += [f"account:{account}" for account in dict.fromkeys([*accounts, *(row["account_id"] for row in few)])]
+    claimed = tuple(dict.fromkeys([*accounts, *(row["account_id"] for row in named)]))
     return Claim(
         payment_id=UUID(payment.id),
         value_date=payment.value_date,
-        accounts=tuple(dict.fromkeys([*accounts, *(row["account_id"] for row in named)])),
+        accounts=claimed,
+        pools=() if explained else claimed,
         invoices=tuple(row["id"] for row in documents.values() if not row["is_credit"]),
         credit_memos=tuple(row["id"] for row in documents.values() if row["is_credit"]),
         payer_known=payer_known,
@@ -137,11 +142,12 @@ def _claim(payment: PaymentFacts, named: Sequence[Any], evidence: dict[str, Paye
 
 
 def _is_explained(payment: PaymentFacts, named: Sequence[Any]) -> bool:
-    """Whether what the payment names of one account is worth just its amount."""
-    totals: defaultdict[UUID, int] = defaultdict(int)
-    for row in {(row["id"], row["open_minor"]): row for row in named}.values():
-        totals[row["account_id"]] += -row["open_minor"] if row["is_credit"] else row["open_minor"]
-    return payment.amount_minor in totals.values()
+    """Whether all that the payment names is of one account, whole numbers, and worth just its amount."""
+    whole = {row["id"] for row in named if not row["is_weak"]}
+    if len({row["account_id"] for row in named}) != 1 or any(row["id"] not in whole for row in named):
+        return False
+    parts = {row["part_id"]: row["open_minor"] * (-1 if row["is_credit"] else 1) for row in named}
+    return bool(sum(parts.values()) == payment.amount_minor)
 
 
 async def load_facts(session: ReadSession, claims: Sequence[Claim]) -> Facts | None:
@@ -151,8 +157,9 @@ async def load_facts(session: ReadSession, claims: Sequence[Claim]) -> Facts | N
         return None
     payments = tuple(await load_payments(session, rows))
     accounts = {account for claim in claims for account in claim.accounts}
-    parties, accounts = await load_parties(session, payments, accounts)
-    items = await _load_items(session, payments, claims, accounts)
+    parties, known = await load_parties(session, payments, accounts)
+    pools = {account for claim in claims for account in claim.pools} | (known - accounts)
+    items = await _load_items(session, payments, claims, pools)
     return Facts(
         rows=tuple(rows),
         payments=tuple(payments),
@@ -166,31 +173,29 @@ async def load_facts(session: ReadSession, claims: Sequence[Claim]) -> Facts | N
 async def _load_items(
     session: ReadSession, payments: Sequence[PaymentFacts], claims: Sequence[Claim], accounts: set[UUID]
 ) -> dict[UUID, Any]:
-    """Everything open of the accounts, and what is found beside it.
+    """Everything open of the accounts, every document that is named, and what is found beside it.
 
-    Named documents and equal amounts of an account with more than is read; documents of any account with just the
-    amount of a payment whose payer nobody knows.
+    Of an account with more than is read: what has just the amount of a payment. Of any account: documents with just
+    the amount of a payment whose payer nobody knows.
     """
     rows = await sql.items_of_accounts(session, accounts)
     if len(rows) > sql.ITEMS_PER_BATCH_LIMIT and len(claims) > 1:
         raise TooManyItems
     found = {row["id"]: row for row in rows}
-    counts: defaultdict[UUID, int] = defaultdict(int)
-    for row in rows:
-        counts[row["account_id"]] += 1
+    counts = Counter(row["account_id"] for row in rows)
     cut = {account for account, count in counts.items() if count >= sql.ITEMS_PER_ACCOUNT_LIMIT}
-    if cut:
-        of_cut = [claim for claim in claims if cut.intersection(claim.accounts)]
-        invoices = [invoice for claim in of_cut for invoice in claim.invoices]
-        credit_memos = [credit for claim in of_cut for credit in claim.credit_memos]
-        amounts = {UUID(payment.id): payment.amount_minor for payment in payments}
-        wanted = {
-            (account, amounts[claim.payment_id])
-            for claim in of_cut if claim.payment_id in amounts for account in cut.intersection(claim.accounts)
-        }  # fmt: skip
-        more = await sql.items_of_documents(session, invoices, credit_memos)
-        more += await sql.items_by_account_and_amount(session, sorted(wanted))
-        found.update((row["id"], row) for row in more)
+    amounts = {UUID(payment.id): payment.amount_minor for payment in payments}
+    beyond = {
+        (account, amounts[claim.payment_id])
+        for claim in claims if claim.payment_id in amounts for account in cut.intersection(claim.pools)
+    }  # fmt: skip
+    named = [claim for claim in claims if not claim.pools or cut.intersection(claim.pools)]
+    invoices = {invoice for claim in named for invoice in claim.invoices}
+    credit_memos = {credit for claim in named for credit in claim.credit_memos}
+    for row in await sql.items_of_documents(session, sorted(invoices), sorted(credit_memos)):
+        found.setdefault(row["id"], row)
+    for row in await sql.items_by_account_and_amount(session, sorted(beyond)):
+        found.setdefault(row["id"], row)
     unknown = {claim.payment_id for claim in claims if not claim.payer_known}
     strangers = {
         (UUID(p.legal_entity_id), p.currency, p.amount_minor) for p in payments if UUID(p.id) in unknown

@@ -33,7 +33,8 @@ async def queue_values(session: ReadSession, amounts: Sequence[tuple[str, int]],
     Only the order of the review queue follows from it: without a rate an amount counts as if it were at par.
     """
     base = (await organization_facts(session)).base_currency
-    rates = {currency: await find_rate(session, currency, base, on) for currency, _ in amounts if currency != base}
+    foreign = {currency for currency, _ in amounts} - {base}
+    rates = {currency: await find_rate(session, currency, base, on) for currency in foreign}
     values = []
     for currency, minor in amounts:
         rate = rates.get(currency)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from app.cash_application import queries
 from app.cash_application.facts import Claim
-from app.cash_application.hands import Hand, OwnHand, spread
+from app.cash_application.hands import Hand, OwnHand, rare_collections, spread
 from app.cash_application.models import MatchingRun
 from app.cash_application.number_formats import owe_when_due
 from app.cash_application.party_index import party_index
@@ -105,13 +105,14 @@ async def run_matching(
 async def _hands(
     database: Database, organization_id: UUID, run_id: UUID, second: DatabaseSettings | None
 ) -> AsyncIterator[list[Hand]]:
-    index = await party_index(database, organization_id)
-    own = OwnHand(database, organization_id, run_id, index)
-    if second is None:
-        yield [own]
-        return
-    async with second_hand(second, organization_id, run_id, index) as other:
-        yield [own, other]
+    with rare_collections():
+        index = await party_index(database, organization_id)
+        own = OwnHand(database, organization_id, run_id, index)
+        if second is None:
+            yield [own]
+            return
+        async with second_hand(second, organization_id, run_id, index) as other:
+            yield [own, other]
 
 
 async def _pass(database: Database, organization_id: UUID, hands: Sequence[Hand]) -> int:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from app.cash_application.facts import Claim
-from app.cash_application.hands import OwnHand
+from app.cash_application.hands import OwnHand, rare_collections
 from app.cash_application.party_index import PartyIndex
 from app.infra.connection import DatabaseSettings
 from app.infra.database import Database
@@ -136,7 +136,7 @@ def main() -> int:
     order = _read(incoming)
     if order is None:
         return 0
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError), rare_collections():
         asyncio.run(_serve(order, incoming, outgoing))
     return 0
 

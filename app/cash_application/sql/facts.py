@@ -49,10 +49,12 @@ c.credit_date AS invoice_date, c.credit_date AS due_date, 0::bigint AS discount_
 c.accounting_date, NULL AS purchase_order, NULL AS delivery_reference, NULL AS contract_reference, c.external_id,
 true AS is_credit
 """
+_WHOLE = ("number_key", "digits_key")
 _OPEN = " JOIN instalments s ON s.organization_id = $1 AND s.invoice_id = d.id AND s.open_minor <> 0"
 _DOCUMENTS_BY_KEY = " UNION ALL ".join(
-    f"SELECT k.key, d.id, d.account_id, d.open_minor, {'true' if table == 'credit_memos' else 'false'} AS is_credit"
-    f" FROM unnest($2::text[]) AS k(key) CROSS JOIN LATERAL (SELECT d.id, d.account_id, {opened}.open_minor"
+    f"SELECT k.key, d.id, d.account_id, d.part_id, d.open_minor, {'true' if opened == 'd' else 'false'} AS is_credit,"
+    f" {'false' if column in _WHOLE else 'true'} AS is_weak FROM unnest($2::text[]) AS k(key)"
+    f" CROSS JOIN LATERAL (SELECT d.id, d.account_id, {opened}.id AS part_id, {opened}.open_minor"
     f" FROM {table} d{join} WHERE d.organization_id = $1 AND d.{column} = k.key AND {opened}.open_minor <> 0"
     f" LIMIT {DOCUMENTS_PER_KEY_LIMIT}) d"
     for table, opened, join, columns in (
@@ -153,7 +155,7 @@ async def waiting_payments(session: ReadSession, ids: Sequence[UUID]) -> list[An
 
 async def documents_by_key(session: ReadSession, keys: Iterable[str]) -> list[Any]:
     """Documents whose number, digits, last digits or purchase order is one of the keys, a row for each open
-    instalment: key, id, account_id, open_minor, is_credit.
+    instalment: key, id, account_id, part_id, open_minor, is_credit; is_weak: by less than the number's digits.
     """
     wanted = list(keys)
     return list(await session.driver.fetch(_DOCUMENTS_BY_KEY, session.organization_id, wanted)) if wanted else []
