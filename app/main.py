@@ -14,10 +14,10 @@ from app.accounts.terms_router import router as payment_terms_router
 from app.cash_application.review.router import router as cash_application_review_router
 from app.cash_application.router import router as cash_application_router
 from app.cash_application.router_learning import router as cash_application_learning_router
-from app.documents.router import router as documents_router
 from app.credit.file.router import router as credit_file_router
 from app.credit.reviews.router import router as credit_reviews_router
 from app.credit.router import router as credit_router
+from app.documents.router import router as documents_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
 from app.infra.doorbell import make_doorbell
@@ -34,6 +34,7 @@ from app.infra.telemetry import configure_logs
 from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
 from app.integrations.router_bank_statements import statements_router as bank_statements_router
+from app.integrations.router_remittances import router as remittance_uploads_router
 from app.invoices.router import router as invoices_router
 from app.invoices.router_adjustments import router as adjustments_router
 from app.invoices.router_credit_memos import router as credit_memos_router
@@ -47,6 +48,7 @@ from app.payments.router import router as payments_router
 from app.payments.router_applications import router as applications_router
 from app.promises.router import router as promises_router
 from app.promises.router_plans import router as payment_plans_router
+from app.remittances.router import router as remittances_router
 from app.reports.router import router as reports_router
 from app.settings import Settings
 
@@ -67,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     adjustments_router,
     payments_router,
     applications_router,
+    remittances_router,
     cash_application_router,
     cash_application_review_router,
     cash_application_learning_router,
@@ -78,6 +81,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     imports_router,
     bank_statements_router,
     bank_entries_router,
+    remittance_uploads_router,
     reports_router,
 )
 

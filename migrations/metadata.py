@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import app.accounts.models
 import app.cash_application.models
+import app.credit.models
 import app.disputes.models
 import app.documents.models
 import app.infra.mail.models
-import app.credit.models
 import app.infra.models
 import app.integrations.models
 import app.invoices.models
@@ -15,6 +15,7 @@ import app.ledger.models
 import app.organizations.models
 import app.payments.models
 import app.promises.models  # noqa: F401 - importing a room's models registers its tables
+import app.remittances.models
 from app.infra.tables import Base
 
 metadata = Base.metadata

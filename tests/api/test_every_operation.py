@@ -65,6 +65,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "promise_id": ("promises", "id"),
     "proposal_id": ("proposals", "id"),
     "run_id": ("matching_runs", "id"),
+    "remittance_advice_id": ("remittance_advices", "id"),
     "secret_id": ("api_client_secrets", "id"),
     "source": ("accounts", "source"),
     "strategy": ("matching_rules", "strategy"),

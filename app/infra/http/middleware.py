@@ -59,7 +59,17 @@ class RequestContext:
 
 
 def _is_upload(scope: Scope) -> bool:
-    return bool(scope["path"].startswith(("/v1/imports", "/v1/bank-statements", "/v1/documents")))
+    return bool(
+        scope["path"].startswith(
+            (
+                "/v1/imports",
+                "/v1/bank-statements",
+                "/v1/documents",
+                "/v1/remittance-advices/upload",
+                "/v1/inbound-emails",
+            )
+        )
+    )
 
 
 class _Exchange:
