@@ -9,8 +9,9 @@ from typing import Any
 from alembic import context
 from alembic.autogenerate import renderers
 from alembic.operations import MigrateOperation, ops
-from sqlalchemy import Connection, MetaData, Table
+from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.sql.elements import conv
 
 from app.infra.tables import Xid8
 from migrations.metadata import metadata
@@ -42,9 +43,63 @@ def _render_item(kind: str, item: Any, autogen: Any) -> Any:
     return False
 
 
-def _secure_new_tables(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    """Add security to each table that autogenerate creates: no table can be forgotten."""
+_DEFINED = """
+SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE contype = 'c' AND conrelid = to_regclass(:table)
+"""
+
+
+def _change_checks(connection: Connection, script: Any) -> None:
+    """CHECKs of tables that exist already: autogenerate does not compare them.
+
+    PostgreSQL rewrites what it is given, so the wanted ones are put on an empty copy and read back from there.
+    """
+    for table in metadata.sorted_tables:
+        found = _defined(connection, table.name)
+        if not found and not connection.dialect.has_table(connection, table.name):
+            continue
+        wanted = _wanted(connection, table)
+        script.upgrade_ops.ops += _replaced(table.name, found, wanted)
+        script.downgrade_ops.ops[:0] = _replaced(table.name, wanted, found)
+
+
+def _defined(connection: Connection, name: str) -> dict[str, str]:
+    return {row.conname: row.definition for row in connection.execute(text(_DEFINED), {"table": name})}
+
+
+def _wanted(connection: Connection, table: Table) -> dict[str, str]:
+    checks = [constraint for constraint in table.constraints if isinstance(constraint, CheckConstraint)]
+    compiler, preparer = connection.dialect.type_compiler_instance, connection.dialect.identifier_preparer
+    parts = [f"{preparer.format_column(column)} {compiler.process(column.type)}" for column in table.columns]
+    for check in checks:
+        condition = check.sqltext.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        parts.append(f"CONSTRAINT {preparer.format_constraint(check)} CHECK ({condition})")
+    connection.execute(text(f"CREATE TEMPORARY TABLE checked_copy ({', '.join(parts)})".replace(":", r"\:")))
+    try:
+        return _defined(connection, "pg_temp.checked_copy")
+    finally:
+        connection.execute(text("DROP TABLE pg_temp.checked_copy"))
+
+
+def _replaced(table: str, present: dict[str, str], wanted: dict[str, str]) -> list[Any]:
+    changed = sorted(name for name in present.keys() | wanted.keys() if present.get(name) != wanted.get(name))
+    dropped = [ops.DropConstraintOp(conv(name), table, type_="check") for name in changed if name in present]
+    made = [
+        ops.CreateCheckConstraintOp(conv(name), table, wanted[name].removeprefix("CHECK (").removesuffix(")"))
+        for name in changed
+        if name in wanted
+    ]
+    return [*dropped, *made]
+
+
+def _complete(context_: Any, _revision: Any, directives: list[Any]) -> None:
+    """What autogenerate leaves out: changed CHECKs, and security of each table that it creates."""
     script = directives[0]
+    _change_checks(context_.connection, script)
+    _secure_new_tables(script)
+
+
+def _secure_new_tables(script: Any) -> None:
+    """Add security to each table that autogenerate creates: no table can be forgotten."""
     script.imports.add("from migrations.tenancy import open_table, secure_table")
     added: list[Any] = []
     for operation in _flatten(script.upgrade_ops.ops):
@@ -77,7 +132,7 @@ def run(connection: Connection, target: MetaData) -> None:
         compare_type=True,
         include_object=_include,
         render_item=_render_item,
-        process_revision_directives=_secure_new_tables,
+        process_revision_directives=_complete,
         transaction_per_migration=True,
     )
     with context.begin_transaction():

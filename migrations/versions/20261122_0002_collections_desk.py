@@ -20,6 +20,72 @@ depends_on = None
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.create_table(
+        "action_outcomes",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("effect", sa.Text(), server_default="none", nullable=False),
+        sa.Column("contact_made", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("action_types", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("next_type", sa.Text(), nullable=True),
+        sa.Column("next_business_days", sa.Integer(), nullable=True),
+        sa.Column("active", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "effect IN ('none', 'promise', 'dispute', 'resend_invoice', 'correct_contact', 'confirm_payment')",
+            name=op.f("ck_action_outcomes_effect"),
+        ),
+        sa.CheckConstraint(
+            "next_type IN ('call', 'email', 'letter', 'sms', 'meeting', 'note', 'escalation', 'legal_referral', 'agency_placement', 'credit_hold')",
+            name=op.f("ck_action_outcomes_next_type"),
+        ),
+        sa.CheckConstraint("next_business_days BETWEEN 0 AND 250", name=op.f("ck_action_outcomes_next_days_bounded")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_action_outcomes_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_action_outcomes")),
+        sa.UniqueConstraint("organization_id", "code", name=op.f("uq_action_outcomes_organization_id_code")),
+    )
+    op.create_table(
+        "collection_rule_versions",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("rules", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind IN ('escalation', 'assignment')", name=op.f("ck_collection_rule_versions_kind")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_collection_rule_versions_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_collection_rule_versions")),
+        sa.UniqueConstraint(
+            "organization_id", "kind", "ordinal", name=op.f("uq_collection_rule_versions_organization_id_kind_ordinal")
+        ),
+        info={"append_only": True},
+    )
+    op.create_table(
         "credit_policies",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -261,6 +327,168 @@ def upgrade() -> None:
     )
     op.create_index("ix_outgoing_emails_state", "outgoing_emails", ["organization_id", "state", "id"], unique=False)
     op.create_table(
+        "playbooks",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("subjects", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("active", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_playbooks_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_playbooks")),
+        sa.UniqueConstraint("organization_id", "code", name=op.f("uq_playbooks_organization_id_code")),
+    )
+    op.create_index("ix_playbooks_subjects", "playbooks", ["subjects"], unique=False, postgresql_using="gin")
+    op.create_table(
+        "assignment_runs",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("rule_version_id", sa.UUID(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("after_id", sa.UUID(), nullable=True),
+        sa.Column("accounts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("changed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("only_unassigned", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("state IN ('waiting', 'running', 'done')", name=op.f("ck_assignment_runs_state")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "rule_version_id"],
+            ["collection_rule_versions.organization_id", "collection_rule_versions.id"],
+            name=op.f("fk_assignment_runs_organization_id_rule_version_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_assignment_runs_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_assignment_runs")),
+    )
+    op.create_table(
+        "collector_covers",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("collector_id", sa.UUID(), nullable=False),
+        sa.Column("cover_id", sa.UUID(), nullable=False),
+        sa.Column("start_date", sa.Date(), nullable=False),
+        sa.Column("end_date", sa.Date(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("cancelled", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("collector_id <> cover_id", name=op.f("ck_collector_covers_two_people")),
+        sa.CheckConstraint("start_date <= end_date", name=op.f("ck_collector_covers_dates_in_order")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "collector_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_collector_covers_organization_id_collector_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "cover_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_collector_covers_organization_id_cover_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_collector_covers_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_collector_covers")),
+    )
+    op.create_index(
+        op.f("ix_collector_covers_organization_id_collector_id_start_date"),
+        "collector_covers",
+        ["organization_id", "collector_id", "start_date"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_collector_covers_organization_id_end_date"),
+        "collector_covers",
+        ["organization_id", "end_date"],
+        unique=False,
+    )
+    op.create_table(
+        "collector_targets",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("collector_id", sa.UUID(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("contacts", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("amount_minor >= 0 AND contacts >= 0", name=op.f("ck_collector_targets_not_negative")),
+        sa.CheckConstraint("extract(day FROM month) = 1", name=op.f("ck_collector_targets_first_of_month")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "collector_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_collector_targets_organization_id_collector_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_collector_targets_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_collector_targets")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "month",
+            "collector_id",
+            "currency",
+            name=op.f("uq_collector_targets_organization_id_month_collector_id_currency"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_collector_targets_organization_id_collector_id"),
+        "collector_targets",
+        ["organization_id", "collector_id"],
+        unique=False,
+    )
+    op.create_table(
         "dispute_reasons",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -348,6 +576,38 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "playbook_revisions",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("playbook_id", sa.UUID(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "playbook_id"],
+            ["playbooks.organization_id", "playbooks.id"],
+            name=op.f("fk_playbook_revisions_organization_id_playbook_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_playbook_revisions_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_playbook_revisions")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "playbook_id",
+            "revision",
+            name=op.f("uq_playbook_revisions_organization_id_playbook_id_revision"),
+        ),
+        info={"append_only": True},
+    )
+    op.create_table(
         "account_matching_settings",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -384,6 +644,52 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "organization_id", "account_id", name=op.f("uq_account_matching_settings_organization_id_account_id")
         ),
+    )
+    op.create_table(
+        "collector_assignments",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("from_collector_id", sa.UUID(), nullable=True),
+        sa.Column("collector_id", sa.UUID(), nullable=True),
+        sa.Column("effective_date", sa.Date(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("rule_code", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("origin IN ('manual', 'rule')", name=op.f("ck_collector_assignments_origin")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_collector_assignments_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "collector_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_collector_assignments_organization_id_collector_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "from_collector_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_collector_assignments_organization_id_from_collector_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_collector_assignments_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_collector_assignments")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_collector_assignments_organization_id_account_id_id"),
+        "collector_assignments",
+        ["organization_id", "account_id", "id"],
+        unique=False,
     )
     op.create_table(
         "credit_bureau_scores",
@@ -908,6 +1214,76 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "legal_cases",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="prepared", nullable=False),
+        sa.Column("claim_minor", sa.BigInteger(), nullable=False),
+        sa.Column("cost_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("recovered_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reason_code", sa.Text(), nullable=False),
+        sa.Column("partner", sa.Text(), nullable=True),
+        sa.Column("partner_reference", sa.Text(), nullable=True),
+        sa.Column("fee_basis_points", sa.Integer(), nullable=True),
+        sa.Column("owner_id", sa.UUID(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("prepared_on", sa.Date(), nullable=False),
+        sa.Column("referred_on", sa.Date(), nullable=True),
+        sa.Column("closed_on", sa.Date(), nullable=True),
+        sa.Column("close_reason", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind IN ('legal_case', 'agency_placement')", name=op.f("ck_legal_cases_kind")),
+        sa.CheckConstraint(
+            "status IN ('prepared', 'referred', 'in_progress', 'recovered', 'partly_recovered', 'lost', 'recalled')",
+            name=op.f("ck_legal_cases_status"),
+        ),
+        sa.CheckConstraint(
+            "claim_minor > 0 AND cost_minor >= 0 AND recovered_minor >= 0", name=op.f("ck_legal_cases_amounts")
+        ),
+        sa.CheckConstraint("fee_basis_points BETWEEN 0 AND 10000", name=op.f("ck_legal_cases_fee_bounded")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_legal_cases_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "owner_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_legal_cases_organization_id_owner_id"),
+        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_legal_cases_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_legal_cases")),
+        sa.UniqueConstraint("organization_id", "number", name=op.f("uq_legal_cases_organization_id_number")),
+    )
+    op.create_index(
+        op.f("ix_legal_cases_organization_id_account_id_id"),
+        "legal_cases",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_legal_cases_organization_id_status_id"),
+        "legal_cases",
+        ["organization_id", "status", "id"],
+        unique=False,
+    )
+    op.create_table(
         "remittance_advices",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1335,6 +1711,57 @@ def upgrade() -> None:
     op.create_index("ix_disputes_state", "disputes", ["organization_id", "state", "id"], unique=False)
     op.create_index("ix_disputes_team", "disputes", ["organization_id", "team_id", "id"], unique=False)
     op.create_table(
+        "legal_case_entries",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("case_id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("on_date", sa.Date(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.UUID(), nullable=True),
+        sa.Column("reverses_id", sa.UUID(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind IN ('cost', 'recovery')", name=op.f("ck_legal_case_entries_kind")),
+        sa.CheckConstraint("(reverses_id IS NULL) = (amount_minor > 0)", name=op.f("ck_legal_case_entries_sign")),
+        sa.CheckConstraint("amount_minor <> 0", name=op.f("ck_legal_case_entries_amount_not_zero")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "case_id"],
+            ["legal_cases.organization_id", "legal_cases.id"],
+            name=op.f("fk_legal_case_entries_organization_id_case_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "payment_id"],
+            ["payments.organization_id", "payments.id"],
+            name=op.f("fk_legal_case_entries_organization_id_payment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "reverses_id"],
+            ["legal_case_entries.organization_id", "legal_case_entries.id"],
+            name=op.f("fk_legal_case_entries_organization_id_reverses_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_legal_case_entries_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_legal_case_entries")),
+        sa.UniqueConstraint(
+            "organization_id", "reverses_id", name=op.f("uq_legal_case_entries_organization_id_reverses_id")
+        ),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_legal_case_entries_organization_id_case_id_id"),
+        "legal_case_entries",
+        ["organization_id", "case_id", "id"],
+        unique=False,
+    )
+    op.create_table(
         "payment_plans",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1589,6 +2016,133 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
+        "collection_actions",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="planned", nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("contact_id", sa.UUID(), nullable=True),
+        sa.Column("owner_id", sa.UUID(), nullable=True),
+        sa.Column("due_date", sa.Date(), nullable=False),
+        sa.Column("priority", sa.Text(), server_default="normal", nullable=False),
+        sa.Column("priority_rank", sa.Integer(), server_default="2", nullable=False),
+        sa.Column("origin", sa.Text(), server_default="manual", nullable=False),
+        sa.Column("origin_key", sa.Text(), nullable=True),
+        sa.Column("follows_id", sa.UUID(), nullable=True),
+        sa.Column("outcome_code", sa.Text(), nullable=True),
+        sa.Column("outcome_note", sa.Text(), nullable=True),
+        sa.Column("contact_made", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("done_on", sa.Date(), nullable=True),
+        sa.Column("done_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("done_by_id", sa.UUID(), nullable=True),
+        sa.Column("done_by", sa.Text(), nullable=True),
+        sa.Column("cancel_reason", sa.Text(), nullable=True),
+        sa.Column("promise_id", sa.UUID(), nullable=True),
+        sa.Column("dispute_id", sa.UUID(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(status = 'done') = (done_on IS NOT NULL)", name=op.f("ck_collection_actions_done_when_done")
+        ),
+        sa.CheckConstraint(
+            "origin IN ('manual', 'outcome', 'rule', 'service')", name=op.f("ck_collection_actions_origin")
+        ),
+        sa.CheckConstraint(
+            "priority IN ('low', 'normal', 'high', 'urgent')", name=op.f("ck_collection_actions_priority")
+        ),
+        sa.CheckConstraint("status IN ('planned', 'done', 'cancelled')", name=op.f("ck_collection_actions_status")),
+        sa.CheckConstraint(
+            "type IN ('call', 'email', 'letter', 'sms', 'meeting', 'note', 'escalation', 'legal_referral', 'agency_placement', 'credit_hold')",
+            name=op.f("ck_collection_actions_type"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_collection_actions_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "contact_id"],
+            ["contacts.organization_id", "contacts.id"],
+            name=op.f("fk_collection_actions_organization_id_contact_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dispute_id"],
+            ["disputes.organization_id", "disputes.id"],
+            name=op.f("fk_collection_actions_organization_id_dispute_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "follows_id"],
+            ["collection_actions.organization_id", "collection_actions.id"],
+            name=op.f("fk_collection_actions_organization_id_follows_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "owner_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_collection_actions_organization_id_owner_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "promise_id"],
+            ["promises.organization_id", "promises.id"],
+            name=op.f("fk_collection_actions_organization_id_promise_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_collection_actions_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_collection_actions")),
+    )
+    op.create_index(
+        op.f("ix_collection_actions_organization_id_account_id_id"),
+        "collection_actions",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_collection_actions_organization_id_done_on"),
+        "collection_actions",
+        ["organization_id", "done_on"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_collection_actions_organization_id_status_due_date_id"),
+        "collection_actions",
+        ["organization_id", "status", "due_date", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_collection_actions_organization_id_updated_at_id"),
+        "collection_actions",
+        ["organization_id", "updated_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_collection_actions_planned",
+        "collection_actions",
+        ["organization_id", "owner_id", "due_date"],
+        unique=False,
+        postgresql_where=sa.text("status = 'planned'"),
+    )
+    op.create_index(
+        "uq_collection_actions_origin",
+        "collection_actions",
+        ["organization_id", "origin_key"],
+        unique=True,
+        postgresql_where=sa.text("origin_key IS NOT NULL"),
+    )
+    op.create_table(
         "dispute_comments",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1781,6 +2335,42 @@ def upgrade() -> None:
         "dispute_transitions",
         ["organization_id", "dispute_id", "id"],
         unique=False,
+    )
+    op.create_table(
+        "legal_case_items",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("case_id", sa.UUID(), nullable=False),
+        sa.Column("instalment_id", sa.UUID(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default="true", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "case_id"],
+            ["legal_cases.organization_id", "legal_cases.id"],
+            name=op.f("fk_legal_case_items_organization_id_case_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_legal_case_items_organization_id_instalment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_legal_case_items_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_legal_case_items")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "case_id",
+            "instalment_id",
+            name=op.f("uq_legal_case_items_organization_id_case_id_instalment_id"),
+        ),
+    )
+    op.create_index(
+        "uq_legal_case_items_active",
+        "legal_case_items",
+        ["organization_id", "instalment_id"],
+        unique=True,
+        postgresql_where=sa.text("active"),
     )
     op.create_table(
         "lessons",
@@ -2030,6 +2620,128 @@ def upgrade() -> None:
         ["organization_id", "number_key"],
         unique=False,
     )
+    op.create_table(
+        "collection_action_items",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("action_id", sa.UUID(), nullable=False),
+        sa.Column("instalment_id", sa.UUID(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "action_id"],
+            ["collection_actions.organization_id", "collection_actions.id"],
+            name=op.f("fk_collection_action_items_organization_id_action_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_collection_action_items_organization_id_instalment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_collection_action_items_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_collection_action_items")),
+        sa.UniqueConstraint(
+            "organization_id",
+            "action_id",
+            "instalment_id",
+            name=op.f("uq_collection_action_items_organization_id_action_id_instalment_id"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_collection_action_items_organization_id_instalment_id"),
+        "collection_action_items",
+        ["organization_id", "instalment_id"],
+        unique=False,
+    )
+    op.create_table(
+        "escalations",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("reason_code", sa.Text(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="open", nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("rule_version_id", sa.UUID(), nullable=True),
+        sa.Column("facts", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("to_user_id", sa.UUID(), nullable=True),
+        sa.Column("raised_on", sa.Date(), nullable=False),
+        sa.Column("raised_by", sa.Text(), nullable=False),
+        sa.Column("raised_by_id", sa.UUID(), nullable=True),
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("action_id", sa.UUID(), nullable=True),
+        sa.Column("closed_on", sa.Date(), nullable=True),
+        sa.Column("closed_by", sa.Text(), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(status = 'closed') = (closed_on IS NOT NULL)", name=op.f("ck_escalations_closed_when_closed")
+        ),
+        sa.CheckConstraint("origin IN ('manual', 'rule')", name=op.f("ck_escalations_origin")),
+        sa.CheckConstraint("status IN ('open', 'closed')", name=op.f("ck_escalations_status")),
+        sa.CheckConstraint("level BETWEEN 1 AND 9", name=op.f("ck_escalations_level_bounded")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_escalations_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "action_id"],
+            ["collection_actions.organization_id", "collection_actions.id"],
+            name=op.f("fk_escalations_organization_id_action_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "rule_version_id"],
+            ["collection_rule_versions.organization_id", "collection_rule_versions.id"],
+            name=op.f("fk_escalations_organization_id_rule_version_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "to_user_id"],
+            ["users.organization_id", "users.id"],
+            name=op.f("fk_escalations_organization_id_to_user_id"),
+        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_escalations_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_escalations")),
+    )
+    op.create_index(
+        op.f("ix_escalations_organization_id_account_id_reason_code_closed_on"),
+        "escalations",
+        ["organization_id", "account_id", "reason_code", "closed_on"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_escalations_organization_id_status_id"),
+        "escalations",
+        ["organization_id", "status", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_escalations_to",
+        "escalations",
+        ["organization_id", "to_user_id", "until"],
+        unique=False,
+        postgresql_where=sa.text("status = 'open'"),
+    )
+    op.create_index(
+        "uq_escalations_open",
+        "escalations",
+        ["organization_id", "account_id", "reason_code"],
+        unique=True,
+        postgresql_where=sa.text("status = 'open'"),
+    )
     op.add_column("accounts", sa.Column("source_credit_status", sa.Text(), nullable=True))
     op.create_index(
         "ix_instalments_open_amount",
@@ -2091,6 +2803,29 @@ def upgrade() -> None:
         ["organization_id", "id"],
     )
     op.drop_constraint(op.f("fk_transfers_organization_id"), "transfers", type_="foreignkey")
+    op.create_check_constraint(
+        op.f("ck_matching_settings_residual"),
+        "matching_settings",
+        "(residual = ANY (ARRAY['on_account'::text, 'review'::text, 'small_to_income'::text]))",
+    )
+    op.create_check_constraint(
+        op.f("ck_accounts_source_credit_status"),
+        "accounts",
+        "(source_credit_status = ANY (ARRAY['ok'::text, 'watch'::text, 'hold'::text, 'stop'::text]))",
+    )
+    op.drop_constraint(op.f("ck_proposals_state"), "proposals", type_="check")
+    op.create_check_constraint(
+        op.f("ck_proposals_kind"),
+        "proposals",
+        "(kind = ANY (ARRAY['settlement'::text, 'duplicate'::text, 'reversal'::text]))",
+    )
+    op.create_check_constraint(
+        op.f("ck_proposals_state"),
+        "proposals",
+        "(state = ANY (ARRAY['open'::text, 'held'::text, 'applied'::text, 'accepted'::text, 'corrected'::text, 'on_account'::text, 'duplicate'::text, 'released'::text, 'rejected'::text, 'undone'::text, 'superseded'::text]))",
+    )
+    secure_table("action_outcomes")
+    secure_table("collection_rule_versions", append_only=True)
     secure_table("credit_policies")
     secure_table("dispute_teams")
     secure_table("documents", append_only=True)
@@ -2099,9 +2834,15 @@ def upgrade() -> None:
     secure_table("nightly_runs")
     secure_table("number_formats")
     secure_table("outgoing_emails")
+    secure_table("playbooks")
+    secure_table("assignment_runs")
+    secure_table("collector_covers")
+    secure_table("collector_targets")
     secure_table("dispute_reasons")
     secure_table("document_links")
+    secure_table("playbook_revisions", append_only=True)
     secure_table("account_matching_settings")
+    secure_table("collector_assignments", append_only=True)
     secure_table("credit_bureau_scores", append_only=True)
     secure_table("credit_decisions", append_only=True)
     secure_table("credit_holds")
@@ -2113,27 +2854,42 @@ def upgrade() -> None:
     secure_table("credit_securities")
     secure_table("credit_statements", append_only=True)
     secure_table("credit_status_changes", append_only=True)
+    secure_table("legal_cases")
     secure_table("remittance_advices")
     secure_table("timeline_entries", append_only=True)
     secure_table("worklist_entries")
     secure_table("worklist_snoozes")
     secure_table("credit_limit_changes", append_only=True)
     secure_table("disputes")
+    secure_table("legal_case_entries", append_only=True)
     secure_table("payment_plans")
     secure_table("promises")
     secure_table("remittance_joins")
+    secure_table("collection_actions")
     secure_table("dispute_comments", append_only=True)
     secure_table("dispute_credits")
     secure_table("dispute_lines")
     secure_table("dispute_transitions", append_only=True)
+    secure_table("legal_case_items")
     secure_table("lessons")
     secure_table("payment_plan_items")
     secure_table("payment_plan_parts")
     secure_table("promise_items")
     secure_table("remittance_lines")
+    secure_table("collection_action_items")
+    secure_table("escalations")
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("ck_proposals_kind"), "proposals", type_="check")
+    op.drop_constraint(op.f("ck_proposals_state"), "proposals", type_="check")
+    op.create_check_constraint(
+        op.f("ck_proposals_state"),
+        "proposals",
+        "(state = ANY (ARRAY['open'::text, 'applied'::text, 'accepted'::text, 'corrected'::text, 'rejected'::text, 'superseded'::text]))",
+    )
+    op.drop_constraint(op.f("ck_accounts_source_credit_status"), "accounts", type_="check")
+    op.drop_constraint(op.f("ck_matching_settings_residual"), "matching_settings", type_="check")
     op.create_foreign_key(
         op.f("fk_transfers_organization_id"), "transfers", "organizations", ["organization_id"], ["id"]
     )
@@ -2168,6 +2924,15 @@ def downgrade() -> None:
     )
     op.drop_index("ix_instalments_open_amount", table_name="instalments", postgresql_where=sa.text("open_minor <> 0"))
     op.drop_column("accounts", "source_credit_status")
+    op.drop_index("uq_escalations_open", table_name="escalations", postgresql_where=sa.text("status = 'open'"))
+    op.drop_index("ix_escalations_to", table_name="escalations", postgresql_where=sa.text("status = 'open'"))
+    op.drop_index(op.f("ix_escalations_organization_id_status_id"), table_name="escalations")
+    op.drop_index(op.f("ix_escalations_organization_id_account_id_reason_code_closed_on"), table_name="escalations")
+    op.drop_table("escalations")
+    op.drop_index(
+        op.f("ix_collection_action_items_organization_id_instalment_id"), table_name="collection_action_items"
+    )
+    op.drop_table("collection_action_items")
     op.drop_index(op.f("ix_remittance_lines_organization_id_number_key"), table_name="remittance_lines")
     op.drop_table("remittance_lines")
     op.drop_index(op.f("ix_promise_items_organization_id_instalment_id"), table_name="promise_items")
@@ -2186,6 +2951,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_lessons_organization_id_application_group_id"), table_name="lessons")
     op.drop_index(op.f("ix_lessons_organization_id_account_id"), table_name="lessons")
     op.drop_table("lessons")
+    op.drop_index("uq_legal_case_items_active", table_name="legal_case_items", postgresql_where=sa.text("active"))
+    op.drop_table("legal_case_items")
     op.drop_index(op.f("ix_dispute_transitions_organization_id_dispute_id_id"), table_name="dispute_transitions")
     op.drop_table("dispute_transitions")
     op.drop_index(op.f("ix_dispute_lines_organization_id_instalment_id"), table_name="dispute_lines")
@@ -2206,6 +2973,19 @@ def downgrade() -> None:
     op.drop_table("dispute_credits")
     op.drop_index(op.f("ix_dispute_comments_organization_id_dispute_id_id"), table_name="dispute_comments")
     op.drop_table("dispute_comments")
+    op.drop_index(
+        "uq_collection_actions_origin",
+        table_name="collection_actions",
+        postgresql_where=sa.text("origin_key IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_collection_actions_planned", table_name="collection_actions", postgresql_where=sa.text("status = 'planned'")
+    )
+    op.drop_index(op.f("ix_collection_actions_organization_id_updated_at_id"), table_name="collection_actions")
+    op.drop_index(op.f("ix_collection_actions_organization_id_status_due_date_id"), table_name="collection_actions")
+    op.drop_index(op.f("ix_collection_actions_organization_id_done_on"), table_name="collection_actions")
+    op.drop_index(op.f("ix_collection_actions_organization_id_account_id_id"), table_name="collection_actions")
+    op.drop_table("collection_actions")
     op.drop_index(
         "uq_remittance_joins_live", table_name="remittance_joins", postgresql_where=sa.text("ended_at IS NULL")
     )
@@ -2228,6 +3008,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_payment_plans_organization_id_account_id"), table_name="payment_plans")
     op.drop_index("ix_payment_plans_active", table_name="payment_plans", postgresql_where=sa.text("status = 'active'"))
     op.drop_table("payment_plans")
+    op.drop_index(op.f("ix_legal_case_entries_organization_id_case_id_id"), table_name="legal_case_entries")
+    op.drop_table("legal_case_entries")
     op.drop_index("ix_disputes_team", table_name="disputes")
     op.drop_index("ix_disputes_state", table_name="disputes")
     op.drop_index(
@@ -2279,6 +3061,9 @@ def downgrade() -> None:
         "ix_remittance_advices_joined", table_name="remittance_advices", postgresql_where=sa.text("state = 'joined'")
     )
     op.drop_table("remittance_advices")
+    op.drop_index(op.f("ix_legal_cases_organization_id_status_id"), table_name="legal_cases")
+    op.drop_index(op.f("ix_legal_cases_organization_id_account_id_id"), table_name="legal_cases")
+    op.drop_table("legal_cases")
     op.drop_index(op.f("ix_credit_status_changes_organization_id_account_id_id"), table_name="credit_status_changes")
     op.drop_table("credit_status_changes")
     op.drop_index(op.f("ix_credit_statements_organization_id_account_id_period_end_id"), table_name="credit_statements")
@@ -2328,11 +3113,22 @@ def downgrade() -> None:
         op.f("ix_credit_bureau_scores_organization_id_account_id_scored_on_id"), table_name="credit_bureau_scores"
     )
     op.drop_table("credit_bureau_scores")
+    op.drop_index(op.f("ix_collector_assignments_organization_id_account_id_id"), table_name="collector_assignments")
+    op.drop_table("collector_assignments")
     op.drop_table("account_matching_settings")
+    op.drop_table("playbook_revisions")
     op.drop_index(op.f("ix_document_links_organization_id_subject_kind_subject_id_id"), table_name="document_links")
     op.drop_table("document_links")
     op.drop_index(op.f("ix_dispute_reasons_organization_id_team_id"), table_name="dispute_reasons")
     op.drop_table("dispute_reasons")
+    op.drop_index(op.f("ix_collector_targets_organization_id_collector_id"), table_name="collector_targets")
+    op.drop_table("collector_targets")
+    op.drop_index(op.f("ix_collector_covers_organization_id_end_date"), table_name="collector_covers")
+    op.drop_index(op.f("ix_collector_covers_organization_id_collector_id_start_date"), table_name="collector_covers")
+    op.drop_table("collector_covers")
+    op.drop_table("assignment_runs")
+    op.drop_index("ix_playbooks_subjects", table_name="playbooks", postgresql_using="gin")
+    op.drop_table("playbooks")
     op.drop_index("ix_outgoing_emails_state", table_name="outgoing_emails")
     op.drop_index(
         "ix_outgoing_emails_planned", table_name="outgoing_emails", postgresql_where=sa.text("state = 'planned'")
@@ -2349,3 +3145,5 @@ def downgrade() -> None:
         "uq_credit_policies_active_from", table_name="credit_policies", postgresql_where=sa.text("state = 'active'")
     )
     op.drop_table("credit_policies")
+    op.drop_table("collection_rule_versions")
+    op.drop_table("action_outcomes")
