@@ -12,14 +12,15 @@ from app.infra.reactions import Event
 EVENTS = frozenset(
     {
         "account.created", "account.updated", "invoice.issued", "invoice.corrected", "invoice.voided",
-        "invoice.due_date_changed", "credit_memo.issued", "credit_memo.voided", "credit_memo.refunded",
-        "payment.recorded", "payment.identified", "payment.moved", "payment.reversed", "payment.refunded",
-        "application.created", "application.reversed", "adjustment.posted", "promise.kept", "promise.broken",
-        "dispute.opened", "dispute.resolved", "dispute.withdrawn", "credit_security.added",
-        "credit_security.cancelled",
+        "invoice.due_date_changed", "credit_memo.issued", "credit_memo.updated", "credit_memo.voided",
+        "credit_memo.refunded", "payment.recorded", "payment.identified", "payment.unidentified", "payment.moved",
+        "payment.reversed", "payment.refunded", "payment.marked_not_receivable", "application.created",
+        "application.reversed", "adjustment.posted", "promise.kept", "promise.broken", "dispute.opened",
+        "dispute.reduced", "dispute.reopened", "dispute.resolved_credited", "dispute.resolved_rejected",
+        "dispute.resolved_paid", "dispute.withdrawn", "credit_order.reported", "credit_order.updated",
     }
 )  # fmt: skip
-"""Changes of the lower rooms that move exposure, lateness or behaviour. Holds act in their own transaction."""
+"""Changes that move exposure, lateness or behaviour. Holds and securities act in their own transactions."""
 
 _OF_DOCUMENTS = """
 SELECT account_id FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[])
@@ -41,6 +42,7 @@ async def accounts_concerned(session: ReadSession, events: Sequence[Event]) -> l
         for facts in (event.before, event.after):
             accounts |= _ids(facts, "account_id", "from_account_id", "to_account_id")
             instalments |= _ids(facts, "instalment_id")
+            documents |= _ids(facts, "payment_id", "credit_memo_id", "invoice_id")
             for line in facts.get("lines") or ():
                 instalments |= _ids(line, "instalment_id")
         documents.add(event.entity_id)

@@ -16,8 +16,6 @@ from app.organizations.queries import Rates, rates_among
 GROUP_DEPTH_MAX = 32
 GROUP_MEMBERS_MAX = 10_000
 
-# Of the disputes room: the disputed part of each open instalment. $4: accounts.
-_NO_DISPUTES = "SELECT NULL::uuid AS instalment_id, 0::bigint AS disputed_minor WHERE false"
 _OF_GROUP = f"""
 WITH RECURSIVE up AS (
     SELECT id, parent_id, 0 AS depth FROM accounts WHERE organization_id = $1 AND id = $5::uuid
@@ -34,7 +32,6 @@ WITH RECURSIVE up AS (
 _OF_ACCOUNTS = "WITH members AS (SELECT unnest($5::uuid[]) AS id),\n"
 # $1 organization, $2 today, $3 source and $4 external id of an order that is left out
 _SUMS = """
-disputed AS ({disputed}),
 parts AS (
     SELECT i.account_id, i.currency, 0 AS cover_bp, i.open_minor,
            CASE WHEN i.due_date < $2 THEN i.open_minor ELSE 0 END AS overdue_minor,
@@ -44,7 +41,10 @@ parts AS (
            0::bigint AS credits_minor, 0::bigint AS unapplied_minor, 0::bigint AS orders_minor,
            0::bigint AS cover_minor
     FROM members m JOIN instalments i ON i.organization_id = $1 AND i.account_id = m.id AND i.open_minor <> 0
-    LEFT JOIN disputed d ON d.instalment_id = i.id
+    LEFT JOIN LATERAL (
+        SELECT sum(l.disputed_minor)::bigint AS disputed_minor FROM dispute_lines l
+        WHERE l.organization_id = $1 AND l.instalment_id = i.id AND l.disputed_minor > 0
+    ) d ON true
     UNION ALL
     SELECT c.account_id, c.currency, 0, 0, 0, 0, 0, c.open_minor, 0, 0, 0
     FROM members m JOIN credit_memos c ON c.organization_id = $1 AND c.account_id = m.id AND c.open_minor <> 0
@@ -138,14 +138,14 @@ async def group_exposure(
     `currencies` are those into which amounts will be converted.
     """
     source, external_id = without_order or (None, None)
-    statement = _OF_GROUP + _SUMS.format(disputed=_NO_DISPUTES)
+    statement = _OF_GROUP + _SUMS
     rows = await session.driver.fetch(statement, session.organization_id, today, source, external_id, account_id)
     return await _with_rates(session, rows, currencies, today)
 
 
 async def accounts_exposure(session: ReadSession, currencies: Mapping[UUID, str], today: date) -> dict[UUID, Exposure]:
     """The exposure of each of these accounts for itself, in the currency given for it."""
-    statement = _OF_ACCOUNTS + _SUMS.format(disputed=_NO_DISPUTES)
+    statement = _OF_ACCOUNTS + _SUMS
     rows = await session.driver.fetch(statement, session.organization_id, today, None, None, list(currencies))
     return (await _with_rates(session, rows, currencies.values(), today)).by_account(currencies)
 

@@ -28,7 +28,10 @@ WITH items AS (
     UNION ALL
     SELECT i.account_id, i.currency, true, i.open_minor - least(coalesce(d.disputed_minor, 0), i.open_minor),
            $3 - i.due_date
-    FROM instalments i LEFT JOIN ({disputed}) d ON d.instalment_id = i.id
+    FROM instalments i LEFT JOIN LATERAL (
+        SELECT sum(l.disputed_minor)::bigint AS disputed_minor FROM dispute_lines l
+        WHERE l.organization_id = $1 AND l.instalment_id = i.id AND l.disputed_minor > 0
+    ) d ON true
     WHERE i.organization_id = $1 AND i.account_id = ANY($2::uuid[]) AND i.open_minor <> 0 AND i.due_date < $3
 )
 SELECT account_id, currency,
@@ -53,11 +56,23 @@ WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.value_date
   AND p.status <> 'not_receivable'
 GROUP BY 1
 """
+# Cancelled promises and withdrawn disputes say nothing of the customer. Upheld: credited, the customer was right.
+_KEPT = """
+SELECT account_id, count(*) FILTER (WHERE status = 'kept')::int AS promises_kept,
+       count(*) FILTER (WHERE status = 'broken')::int AS promises_broken
+FROM promises WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('kept', 'broken')
+  AND decided_on > $4 AND decided_on <= $3 GROUP BY 1
+"""
+_DECIDED = """
+SELECT account_id, count(*) FILTER (WHERE state = 'resolved_credited')::int AS disputes_upheld,
+       count(*) FILTER (WHERE state = 'resolved_rejected')::int AS disputes_rejected
+FROM disputes WHERE organization_id = $1 AND account_id = ANY($2::uuid[])
+  AND state IN ('resolved_credited', 'resolved_rejected') AND resolved_on > $4 AND resolved_on <= $3 GROUP BY 1
+"""
 _SINCE = """
 SELECT account_id, min(invoice_date) AS since FROM invoices
 WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND voided_at IS NULL GROUP BY 1
 """
-NO_DISPUTES = "SELECT NULL::uuid AS instalment_id, 0::bigint AS disputed_minor WHERE false"
 _AMOUNTS = ("recent_minor", "recent_minor_days", "earlier_minor", "earlier_minor_days", "late_minor")
 
 
@@ -80,23 +95,21 @@ async def payment_facts(
 ) -> dict[UUID, PaymentFacts]:
     """The facts of each account, amounts in the currency given for it; those of a currency without a rate are left out.
 
-    Four statements for any number of accounts.
+    Five statements for any number of accounts.
     """
     ids = list(currencies)
     organization = session.organization_id
     span = (window.today, window.start)
-    behaviour = await session.driver.fetch(
-        _BEHAVIOUR.format(disputed=NO_DISPUTES), organization, ids, *span, window.recent
-    )
-    money = await session.driver.fetch(_PAYMENTS, organization, ids, *span)
+    behaviour = await session.driver.fetch(_BEHAVIOUR, organization, ids, *span, window.recent)
     since = await session.driver.fetch(_SINCE, organization, ids)
     rates = await rates_among(session, {*(row["currency"] for row in behaviour), *currencies.values()}, window.today)
     found = {account_id: PaymentFacts() for account_id in ids}
     for row in behaviour:
         _add(found, row, currencies[row["account_id"]], rates)
-    for row in money:
-        facts = found[row["account_id"]]
-        found[row["account_id"]] = replace(facts, payments=row["payments"], bounced=row["bounced"])
+    for statement in (_PAYMENTS, _KEPT, _DECIDED):
+        for row in await session.driver.fetch(statement, organization, ids, *span):
+            counts = {name: value for name, value in row.items() if name != "account_id"}
+            found[row["account_id"]] = replace(found[row["account_id"]], **counts)
     for row in since:
         found[row["account_id"]] = replace(
             found[row["account_id"]], months=max((window.today - row["since"]).days * 12 // 365, 0)

@@ -16,6 +16,7 @@ from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.credit import queries
 from app.credit.checks import CheckOrder, answer_referred, check_order, credit_view
+from app.credit.concerned import EVENTS, accounts_concerned
 from app.credit.errors import (
     AccountUnknown,
     ApprovalByProposer,
@@ -49,7 +50,9 @@ from app.credit.reviews.service import (
     recommend_review,
     reject_review,
 )
+from app.disputes.opening import DisputedPart, OpenDispute, open_dispute
 from app.infra.database import Actor, WriteSession
+from app.infra.reactions import event_of
 from app.payments.withdraw import ReversePayment, reverse_payment
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
@@ -438,3 +441,30 @@ async def test_reviews_fall_due_by_risk_class_until_one_is_open(session: WriteSe
 async def test_stored_reasons_are_json(session: WriteSession, tenant: Tenant) -> None:
     row = await check_order(session, CheckOrder(tenant.account_id, 1, "EUR"), TODAY)
     assert json.loads(json.dumps(row.reasons)) == row.reasons
+
+
+async def test_what_is_disputed_is_shown_and_is_not_late(session: WriteSession, tenant: Tenant) -> None:
+    _, item = await issue(session, tenant, 100_00, TODAY - timedelta(days=130))
+    await issue(session, tenant, 10_00, TODAY - timedelta(days=50))
+    await flush(session)
+    await open_dispute(session, OpenDispute((DisputedPart(item, 100_00),), "damaged_goods", TODAY))
+    own = (await credit_view(session, tenant.account_id, TODAY)).exposure
+    assert (own.open_minor, own.disputed_minor, own.days_late) == (110_00, 100_00, 20)
+
+
+async def test_events_lead_to_the_accounts_that_they_concern(session: WriteSession, tenant: Tenant) -> None:
+    other = await add_account(session, "C-2", parent_id=tenant.account_id)
+    _, item = await issue(session, tenant, 100_00, TODAY, account_id=other)
+    payment = await pay(session, tenant, 100_00, TODAY)
+    await settle(session, payment, item, 100_00, TODAY)
+    await flush(session)
+    rows = await session.driver.fetch("SELECT * FROM change_log ORDER BY id")
+    for event, concerned in (
+        ("invoice.issued", [other]),
+        ("payment.recorded", [tenant.account_id]),
+        ("application.created", sorted([other, tenant.account_id])),
+    ):
+        events = [event_of(row, 1) for row in rows if row["event"] == event]
+        assert events
+        assert await accounts_concerned(session, events) == concerned, event
+        assert event in EVENTS
