@@ -34,6 +34,13 @@ class ControlTotals:
         self._rows[key] += 1
         self._minor[key] += minor or 0
 
+    def healed(self, outcome: str, currency: str | None, minor: int | None) -> None:
+        """A row that was counted as refused has become this after all."""
+        for measure, sign in ((REFUSED, -1), (outcome, 1)):
+            key = (UNKNOWN, measure) if currency is None or minor is None else (currency, measure)
+            self._rows[key] += sign
+            self._minor[key] += sign * (minor or 0)
+
     def add(self, other: ControlTotals) -> None:
         """Take over the counts of a chunk."""
         self._rows.update(other._rows)
@@ -47,6 +54,8 @@ class ControlTotals:
         """`{currency: {measure: [rows, minor units as text]}}`."""
         made: dict[str, dict[str, tuple[int, str]]] = {}
         for (currency, measure), rows in sorted(self._rows.items()):
+            if not rows:
+                continue
             made.setdefault(currency, {})[measure] = (rows, str(self._minor[currency, measure]))
         return made
 

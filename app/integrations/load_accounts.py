@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.accounts.commands import UNSET, AccountCommand, ContactCommand
+from app.accounts.errors import ParentUnknown
 from app.accounts.upsert import upsert_accounts
 from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
@@ -37,6 +38,7 @@ class AccountLoader:
     given: frozenset[str]  # the fields that the file has a column (or the mapping a constant) for
     known: KindFields = field(default=ACCOUNTS)
     overlaps: bool = False
+    healed_later: frozenset[str] = frozenset({ParentUnknown.code})
 
     async def prepare(self, session: ReadSession) -> None:
         """The accounts room resolves parents, terms and collectors itself."""

@@ -47,6 +47,7 @@ class InvoiceLoader:
     today: Any
     known: KindFields = field(default=INVOICES)
     overlaps: bool = True
+    healed_later: frozenset[str] = frozenset()
     entities: LegalEntities = field(default_factory=LegalEntities)
     accounts: AccountFinder = field(init=False)
     terms: dict[str, UUID] = field(default_factory=dict)

@@ -53,6 +53,7 @@ class PaymentLoader:
     reading: Reading
     known: KindFields = field(default=PAYMENTS)
     overlaps: bool = False
+    healed_later: frozenset[str] = frozenset()
     entities: LegalEntities = field(default_factory=LegalEntities)
     accounts: AccountFinder = field(init=False)
     banks: dict[tuple[str, str], UUID] = field(default_factory=dict)

@@ -43,6 +43,8 @@ class Loader(Protocol):
     known: KindFields
     overlaps: bool
     """Whether a chunk may be written while the one before it is not committed yet."""
+    healed_later: frozenset[str]
+    """Codes of refusals that a later row of the file may heal: such rows are tried again at the end."""
 
     async def prepare(self, session: ReadSession) -> None:
         """Read what rows refer to by code."""

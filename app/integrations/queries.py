@@ -150,6 +150,31 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")[:1000]
 
 
+async def rows_refused_with(session: ReadSession, import_id: UUID, codes: Iterable[str]) -> set[int]:
+    """Rows (by line) that an import refused with one of these codes."""
+    rows = await session.driver.fetch(
+        "SELECT DISTINCT row_number FROM import_row_errors"
+        " WHERE organization_id = $1 AND import_id = $2 AND code = ANY($3::text[])",
+        session.organization_id,
+        import_id,
+        list(codes),
+    )
+    return {row["row_number"] for row in rows}
+
+
+async def delete_row_errors(session: WriteSession, import_id: UUID, lines: Sequence[int], codes: Iterable[str]) -> int:
+    """Take back what was said of rows that were loaded after all; how many errors that were."""
+    status = await session.driver.execute(
+        "DELETE FROM import_row_errors"
+        " WHERE organization_id = $1 AND import_id = $2 AND row_number = ANY($3::int[]) AND code = ANY($4::text[])",
+        session.organization_id,
+        import_id,
+        list(lines),
+        list(codes),
+    )
+    return int(status.split()[-1])
+
+
 async def count_row_errors(session: ReadSession, import_id: UUID) -> int:
     """How many row errors are kept."""
     found: int = await session.driver.fetchval(

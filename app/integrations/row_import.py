@@ -113,9 +113,15 @@ class RowImport:
     dry_run: bool = False
     chunks_at_once: int = 1
     _seen: SeenKeys = field(default_factory=SeenKeys)
+    _healed_later: dict[int, ParsedRow] = field(default_factory=dict)  # by line: refused until the end of the file
+    _refused_before: set[int] = field(default_factory=set)  # such rows of an earlier worker
 
     async def run(self) -> None:
         """Load everything that is left. Raises ImportFileRefused after the rows before it, ImportStopped."""
+        if self.progress.position and self.loader.healed_later:
+            async with self.database.read(self.organization_id) as session:
+                codes = self.loader.healed_later
+                self._refused_before = await queries.rows_refused_with(session, self.import_id, codes)
         chunks = self._chunks(iter(self.source))
         ahead = asyncio.create_task(asyncio.to_thread(next, chunks, None))
         at_once = self.chunks_at_once if self.loader.overlaps else 1
@@ -142,6 +148,7 @@ class RowImport:
                 task.cancel()
             await asyncio.gather(*loading, return_exceptions=True)
             await asyncio.wait([ahead])
+        await self._load_again()
 
     def _chunks(self, rows: Iterator[Row]) -> Iterator[Chunk]:
         """Parsed rows in chunks, those that were dealt with left out. Runs in a thread, one call at a time."""
@@ -152,6 +159,8 @@ class RowImport:
                 parsed = self._parse(row)
                 if skip:
                     skip -= 1
+                    if parsed.line in self._refused_before and parsed.draft is not None:
+                        self._healed_later[parsed.line] = parsed
                     continue
                 chunk.rows.append(parsed)
                 if len(chunk.rows) >= CHUNK_ROWS:
@@ -240,7 +249,53 @@ class RowImport:
         except _DryRun:
             async with self.database.write(self.organization_id, self.actor) as session:
                 after = await self._write_progress(session, rows, byte_position, totals, faults)
+        self._keep_for_later(rows, faults)
         self.progress = after
+
+    def _keep_for_later(self, rows: Sequence[ParsedRow], faults: Sequence[tuple[int, Fault]]) -> None:
+        """Remember what the rest of the file may heal, if its error is listed: so that it can be taken back."""
+        lines = {line for line, fault in faults if fault.code in self.loader.healed_later}
+        if lines and self.progress.errors_kept + len(faults) <= ERRORS_KEPT_MAX and not self.dry_run:
+            self._healed_later |= {row.line: row for row in rows if row.line in lines and row.draft is not None}
+
+    async def _load_again(self) -> None:
+        """Try what later rows may have healed, as long as something is loaded: a parent may wait for its own parent."""
+        before = 0
+        while self._healed_later and len(self._healed_later) != before:
+            before = len(self._healed_later)
+            waiting = list(self._healed_later.values())
+            for start in range(0, len(waiting), CHUNK_ROWS):
+                part = waiting[start : start + CHUNK_ROWS]
+                try:
+                    for line in await self._try_again(part):
+                        del self._healed_later[line]
+                except (DomainError, ImportStopped):
+                    raise
+                except Exception as error:
+                    if refusal_of(error) is None and not is_transient(error):
+                        raise  # else these rows stay refused, for the reason they have
+
+    async def _try_again(self, rows: Sequence[ParsedRow]) -> list[int]:
+        """One transaction: the lines of those that were loaded now, their errors taken back and counts corrected."""
+        before = self.progress
+        together = ControlTotals(before.totals.as_json())
+        lines: list[int] = []
+        async with self.database.write(self.organization_id, self.actor) as session:
+            for row, result in zip(rows, await self.loader.load(session, rows), strict=True):
+                if isinstance(result, str):
+                    lines.append(row.line)
+                    together.healed(outcome_of(result), row.currency, row.minor)
+            codes = self.loader.healed_later
+            taken_back = await queries.delete_row_errors(session, self.import_id, lines, codes)
+            position = before.position
+            moved = await queries.write_progress(
+                session, self.import_id, position, position, self.source.byte_position, together
+            )
+            if not moved:
+                raise ImportStopped
+            session.rings.discard(SEAL)
+        self.progress = Progress(position, together, before.errors_kept - taken_back)
+        return lines
 
     async def _write_rows(
         self, session: WriteSession, rows: Sequence[ParsedRow]

@@ -268,6 +268,41 @@ async def test_accounts_with_parents_contacts_and_terms(database: Database, tena
     assert (again["rows_created"], again["rows_unchanged"]) == (0, 2)
 
 
+async def test_an_account_may_stand_before_its_parent_however_far(
+    database: Database, tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows whose parent comes in a later chunk wait for the end of the file, also when another worker reads it."""
+    monkeypatch.setattr(row_import, "CHUNK_ROWS", 2)
+    names = ["A-3;A-2", "A-9;A-99", "A-2;A-1", "A-5;", "A-6;", "A-7;", "A-1;"]
+    lines = [f"{name.split(';')[0]},Kunde,EUR,{name.split(';')[1]}" for name in names]
+    content = "\n".join(["number,name,currency,parent_number", *lines, ""]).encode()
+    import_id = await begin(database, tenant, tmp_path, content, "accounts")
+    original = row_import.RowImport._load_in_turn
+    calls = 0
+
+    async def dying(self: Any, *args: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise ConnectionAbortedError
+        await original(self, *args)
+
+    monkeypatch.setattr(row_import.RowImport, "_load_in_turn", dying)
+    with pytest.raises(ConnectionAbortedError):
+        await run_import(database, tmp_path, tenant.organization_id, import_id)
+    halfway = await result(database, tenant, import_id)
+    assert (halfway["rows_read"], halfway["rows_refused"]) == (4, 3)
+    await run_import(database, tmp_path, tenant.organization_id, import_id)
+    row = await result(database, tenant, import_id)
+    assert (row["state"], row["rows_read"], row["rows_created"], row["rows_refused"]) == ("completed", 7, 6, 1)
+    assert row["errors"] == [(3, "parent_number", "account.parent_unknown", "refused")]
+    found = await fetch(
+        database, tenant,
+        "SELECT a.number, p.number FROM accounts a JOIN accounts p ON p.id = a.parent_id ORDER BY 1",
+    )  # fmt: skip
+    assert [tuple(account) for account in found] == [("A-2", "A-1"), ("A-3", "A-2")]
+
+
 async def test_payments_are_recorded_once_and_applied_where_the_row_says_to_what(
     database: Database, tenant: Tenant, tmp_path: Path
 ) -> None:
