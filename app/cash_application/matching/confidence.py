@@ -26,6 +26,7 @@ NAMED_AND_UNREAD_LOG = log(0.0008)
 OTHER_INCOME_NATS = 5.0
 RAW_LIMIT = 25.0
 TIE_NATS = 0.4
+SECOND_SOLUTION_NATS = 6.0
 BIN_MINIMUM = 60
 BIN_GROWTH = 1.4
 
@@ -54,7 +55,12 @@ def _is_all_read(case: Case) -> bool:
     if case.is_cut:
         return False
     read = [m.token for _, text in case.mentions.values() if text.exact for m in text.mentions]
-    return all(any(overlap(token, other) for other in read) for token in case.number_tokens())
+    own = case.payers.keys()
+    return all(
+        any(overlap(token, other) for other in read) or not own.isdisjoint(case.accounts.by_number(token.key))
+        for token in case.tokens
+        if token.kind in ("structured", "whole", "digits", "expanded") and len(token.key) > 1
+    )
 
 
 def chance_log(case: Case) -> float:
@@ -105,6 +111,13 @@ def is_tie(ranked: Sequence[Hypothesis]) -> bool:
     if ranked[0].multiplicity > 1:
         return True
     return len(ranked) > 1 and ranked[0].weight - ranked[1].weight < TIE_NATS
+
+
+def is_second_solution(best: Hypothesis, other: Hypothesis) -> bool:
+    """Whether another set of items has exactly the payment's sum as well, and no text speaks for the best one."""
+    if best.text > 0 or len(best.items) < 2 or other.relation.free or other.relation.difference_minor:
+        return False
+    return best.weight - other.weight < SECOND_SOLUTION_NATS
 
 
 class Family(StrEnum):

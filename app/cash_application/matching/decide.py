@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 
 from app.cash_application.matching.amounts import relation
 from app.cash_application.matching.confidence import (
+    is_second_solution,
     is_tie,
     log_sum,
     raw_odds,
     something_else_log,
     strongest_first,
 )
+from app.cash_application.matching.doubts import mark_doubtful
 from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build, text_weight
 from app.cash_application.matching.item_sets import twins_log
 from app.cash_application.matching.payer import NAMED_NATS
 from app.cash_application.matching.strategies import SINGLE_LOG, STRATEGIES, exactly_named
-from app.cash_application.matching.types import Difference, ItemKind, OpenItem
+from app.cash_application.matching.types import OpenItem
 
 ACCOUNTS_LIMIT = 6
 SETTLED_FROM = "one_item"
@@ -25,9 +27,7 @@ ALWAYS_ASKED = ("remittance_lines", "text_lines", "references")
 
 SURE_NATS = 12.0
 TEXT_SURE_NATS = 6.0
-SURE_TEXT_NATS = 9.0
 AMOUNT_ONLY_LIMIT = 8
-NETTED_AND_MORE_SHARE = 20
 
 
 @dataclass(slots=True)
@@ -81,8 +81,10 @@ def verdict_of(case: Case, ranked: list[Hypothesis], something_else: float) -> V
         against = something_else if twins is None else log_sum([something_else, twins])
         verdict.raw = raw_odds(ranked[0], ranked[1:], against)
         verdict.tie = is_tie(ranked)
+        if len(ranked) > 1 and is_second_solution(ranked[0], ranked[1]):
+            ranked[0].never_automatic = True
         verdict.seen = {item.id: case.index.remaining[item.id] for item in ranked[0].items}
-        mark_strangers(case, ranked[0])
+        mark_doubtful(case, ranked[0])
     return verdict
 
 
@@ -116,7 +118,7 @@ def _named_sums(case: Case, accounts: list[str]) -> list[tuple[str, int, float]]
 def _is_settled(ranked: list[Hypothesis], something_else: float) -> bool:
     """A text that names the items and an amount that agrees: later strategies look where no text points."""
     best = ranked[0]
-    if best.text < TEXT_SURE_NATS * len(best.items) or best.relation.free:
+    if best.text < TEXT_SURE_NATS * len(best.items) or best.relation.free or best.leaves_rest:
         return False
     runner_up = max([something_else, *(other.weight for other in ranked[1:])])
     return best.weight - runner_up >= SURE_NATS
@@ -148,76 +150,3 @@ def _by_amount_alone(case: Case) -> list[Hypothesis]:
             hypothesis.never_automatic = hypothesis.text <= 0
             found.append(hypothesis)
     return found
-
-
-def _is_confirmed(case: Case, hypothesis: Hypothesis) -> bool:
-    """Where the amount does not agree, the payer has to, or two numbers of every item."""
-    return hypothesis.payer >= NAMED_NATS or all(
-        item.id in case.mentions and len(case.mentions[item.id][1].mentions) > 1 for item in hypothesis.items
-    )
-
-
-def mark_strangers(case: Case, hypothesis: Hypothesis) -> None:
-    """Keep from automatic application what neither amount nor payer confirms, and what a stranger would pay."""
-    if hypothesis.relation.free and not _is_confirmed(case, hypothesis):
-        hypothesis.never_automatic = True
-    if hypothesis.leaves_rest and _is_doubtful_rest(case, hypothesis):
-        hypothesis.never_automatic = True
-    strangers = [item for item in hypothesis.items if is_stranger(case, item.account_id)]
-    if strangers and not _is_paid_for(case, hypothesis, strangers):
-        hypothesis.never_automatic = True
-
-
-def _is_paid_for(case: Case, hypothesis: Hypothesis, strangers: list[OpenItem]) -> bool:
-    """Whether somebody known only from earlier payments pays for others, as factors and treasuries do.
-
-    Every document is named undamaged, the amounts agree exactly, and neither master data nor a person says that the
-    payer is another customer.
-    """
-    if any(evidence.is_stated and evidence.nats >= NAMED_NATS for evidence in case.payers.values()):
-        return False
-    exact = hypothesis.relation.kind is Difference.NONE and hypothesis.relation.difference_minor == 0
-    return exact and all(
-        item.id in case.mentions and case.mentions[item.id][1].exact and case.text_nats(item) >= SURE_TEXT_NATS
-        for item in strangers
-    )
-
-
-def _is_doubtful_rest(case: Case, hypothesis: Hypothesis) -> bool:
-    """Whether what is left open has two readings, and not both leave the same open.
-
-    Between the discounted and the full amount: a discount with a surplus, or a part. Where credit memos explain most
-    of what is lacking: they were netted and something else was kept back, or it is a part.
-    """
-    relation = hypothesis.relation
-    if relation.late_discount or hypothesis.lines:
-        return False
-    lacking = relation.difference_minor
-    if lacking < sum(
-        item.discount_minor for item in hypothesis.items if case.index.remaining[item.id] == item.amount_minor
-    ):
-        return True
-    if not relation.free:
-        return False
-    total = sum(case.open_of(item) for item in hypothesis.items)
-    return any(
-        item.kind is ItemKind.CREDIT_MEMO
-        and item not in hypothesis.items
-        and 0 < (credit := case.index.remaining[item.id]) <= lacking
-        and (lacking - credit) * NETTED_AND_MORE_SHARE <= total
-        for item in case.pool(hypothesis.items[0].account_id)
-    )
-
-
-def is_stranger(case: Case, account_id: str) -> bool:
-    """Whether the payment names an account unrelated to this one: it pays for it only when a person says so.
-
-    Factors pay for anybody.
-    """
-    if case.payer_nats(account_id) >= NAMED_NATS:
-        return False
-    named = [other for other, evidence in case.payers.items() if evidence.nats >= NAMED_NATS]
-    known = case.accounts.accounts
-    if any(other in known and known[other].is_factor for other in named):
-        return False
-    return bool(named) and not any(case.accounts.same_group(account_id, other) for other in named)

@@ -17,6 +17,7 @@ from app.core.reference_keys import fold, squeeze
 
 SAMPLE_MINIMUM = 20
 INFORMATION_LIMIT = 9
+RUNNING_LENGTH_MINIMUM = 5
 _LETTERS = re.compile(r"^[A-Z]*")
 _DIGIT = re.compile(r"[0-9]")
 _RUN = re.compile(r"[0-9]+")
@@ -48,6 +49,22 @@ class NumberFormats:
         if known is not None and known.count >= SAMPLE_MINIMUM:
             fixed = max(fixed, len(known.prefix))
         return max(1, min(INFORMATION_LIMIT, len(squeezed) - fixed))
+
+    def has_shape_of(self, text: str, number: str) -> bool:
+        """Whether a text is written like this number (letters, length, shared beginning) without being it.
+
+        Its running part with all leading zeros (`001234` of `RE-2026-001234`) is enough.
+        """
+        squeezed, model = squeeze(text), squeeze(number)
+        if squeezed.isdigit() and len(squeezed) >= RUNNING_LENGTH_MINIMUM and not model.isdigit():
+            runs: list[str] = _RUN.findall(number)
+            running = max(reversed(runs), key=len) if runs else ""
+            if len(running) == len(squeezed):
+                return running != squeezed
+        if squeezed == model or _shape(squeezed) != _shape(model):
+            return False
+        known = self.by_shape.get(_shape(model))
+        return known is None or known.count < SAMPLE_MINIMUM or squeezed.startswith(known.prefix)
 
     def looks_like_number(self, key: str) -> bool:
         """Whether a token has about the length of the organization's numbers and at least five digits."""

@@ -17,7 +17,8 @@ from app.cash_application.matching.amounts import (
     relation,
 )
 from app.cash_application.matching.confidence import RAW_LIMIT, Calibration, Family, log_sum
-from app.cash_application.matching.decide import Verdict, is_stranger, likely_accounts
+from app.cash_application.matching.decide import Verdict, likely_accounts
+from app.cash_application.matching.doubts import is_stranger
 from app.cash_application.matching.hypotheses import Hypothesis, any_set_log, build
 from app.cash_application.matching.index import ItemIndex
 from app.cash_application.matching.types import ItemKind, OpenItem

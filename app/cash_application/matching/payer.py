@@ -243,6 +243,8 @@ def _by_identities(
 ) -> None:
     for kind, value in identity_values(payment):
         bank = kind is IdentityKind.BANK_IDENTIFIER
+        if not bank and len(accounts.by_strict_name(payment.payer_name)) > 1:
+            continue  # what earlier payments showed does not tell two customers of one name apart
         known = dict(accounts.by_identity(kind, value))
         nats = BANK_IDENTIFIER_NATS if bank else LEARNED_NAME_NATS
         what = "bank account" if bank else "name"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from math import exp
 
 from app.cash_application.matching.amounts import discount_of
 from app.cash_application.matching.hypotheses import Case, Hypothesis
 from app.cash_application.matching.index import ItemIndex
+from app.cash_application.matching.text_amounts import deduction_word
 from app.cash_application.matching.types import (
     Allocation,
     Alternative,
@@ -22,13 +22,7 @@ from app.cash_application.matching.types import (
     ResidualTreatment,
     Scores,
 )
-from app.core.reference_keys import clean
 
-_DEDUCTION = re.compile(
-    r"\b(?:DEDUCT(?:ION|ED)?|DAMAGED?|DEFECT(?:IVE)?|SHORTAGE|SHORT SHIP(?:PED|MENT)?|RETURN(?:S|ED)?|REBATE|BONUS|"
-    r"COMPLAINT|QUALITY|PRICE DIFFERENCE|PRICING|PROMOTION|ADVERTISING|PENALTY|FREIGHT|ABZUG|KURZUNG|MANGEL|"
-    r"REKLAMATION|RETOURE|FEHLMENGE|PREISDIFFERENZ|WKZ|LITIGE|RETENUE|RETOUR|AVARIE|RECLAMO|DEDUCCION)\b"
-)
 ALTERNATIVES_LIMIT = 4
 REASONS_LIMIT = 12
 STRATEGY_TEXTS = {
@@ -98,8 +92,7 @@ def _deduction_reason(hypothesis: Hypothesis, payment: PaymentFacts) -> str | No
     relation = hypothesis.relation
     if len(hypothesis.items) != 1 or relation.kind is not Difference.PARTIAL or relation.difference_minor <= 0:
         return None
-    found = _DEDUCTION.search(clean(payment.remittance_text))
-    return found.group().lower() if found else None
+    return deduction_word(payment.remittance_text)
 
 
 def _by_lines(hypothesis: Hypothesis, payment: PaymentFacts) -> tuple[tuple[Allocation, ...], int]:

@@ -49,7 +49,17 @@ _AMOUNT = re.compile(
     r"(?<![0-9A-Z.,/-])(?:\d{1,3}(?:[., ']\d{3})+|\d{1,9})[.,]\d{2}(?![0-9A-Z]|[.,/-][0-9])"
     r"|(?<![0-9A-Z])(?:EUR|USD|CHF|GBP)\s?\d+(?:[.,]\d+)*(?![0-9A-Z])"
 )
-_RANGE_SIGN = re.compile(r"\s?(?:-|\.\.+|BIS|TO|THRU|THROUGH|A)\s?")
+_PHONE_OR_BANK = re.compile(
+    r"(?<![0-9A-Z])(?:TEL(?:EFON|EPHONE|EFOON)?|PHONE|FAX|MOB(?:IL|ILE)?|TFNO|HANDY|CELL|KTO|BLZ|IBAN|BIC|SORT CODE)"
+    r"[.:]?(?: ?NR| ?NO)?[.:]? ?[+(]?[0-9A-Z]*[0-9][0-9 ()/.-]*"
+    r"|(?<![0-9A-Z])[A-Z]{2}[0-9]{2}(?: [0-9A-Z]{4}){3,7}(?: [0-9A-Z]{1,3})?(?![0-9A-Z])"
+    r"|(?<![0-9A-Z])[+][0-9][0-9 ()/-]{7,}"
+)
+"""Telephone numbers and bank details: what a keyword, a plus or the groups of an IBAN give away."""
+
+_RANGE_SIGN = re.compile(r" ?(?:-|\.\.+) ?| ?(?:BIS|TO|THRU|THROUGH|AL?|T/M|TOT|DO|ATE|HASTA) ")
+_ATTACHED = re.compile(r"(?:[0-9A-Z]+[-/._])+$")
+_LAST_OF_RANGE = re.compile(r"[0-9]{1,18}(?![0-9A-Z])")
 _LIST_SIGN = re.compile(r"\s?(?:[/,;+&]|UND|AND|ET|Y|E)\s?")
 _EMPTY_END_TO_END = frozenset({"NOTPROVIDED", "NOTAVAILABLE", "NONREF", "NONE", "UNKNOWN"})
 
@@ -114,10 +124,10 @@ def _keep_stronger(found: dict[str, Token], token: Token) -> None:
 def text_tokens(text: str) -> tuple[Token, ...]:
     """Numbers of a free text: whole tokens, neighbours joined over separators, ranges and lists written out.
 
-    Dates and amounts of money are recognised and only kept as `masked`, the weakest kind.
+    Dates, amounts, telephone numbers and bank details are recognised and only kept as `masked`, the weakest kind.
     """
     cleaned = clean(text)
-    masked = [hit.span() for pattern in (_DATE, _AMOUNT) for hit in pattern.finditer(cleaned)]
+    masked = [hit.span() for pattern in (_DATE, _AMOUNT, _PHONE_OR_BANK) for hit in pattern.finditer(cleaned)]
     words = list(TOKEN.finditer(cleaned))[:TOKENS_LIMIT]
     found: dict[str, Token] = {}
     for index, word in enumerate(words):
@@ -194,22 +204,33 @@ def _expanded(text: str, words: list[re.Match[str]]) -> Iterable[Token]:
         if head is None:
             continue
         letters, digits = head.groups()
-        spoken = _range(text, words, index, letters, digits) or _endings(text, words, index, digits)
-        for number, start, end in spoken:
+        for number in _range(text, word, letters, digits):
+            yield from _keys_of(number, "expanded", -1, -1)
+        for number, start, end in _endings(text, words, index, digits):
             yield from _keys_of(letters + number, "expanded", start, end)
 
 
-def _range(text: str, words: list[re.Match[str]], index: int, letters: str, digits: str) -> list[tuple[str, int, int]]:
-    if index + 1 >= len(words):
+def _range(text: str, word: re.Match[str], letters: str, digits: str) -> list[str]:
+    """Numbers from this one to one that follows a range sign, in full, with its prefix, or as an ending."""
+    attached = _ATTACHED.search(text, 0, word.start())
+    prefix = (attached.group() if attached else "") + letters
+    follows = _RANGE_SIGN.match(text, word.end())
+    if follows is None:
         return []
-    gap = text[words[index].end() : words[index + 1].start()]
-    last = words[index + 1].group().removeprefix(letters)
-    if not _RANGE_SIGN.fullmatch(gap) or not last.isdigit() or len(last) > len(digits):
+    at = follows.end()
+    for skipped in (prefix, letters):
+        if skipped and text.startswith(skipped, at):
+            at += len(skipped)
+            break
+    written = _LAST_OF_RANGE.match(text, at)
+    if written is None or len(last := written.group()) > len(digits):
         return []
     first, end = int(digits), int(digits[: len(digits) - len(last)] + last)
     if not first < end <= first + RANGE_LIMIT:
         return []
-    return [(str(number).zfill(len(digits)), -1, -1) for number in range(first, end + 1)]
+    plain = [letters + str(number).zfill(len(digits)) for number in range(first, end + 1)]
+    before = squeeze(attached.group()) if attached else ""
+    return [before + number for number in plain] + (plain if before else [])
 
 
 def _endings(text: str, words: list[re.Match[str]], index: int, digits: str) -> list[tuple[str, int, int]]:

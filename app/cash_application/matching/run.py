@@ -146,11 +146,16 @@ class Run:
         return self.repeated.likely_duplicate(one.case.payment) == other.case.payment.id
 
     def _repeats_early(self, verdict: Verdict) -> bool:
-        """Whether this looks like an earlier payment once more, and what it would settle is not yet due."""
-        payment = verdict.case.payment
-        if self.repeated.likely_duplicate(payment) is None:
+        """Whether this looks like an earlier payment once more, and what it would settle is not named or not due."""
+        case = verdict.case
+        if self.repeated.likely_duplicate(case.payment) is None:
             return False
-        return any(item.due_date > payment.value_date for item in verdict.ranked[0].items)
+        return any(
+            item.due_date > case.payment.value_date
+            or item.id not in case.mentions
+            or not case.mentions[item.id][1].exact
+            for item in verdict.ranked[0].items
+        )
 
     def _is_automatic(self, verdict: Verdict) -> bool:
         if not verdict.ranked or verdict.tie or verdict.ranked[0].never_automatic:

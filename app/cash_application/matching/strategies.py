@@ -15,10 +15,12 @@ from math import log
 
 from app.cash_application.matching.amounts import Relation, named_deduction, part_payment, relation, surplus
 from app.cash_application.matching.completion import references_completed
+from app.cash_application.matching.doubts import offered_discount
 from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_log, build
 from app.cash_application.matching.item_sets import account_structures, subset_search
 from app.cash_application.matching.lines import remittance_lines, text_lines
 from app.cash_application.matching.subset_search import any_subsets
+from app.cash_application.matching.text_amounts import deduction_word
 from app.cash_application.matching.text_evidence import overlap
 from app.cash_application.matching.types import OpenItem
 
@@ -56,7 +58,12 @@ def references(case: Case, account_id: str) -> Iterable[Hypothesis]:
         yield from _in_part(case, account_id, named, structure)
     elif lacking < 0 < total and whole is None:
         found = build(case, "references_surplus", account_id, named, surplus(case.payment, total), structure)
-        found.never_automatic = -lacking * SURPLUS_SHARE > total or _names_more(case, account_id, named)
+        found.never_automatic = (
+            -lacking * SURPLUS_SHARE > total
+            or offered_discount(case, named) > 0
+            or deduction_word(case.payment.remittance_text) is not None
+            or _names_more(case, account_id, named)
+        )
         yield found
 
 
@@ -187,6 +194,7 @@ def damaged_part(case: Case, account_id: str) -> Iterable[Hypothesis]:
             (text.nats, item)
             for item, text in case.mentions.values()
             if text.nats >= PART_NATS_MINIMUM
+            and text.mentions[0].token.kind != "masked"
             and item.account_id == account_id
             and case.index.remaining[item.id] > case.payment.amount_minor
             and case.open_of(item) > 0

@@ -17,6 +17,12 @@ _AMOUNT = re.compile(
 )
 _NOT_DIGIT = re.compile(r"[^0-9]")
 AMOUNTS_LIMIT = 80
+_DEDUCTION = re.compile(
+    r"\b(?:DEDUCT(?:ION|ED)?|DAMAGED?|DEFECT(?:IVE)?|SHORTAGE|SHORT (?:SHIP(?:PED|MENT)?|DELIVER(?:Y|ED))|CLAIM|"
+    r"RETURN(?:S|ED)?|REBATE|BONUS|COMPLAINT|QUALITY|PRICE DIFFERENCE|PRICING|PROMOTION|ADVERTISING|PENALTY|FREIGHT|"
+    r"ABZUG|ABZGL|ABZUGLICH|KURZUNG|MANGEL|REKLAMATION|RETOURE|FEHLMENGE|PREISDIFFERENZ|WKZ|LITIGE|RETENUE|RETOUR|"
+    r"AVARIE|RECLAM[OA]|RECLAMACION|DEDUCCION|DETRATTO|TRATTENUTA|KORTING|POTRACENIE|AVDRAG)\b"
+)
 
 
 @lru_cache(maxsize=16_384)
@@ -39,3 +45,9 @@ def names_amount(text: str, minor: int) -> bool:
     return any(
         digits == minor or (not decimals and minor == digits * 100) for _, _, digits, decimals in amounts_in(text)
     )
+
+
+def deduction_word(text: str) -> str | None:
+    """The first word of the text that speaks of something kept back, in small letters; None without one."""
+    found = _DEDUCTION.search(clean(text))
+    return found.group().lower() if found else None
