@@ -304,3 +304,24 @@ class CreditMemoMovement(TenantTable, Recorded, Base):
         Index(None, "organization_id", "credit_memo_id"),
         append_only(),
     )
+
+
+class InvoiceDeliveryEvent(TenantTable, Recorded, Base):
+    """What became of an invoice on its way to the customer. Append-only; the latest stands in `delivery_status`."""
+
+    __tablename__ = "invoice_delivery_events"
+    invoice_id: Mapped[UUID]
+    status: Mapped[str]
+    channel: Mapped[str | None]
+    on_date: Mapped[date]
+    recipient: Mapped[str | None]
+    note: Mapped[str | None]
+    actor_name: Mapped[str]
+    __table_args__ = (
+        organization_fk(),
+        tenant_fk("invoice_id", "invoices"),
+        one_of("status", "sent", "delivered", "confirmed", "not_received"),
+        one_of("channel", "email", "letter", "portal", "edi", "fax", "other"),
+        Index(None, "organization_id", "invoice_id"),
+        append_only(),
+    )
