@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import app.accounts.models
 import app.cash_application.models
+import app.correspondence.models
 import app.credit.models
 import app.disputes.models
 import app.documents.models
@@ -14,8 +15,8 @@ import app.invoices.models
 import app.ledger.models
 import app.organizations.models
 import app.payments.models
-import app.promises.models  # noqa: F401 - importing a room's models registers its tables
-import app.remittances.models
+import app.promises.models
+import app.remittances.models  # noqa: F401 - importing a room's models registers its tables
 from app.infra.tables import Base
 
 metadata = Base.metadata
