@@ -17,6 +17,9 @@ from app.cash_application.router_learning import router as cash_application_lear
 from app.credit.file.router import router as credit_file_router
 from app.credit.reviews.router import router as credit_reviews_router
 from app.credit.router import router as credit_router
+from app.disputes.router import router as disputes_router
+from app.disputes.router_catalogue import router as dispute_catalogue_router
+from app.disputes.router_steps import router as dispute_steps_router
 from app.documents.router import router as documents_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
@@ -69,6 +72,9 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     adjustments_router,
     payments_router,
     applications_router,
+    disputes_router,
+    dispute_steps_router,
+    dispute_catalogue_router,
     remittances_router,
     cash_application_router,
     cash_application_review_router,

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from app.cash_application import queries
 from app.cash_application.applying import ProposedLine, commands, effective_date
+from app.cash_application.deductions import allocated_deductions, dispute_deductions
 from app.cash_application.facts import Claim, Facts, TooManyItems, load_facts
 from app.cash_application.learning import Taught, teach
 from app.cash_application.matching.engine import match
@@ -98,6 +99,10 @@ def _decide(facts: Facts, policy: Policy, formats: NumberFormats | None) -> list
 async def _write(session: WriteSession, run_id: UUID, decided: Sequence[Decided], policy: Policy) -> None:
     await _apply(session, _sure(decided, policy))
     await _settle_residuals(session, decided, policy)
+    for one in decided:
+        if one.state == "applied":
+            deductions = allocated_deductions(one.proposal.allocations)
+            await dispute_deductions(session, UUID(one.payment.id), deductions)
     await queries.supersede_open(session, [UUID(one.payment.id) for one in decided])
     amounts = [(one.payment.currency, one.payment.amount_minor) for one in decided]
     values = await queue_values(session, amounts, decided[0].payment.value_date)

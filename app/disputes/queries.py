@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, any_, exists, literal, or_, select
+from sqlalchemy import Select, and_, any_, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
 from app.disputes.errors import DisputeNotFound, DisputeReasonNotFound, DisputeTeamNotFound
@@ -52,11 +52,6 @@ FROM instalments i WHERE i.organization_id = $1 AND i.id = ANY($2::uuid[])
 _LINES_OF_INSTALMENTS = """
 SELECT l.id, l.dispute_id, l.instalment_id, l.disputed_minor FROM dispute_lines l
 WHERE l.organization_id = $1 AND l.instalment_id = ANY($2::uuid[]) AND l.disputed_minor > 0 ORDER BY l.dispute_id, l.id
-"""
-_COUNTS = """
-SELECT state, sla_breached_on IS NOT NULL AS breached, count(*)::int AS count FROM disputes
-WHERE organization_id = $1 AND state IN ('open', 'in_review', 'awaiting_customer')
-GROUP BY 1, 2
 """
 
 
@@ -238,6 +233,7 @@ class DisputeFilter:
     opened_to: date | None = None
     currency: str | None = None
     updated_since: datetime | None = None
+    credit_pending: bool | None = None
 
 
 def disputes_statement(organization_id: UUID, actor: Actor, wanted: DisputeFilter) -> Select[Any]:
@@ -272,8 +268,33 @@ def _by_instalments(statement: Any, organization_id: UUID, wanted: DisputeFilter
             Instalment.organization_id == organization_id, Instalment.invoice_id == wanted.invoice_id
         )
         statement = statement.where(exists().where(of_line, DisputeLine.instalment_id.in_(parts)))
+    if wanted.credit_pending is not None:
+        pending = exists().where(*_pending_of_dispute(organization_id))
+        statement = statement.where(pending if wanted.credit_pending else ~pending)
     narrowed: Select[Any] = statement
     return narrowed
+
+
+def _pending_of_dispute(organization_id: UUID) -> tuple[Any, ...]:
+    return (
+        DisputeCredit.organization_id == organization_id,
+        DisputeCredit.dispute_id == Dispute.id,
+        DisputeCredit.state == "requested",
+    )
+
+
+async def count_active(session: ReadSession, actor: Actor) -> Any:
+    """How many active disputes the actor may see: by state, past their clock, theirs, nobody's, credits to decide."""
+    pending = exists().where(*_pending_of_dispute(session.organization_id))
+    statement = select(
+        func.count().label("active"),
+        *(func.count().filter(Dispute.state == state).label(state) for state in ACTIVE),
+        func.count().filter(Dispute.sla_breached_on.is_not(None)).label("sla_breached"),
+        func.count().filter(Dispute.assignee_id.is_(None)).label("unassigned"),
+        func.count().filter(Dispute.assignee_id == literal(actor.id, PG_UUID(as_uuid=True))).label("mine"),
+        func.count().filter(pending).label("credit_pending"),
+    ).where(visible_to(session.organization_id, actor), Dispute.state.in_(ACTIVE))
+    return (await session.execute(statement)).one()
 
 
 def comments_statement(organization_id: UUID, dispute_id: UUID) -> Select[Any]:

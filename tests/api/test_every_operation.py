@@ -39,6 +39,9 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "bank_account_id": ("bank_accounts", "id"),
     "contact_id": ("contacts", "id"),
     "credit_memo_id": ("credit_memos", "id"),
+    "dispute_id": ("disputes", "id"),
+    "dispute_reason_id": ("dispute_reasons", "id"),
+    "dispute_team_id": ("dispute_teams", "id"),
     "document_id": ("documents", "id"),
     "email_id": ("outgoing_emails", "id"),
     "credit_decision_id": ("credit_decisions", "id"),
@@ -84,6 +87,7 @@ EXPOSURE = {
 
 ROW_VALUES: dict[str, dict[str, Any]] = {
     "accounts": {"source": "gp", "external_id": "1000231"},
+    "disputes": {"resolved_on": None, "awaiting_since": None, "disputed_minor": 1},
     "document_links": {"subject_kind": "legal_case"},
     "credit_decisions": {
         "reasons": "[]",

@@ -11,6 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from app.cash_application.applying import ProposedLine, commands, effective_date
+from app.cash_application.deductions import dispute_deductions, proposed_deductions
 from app.cash_application.errors import ActionNotPossible, ProposalDecided, ProposalEmpty, SplitTwoRests
 from app.cash_application.models import Proposal
 from app.cash_application.policy import load_policy
@@ -20,6 +21,7 @@ from app.cash_application.review.reversals import accept_reversal
 from app.cash_application.review.undoing import undo_applied
 from app.cash_application.rules import Policy
 from app.core.errors import DomainError
+from app.disputes.opening import Deduction
 from app.infra.database import WriteSession, attempt
 from app.payments.apply import ApplicationGroup, apply_many
 from app.payments.identify import ChangeAccount, change_account
@@ -30,13 +32,14 @@ from app.payments.types import Apply, ApplyLine, Source
 class Correction:
     """What the payment really settles, as the person says; the rest stays on account.
 
-    `account_id`: who paid, where that is not the owner of all the documents.
+    `account_id`: who paid, where that is not the owner of all the documents. `deductions` become disputes.
     """
 
     lines: tuple[ApplyLine, ...]
     effective_date: date | None = None
     allow_other_account: bool = False
     account_id: UUID | None = None
+    deductions: tuple[Deduction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,9 @@ async def accept_many(
         results.append(ask.proposal_id)
         try:
             held = found.pick(ask.proposal_id, ask.version)
-            if held.proposal.id in seen or held.proposal.state != "open":
+            if held.proposal.id in seen:
+                raise ProposalDecided("the proposal is named twice")
+            if held.proposal.state != "open":
                 raise ProposalDecided(f"the proposal is {held.proposal.state} already")
             seen.add(held.proposal.id)
             if held.proposal.kind == "reversal":
@@ -140,6 +145,7 @@ async def _accepted(session: WriteSession, policy: Policy, held: Held, group: Ap
     if policy.residual_of(account) == "small_to_income":
         limit = policy.small_difference_of(account)
         await take_small_surplus(session, proposal.payment_id, proposal.residual_minor, limit, group.effective_date)
+    await dispute_deductions(session, proposal.payment_id, proposed_deductions(proposal.lines))
     await conclude(session, proposal, "accepted", None)
     settled = [row.instalment_id for row in group.rows]
     await teach_decision(session, held, "accepted", group.group_id, settled)
@@ -179,6 +185,7 @@ async def correct_proposal(
     if isinstance(group, DomainError):
         raise group
     proposal.application_group_id = group.group_id
+    await dispute_deductions(session, proposal.payment_id, list(correction.deductions))
     same = not was_decided and _says_the_same(proposal, correction.lines)
     await conclude(session, proposal, "accepted" if same else "corrected", None)
     settled = [line.instalment_id for line in correction.lines]

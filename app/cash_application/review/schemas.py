@@ -16,6 +16,7 @@ from app.cash_application.review.reversals import ReversalEntry
 from app.cash_application.review.set_aside import Treatment
 from app.cash_application.rules import allowed_actions
 from app.core.money import to_minor, to_text
+from app.disputes.opening import Deduction
 from app.infra.http.fields import Amount, AmountOut, BusinessDate, Comment, Currency, Input, SignedAmount, text, visible
 from app.payments.models import Payment
 from app.payments.types import ApplyLine
@@ -256,6 +257,20 @@ class CorrectionLine(Input):
     amount: Amount
     discount_amount: Amount = "0"
     write_off_amount: Amount = "0"
+    deduction_amount: Amount | None = Field(
+        default=None, description="Kept back by the payer; becomes a dispute. With a reason only: all that stays open"
+    )
+    deduction_reason: Annotated[str, text(500)] | None = Field(
+        default=None, description="A code of the reasons for disputes, or the payer's words"
+    )
+
+    def deduction(self, currency: str, where: str) -> Deduction | None:
+        """What becomes a dispute, if anything does."""
+        if self.deduction_amount is None and self.deduction_reason is None:
+            return None
+        pointer = f"{where}/deduction_amount"
+        minor = None if self.deduction_amount is None else to_minor(self.deduction_amount, currency, pointer=pointer)
+        return Deduction(self.instalment_id, minor, self.deduction_reason)
 
 
 def _apply_line(line: CorrectionLine | SplitPartFields, instalment_id: UUID, currency: str, where: str) -> ApplyLine:
@@ -281,7 +296,9 @@ class ProposalCorrect(Input):
         lines = (
             _apply_line(line, line.instalment_id, self.currency, f"/lines/{i}") for i, line in enumerate(self.lines)
         )
-        return Correction(tuple(lines), self.effective_date, self.allow_other_account)
+        kept_back = [line.deduction(self.currency, f"/lines/{i}") for i, line in enumerate(self.lines)]
+        deductions = tuple(deduction for deduction in kept_back if deduction is not None)
+        return Correction(tuple(lines), self.effective_date, self.allow_other_account, deductions=deductions)
 
 
 class SplitPartFields(Input):
