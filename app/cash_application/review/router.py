@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -64,7 +65,7 @@ _SORTS = {
     "created": (SortKey(Proposal.id, UUID),),
     "recorded_at": (SortKey(Proposal.recorded_at, datetime.fromisoformat), SortKey(Proposal.id, UUID)),
     "value_date": (SortKey(Payment.value_date, date.fromisoformat), SortKey(Proposal.id, UUID)),
-    "confidence": (SortKey(Proposal.confidence, str), SortKey(Proposal.id, UUID)),
+    "confidence": (SortKey(Proposal.confidence, Decimal), SortKey(Proposal.id, UUID)),
 }
 Decision = Callable[[WriteSession, int | None], Awaitable[None]]
 
