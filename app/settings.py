@@ -61,6 +61,7 @@ class Settings(BaseSettings):
 
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000
     upload_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000_000
+    import_files_kept_days: Annotated[int, Field(ge=0, le=36_500)] = 365
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     worker_poll_seconds: Annotated[float, Field(gt=0, le=5)] = 0.05
     worker_max_jobs: Annotated[int, Field(ge=1, le=1000)] = 20

@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -70,6 +71,20 @@ class FileStore:
         if not found.is_file():
             raise FileMissing("the file is not in the store")
         return found
+
+    def remove(self, organization_id: UUID, sha256: str, written_before: datetime) -> None:
+        """Delete the bytes, unless they were written again since that instant; nothing when they are gone."""
+        found = _place(self._root / str(organization_id), sha256)
+        with contextlib.suppress(FileNotFoundError):
+            if found.stat().st_mtime < written_before.timestamp():
+                found.unlink()
+
+    def remove_abandoned(self, organization_id: UUID, written_before: datetime) -> None:
+        """Delete what is left of uploads whose process was killed before that instant."""
+        for part in (self._root / str(organization_id)).glob(".*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                if part.stat().st_mtime < written_before.timestamp():
+                    part.unlink()
 
 
 class Receiving:

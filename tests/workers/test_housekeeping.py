@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -9,16 +11,20 @@ import asyncpg
 import pytest
 
 from app.core.ids import new_id
+from app.documents.models import Document
 from app.infra import heartbeats
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database
+from app.infra.files import FileStore
 from app.infra.jobs import JobContext, owe
 from app.infra.telemetry import REGISTRY
+from app.integrations.imports import NewImport, start_import
 from app.settings import Settings
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from workers.drain import drain
 from workers.housekeeping import Housekeeping
+from workers.imports import ANALYZED, analyze
 from workers.runner import Runner, Services
 from workers.sealing import Sealing
 from workers.sweeper import Sweep
@@ -54,6 +60,87 @@ async def test_old_keys_jobs_and_signs_are_deleted_and_young_ones_kept(
     assert await _count(services.database, organization, "SELECT count(*) FROM jobs WHERE state = 'done'") == 2
     assert await _count(services.database, organization, "SELECT count(*) FROM jobs WHERE state = 'dead'") == 6
     assert await _count(services.database, organization, "SELECT count(*) FROM heartbeats WHERE process = 'old'") == 0
+
+
+async def _upload(services: Services, organization: UUID, content: bytes, *, ended: str | None) -> Path:
+    """A file and the import that brought it, ended that long ago; where the bytes are."""
+    store = FileStore(services.settings.data_dir)
+    async with store.receive(organization, limit_bytes=1_000) as receiving:
+        await receiving.write(content)
+        file = await receiving.keep()
+    async with services.database.write(organization, SYSTEM) as session:
+        new = NewImport("invoices", file, "a.csv", "text/csv", "csv")
+        import_id = await start_import(session, new, today=date(2026, 1, 1))
+        await session.driver.execute(
+            "UPDATE imports SET state = CASE WHEN $3::text IS NULL THEN state ELSE 'completed' END,"
+            " finished_at = now() - $3::text::interval WHERE organization_id = $1 AND id = $2",
+            organization,
+            import_id,
+            ended,
+        )
+        await session.driver.execute(
+            "UPDATE stored_files SET recorded_at = now() - interval '500 days' WHERE organization_id = $1", organization
+        )
+    path = store.path(organization, file.sha256)
+    long_ago = (datetime.now(UTC) - timedelta(days=500)).timestamp()
+    os.utime(path, (long_ago, long_ago))
+    return path
+
+
+async def test_files_of_imports_go_when_their_time_is_over(services: Services, organization: UUID) -> None:
+    old = await _upload(services, organization, b"old", ended="366 days")
+    young = await _upload(services, organization, b"young", ended="364 days")
+    waiting = await _upload(services, organization, b"waiting", ended=None)
+    await _upload(services, organization, b"twice", ended="400 days")
+    twice = await _upload(services, organization, b"twice", ended="1 day")
+    attached = await _upload(services, organization, b"attached", ended="400 days")
+    fresh = await _upload(services, organization, b"fresh", ended="400 days")
+    os.utime(fresh)  # the same content is just being uploaded again
+    abandoned = old.parent.parent / ".0123456789abcdef.part"
+    abandoned.write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
+    receiving = old.parent.parent / ".fedcba9876543210.part"
+    receiving.write_bytes(b"half")
+    async with services.database.write(organization, SYSTEM) as session:
+        document = Document(
+            organization_id=organization, id=new_id(), sha256=attached.name, size_bytes=8, media_type="text/csv",
+            name="a.csv", kept_in="disk", uploaded_by="somebody",
+        )  # fmt: skip
+        session.add(document)
+    await Housekeeping(services).clear()
+    kept = [path for path in (old, young, waiting, twice, attached, fresh, abandoned, receiving) if path.exists()]
+    assert kept == [young, waiting, twice, attached, fresh, receiving]
+    count = "SELECT count(*) FROM stored_files"
+    assert await _count(services.database, organization, count) == 4, "two rows are gone with their files"
+    assert await _count(services.database, organization, "SELECT count(*) FROM imports") == 7
+
+
+async def test_files_are_kept_for_ever_on_request(services: Services, organization: UUID) -> None:
+    old = await _upload(services, organization, b"old", ended="4000 days")
+    services.settings.import_files_kept_days = 0
+    await Housekeeping(services).clear()
+    assert old.exists()
+
+
+async def test_statistics_follow_a_large_import_where_the_worker_may_act_as_owner(
+    services: Services, owner_url: str, tmp_path: Path
+) -> None:
+    owner = await asyncpg.connect(owner_url)
+    analyzed = "SELECT relname FROM pg_stat_user_tables WHERE analyze_count > 0 AND relname = ANY($1::text[])"
+    tables = ("payment_terms", "legal_entities")
+    try:
+        before = await owner.fetch(analyzed, list(tables))
+        await analyze(services.settings, tables)  # no URL of the owner: nothing happens
+        assert await owner.fetch(analyzed, list(tables)) == before
+        settings = Settings(data_dir=tmp_path, database_owner_url=owner_url)  # type: ignore[arg-type]
+        await analyze(settings, tables)
+        for kind in ANALYZED.values():
+            await analyze(settings, kind)
+        await owner.execute("SELECT pg_stat_force_next_flush()")
+        found = {row["relname"] for row in await owner.fetch(analyzed, [*tables, "invoices", "applications"])}
+        assert found == {*tables, "invoices", "applications"}
+    finally:
+        await owner.close()
 
 
 async def test_partitions_of_the_coming_months_are_made_by_the_owner_only(
