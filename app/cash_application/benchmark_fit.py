@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.cash_application.benchmark_data import Labelled, read_folder, read_ledger
+from app.cash_application.benchmark_lookalikes import lookalike_run
 from app.cash_application.benchmark_synthetic import misleading_run
 from app.cash_application.matching import calibration_table
 from app.cash_application.matching.confidence import UNCALIBRATED, Family, Points, fit_points
@@ -21,11 +22,14 @@ from app.cash_application.matching.engine import match
 from app.cash_application.matching.types import Proposal, Settings
 
 MISLEADING_RUNS = 40
+LOOKALIKE_PAYMENTS = 100
 LISTED_POINTS_LIMIT = 40
 
 
 def family_of_proposal(proposal: Proposal) -> Family:
     """The family of an answer already given, from its reasons; see `confidence.family_of`."""
+    if any(reason.code.startswith("doubt.") for reason in proposal.reasons):
+        return Family.DOUBTFUL
     if proposal.strategy == "remittance_lines" or any(r.code.startswith("reference.") for r in proposal.reasons):
         return Family.NAMED
     return Family.ITEM if len(proposal.allocations) == 1 else Family.SET
@@ -65,6 +69,7 @@ def _runs(paths: Sequence[Path], misleading: int, part: int | None) -> Iterator[
                 yield labelled, Settings()
     for seed in range(misleading):
         yield misleading_run(seed), Settings()
+        yield lookalike_run(seed, payments=LOOKALIKE_PAYMENTS), Settings()
 
 
 def _source(points: dict[str, Points]) -> str:

@@ -15,8 +15,10 @@ from app.cash_application.benchmark_data import Labelled
 from app.cash_application.matching.types import AccountFacts, ItemKind, OpenItem, PaymentFacts
 
 DAY = date(2024, 5, 17)
-FORMATS = ("RE-{y}-{n:05d}", "{n:07d}", "INV{n:06d}", "F{y}/{n:05d}", "4{n:05d}", "SI/24/{n:04d}", "A{n:05d}-24", "{n}/2024",
-           "10{n:08d}", "VK{n:04d}X")  # fmt: skip
+FORMATS = (
+    "RE-{y}-{n:05d}", "{n:07d}", "INV{n:06d}", "F{y}/{n:05d}", "4{n:05d}", "SI/24/{n:04d}", "A{n:05d}-24", "{n}/2024",
+    "10{n:08d}", "VK{n:04d}X",
+)  # fmt: skip
 LANGUAGES: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     (("Invoice", "Inv no", "payment of", ""), "to", "Tel", "less credit"),
     (("Rechnung", "Rg.-Nr.", "RE", "Zahlung"), "bis", "Tel.", "abzgl. Gutschrift"),
@@ -160,8 +162,8 @@ def _no_reference_at_all(world: World, account: AccountFacts, _other: AccountFac
     as_date = world.item(account, world.amount(), number="20240517")
     as_money = world.item(account, world.amount(), number="123456")
     text = world.random.choice(
-        (f"{world.phone} 030 {decoy.number}", f"{world.phone} +49 {decoy.number}", "17.05.2024", "2024-05-17", "1.234,56 EUR",
-         f"IBAN DE89 3704 {decoy.number[:4]} {decoy.number[4:]} 00", f"DE893704{decoy.number}00")
+        (f"{world.phone} 030 {decoy.number}", f"{world.phone} +49 {decoy.number}", "17.05.2024", "2024-05-17",
+         "1.234,56 EUR", f"IBAN DE89 3704 {decoy.number[:4]} {decoy.number[4:]} 00", f"DE893704{decoy.number}00")
     )  # fmt: skip
     target = world.random.choice((decoy, as_date, as_money))
     world.pay(account, target.open_minor // 2 + 7, text, [], "telephone, date, amount, IBAN")

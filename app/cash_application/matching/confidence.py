@@ -126,10 +126,13 @@ class Family(StrEnum):
     NAMED = "named"
     ITEM = "item"
     SET = "set"
+    DOUBTFUL = "doubtful"
 
 
 def family_of(hypothesis: Hypothesis) -> Family:
-    """Named by the text; else one item of this amount; else a set of items of this sum."""
+    """What has a second reading; else named by the text; else one item of this amount; else a set of this sum."""
+    if hypothesis.never_automatic:
+        return Family.DOUBTFUL
     if hypothesis.text > 0 or hypothesis.lines:
         return Family.NAMED
     return Family.ITEM if len(hypothesis.items) == 1 else Family.SET

@@ -82,7 +82,7 @@ def verdict_of(case: Case, ranked: list[Hypothesis], something_else: float) -> V
         verdict.raw = raw_odds(ranked[0], ranked[1:], against)
         verdict.tie = is_tie(ranked)
         if len(ranked) > 1 and is_second_solution(ranked[0], ranked[1]):
-            ranked[0].never_automatic = True
+            ranked[0].never_automatic, ranked[0].doubt = True, "second"
         verdict.seen = {item.id: case.index.remaining[item.id] for item in ranked[0].items}
         mark_doubtful(case, ranked[0])
     return verdict

@@ -11,20 +11,35 @@ from app.cash_application.matching.payer import NAMED_NATS
 from app.cash_application.matching.text_evidence import ItemText, Mention, overlap
 from app.cash_application.matching.types import Difference, ItemKind, OpenItem
 
+DOUBT_TEXTS = {
+    "stranger": "The payer is another customer; somebody has to say that it pays for this one",
+    "unconfirmed": "Neither payer nor amount confirms the document that the text names",
+    "rest": "What stays open has two readings: a part, a discount, a netted credit or a surplus",
+    "contradicted": "The text also names something else than what would be paid",
+    "second": "Another set of open items has the same sum",
+    "": "Payer or evidence does not allow this without a person's consent",
+}
 SURE_TEXT_NATS = 9.0
 NEXT_PART_SHARE = 4
 
 
 def mark_doubtful(case: Case, hypothesis: Hypothesis) -> None:
     """Keep from automatic application what has two readings, what nothing confirms, and what a stranger would pay."""
+    doubt = _doubt(case, hypothesis)
+    if doubt:
+        hypothesis.never_automatic, hypothesis.doubt = True, doubt
+
+
+def _doubt(case: Case, hypothesis: Hypothesis) -> str:
+    """The code of the first doubt; empty without one."""
     strangers = [item for item in hypothesis.items if is_stranger(case, item.account_id)]
-    hypothesis.never_automatic = (
-        hypothesis.never_automatic
-        or (hypothesis.relation.free and not _is_confirmed(case, hypothesis))
-        or (hypothesis.leaves_rest and _is_doubtful_rest(case, hypothesis))
-        or _is_contradicted(case, hypothesis)
-        or (bool(strangers) and not _is_paid_for(case, hypothesis, strangers))
-    )
+    if strangers and not _is_paid_for(case, hypothesis, strangers):
+        return "stranger"
+    if hypothesis.relation.free and not _is_confirmed(case, hypothesis):
+        return "unconfirmed"
+    if hypothesis.leaves_rest and _is_doubtful_rest(case, hypothesis):
+        return "rest"
+    return "contradicted" if _is_contradicted(case, hypothesis) else ""
 
 
 def is_stranger(case: Case, account_id: str) -> bool:
@@ -167,5 +182,5 @@ def _is_other_number(case: Case, hypothesis: Hypothesis, item: OpenItem) -> bool
     return any(
         formats.has_shape_of(token.raw, item.number) and not any(overlap(token, other) for other in read)
         for token in case.tokens
-        if token.kind in ("structured", "whole", "joined", "digits")
+        if token.kind in ("structured", "whole", "joined", "digits") and not case.is_own_number(token)
     )

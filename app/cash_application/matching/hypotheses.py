@@ -108,12 +108,16 @@ class Case:
                 plausible = token.kind in ("structured", "whole", "digits")
                 if not plausible or not self.index.formats.looks_like_number(token.key):
                     continue
-                if not self.payers.keys().isdisjoint(self.accounts.by_number(token.key)):
-                    continue  # the customer's own number names no document
+                if self.is_own_number(token):
+                    continue
                 if not any(overlap(token, other) for other in kept):
                     kept.append(token)
             self._number_tokens = kept
         return self._number_tokens
+
+    def is_own_number(self, token: Token) -> bool:
+        """Whether this is the number of an account that may be the payer: it names no document."""
+        return not self.payers.keys().isdisjoint(self.accounts.by_number(token.key))
 
     def repair(self, account_id: str) -> None:
         """Look for damaged numbers of the account's items in the text; once per account."""
@@ -163,6 +167,7 @@ class Hypothesis:
     date: float = 0.0
     lines: tuple[RemittanceLine, ...] = ()
     never_automatic: bool = False
+    doubt: str = ""
     confidence: float = 0.0
     multiplicity: int = 1
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import exp
 
 from app.cash_application.matching.amounts import discount_of
+from app.cash_application.matching.doubts import DOUBT_TEXTS
 from app.cash_application.matching.hypotheses import Case, Hypothesis
 from app.cash_application.matching.index import ItemIndex
 from app.cash_application.matching.text_amounts import deduction_word
@@ -261,7 +262,7 @@ def _reasons(case: Case, hypothesis: Hypothesis) -> tuple[Reason, ...]:
     if payer is not None:
         reasons.extend(payer.reasons)
     if hypothesis.never_automatic:
-        reasons.append(Reason("payer.stranger", "Payer or evidence does not allow this without a person's consent"))
+        reasons.append(Reason(f"doubt.{hypothesis.doubt or 'unclear'}", DOUBT_TEXTS[hypothesis.doubt]))
     return tuple(reasons[: 2 * REASONS_LIMIT])
 
 

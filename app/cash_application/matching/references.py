@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.cash_application.matching.coded_references import coded_numbers
+from app.cash_application.matching.coded_references import coded_endings, coded_in_text, coded_numbers
 from app.cash_application.matching.types import PaymentFacts
 from app.core.reference_keys import (
     DIGITS,
@@ -99,6 +99,8 @@ def payment_tokens(payment: PaymentFacts) -> tuple[Token, ...]:
         for number in coded_numbers(reference):
             for key in number_keys(number):
                 found.setdefault(key, Token(key, "structured", -1, -1, number))
+        for ending in coded_endings(reference):
+            found.setdefault(ending, Token(ending, "tiled", -1, -1, reference))
     for token in text_tokens(payment.remittance_text):
         _keep_stronger(found, token)
     if squeeze(payment.end_to_end_id) not in _EMPTY_END_TO_END:
@@ -133,6 +135,12 @@ def text_tokens(text: str) -> tuple[Token, ...]:
     for index, word in enumerate(words):
         for token in _tokens_from(cleaned, words, index, _hidden(word, masked)):
             _keep_stronger(found, token)
+    for reference, start, end in coded_in_text(cleaned):
+        for number in coded_numbers(reference)[1:]:
+            for key in number_keys(number):
+                _keep_stronger(found, Token(key, "whole", start, end, number))
+        for ending in coded_endings(reference):
+            _keep_stronger(found, Token(ending, "tiled", start, end, reference))
     plain = [word for word in words if not word.group().isalpha() and not _hidden(word, masked)]
     for token in _expanded(cleaned, plain):
         _keep_stronger(found, token)
