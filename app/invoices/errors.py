@@ -148,6 +148,18 @@ def _number_taken() -> NumberTaken:
     return NumberTaken("the number is taken within legal entity, kind and source", pointer="/number")
 
 
+class DeliveryOfVoid(Conflict):
+    """A void invoice is not on its way to anybody."""
+
+    code = "invoice.delivery_of_void"
+
+
+class DeliveryOutOfOrder(Conflict):
+    """This delivery state cannot follow the present one."""
+
+    code = "invoice.delivery_out_of_order"
+
+
 on_constraint("uq_invoices_number", _number_taken)
 on_constraint(
     "uq_invoices_external", lambda: ExternalIdTaken("the source has a document with this external id already")
