@@ -62,6 +62,64 @@ async def document(session: WriteSession, invoice_id: UUID) -> Any:
     return (await invoice_documents(session, [invoice_id]))[invoice_id]
 
 
+async def test_a_batch_of_many_kinds_is_written_as_each_alone(session: WriteSession, tenant: Tenant) -> None:
+    """One statement writes them all: what most have in common must not colour the others, and each row is whole."""
+    split = thirds(4_000, 4_000, 3_900)
+    commands = [
+        command(tenant, "A-1", source="gp", external_id="x1", purchase_order="PO 7"),
+        command(tenant, "A-2", kind="debit_memo", currency="USD", accounting_date=day(2)),
+        command(tenant, "A-3", kind="finance_charge", tax_minor=0),
+        command(tenant, "A-4", due_date=None, instalments=split, open_minor=5_000),
+        command(tenant, "A-5", open_minor=0),
+    ]
+    ids = await issue_invoices(session, commands)
+    assert not any(isinstance(made, DomainError) for made in ids)
+    rows = await session.driver.fetch(
+        "SELECT i.number, i.kind, i.source, i.currency, i.accounting_date, i.created_at = i.updated_at AS same,"
+        " array_agg(p.ordinal || ':' || p.open_minor || ':' || p.status ORDER BY p.ordinal) AS parts"
+        " FROM invoices i JOIN instalments p ON p.organization_id = i.organization_id AND p.invoice_id = i.id"
+        "  AND p.recorded_at = i.created_at AND p.accounting_date = i.accounting_date AND p.currency = i.currency"
+        " WHERE i.organization_id = $1 GROUP BY i.id, i.number, i.kind, i.source, i.currency, i.accounting_date,"
+        " i.created_at, i.updated_at ORDER BY i.number",
+        session.organization_id,
+    )
+    assert [tuple(row) for row in rows] == [
+        ("A-1", "invoice", "gp", "EUR", MARCH, True, ["1:11900:open"]),
+        ("A-2", "debit_memo", "manual", "USD", day(2), True, ["1:11900:open"]),
+        ("A-3", "finance_charge", "manual", "EUR", MARCH, True, ["1:11900:open"]),
+        ("A-4", "invoice", "manual", "EUR", MARCH, True, ["1:0:settled", "2:1100:partially_applied", "3:3900:open"]),
+        ("A-5", "invoice", "manual", "EUR", MARCH, True, ["1:0:settled"]),
+    ]
+    booked = await session.driver.fetch(
+        "SELECT i.number, t.credit_account, sum(t.amount_minor)::int, count(DISTINCT t.posting_id)::int"
+        " FROM transfers t JOIN invoices i ON i.organization_id = t.organization_id AND i.id = t.source_id"
+        " WHERE t.organization_id = $1 AND t.recorded_at = i.created_at GROUP BY 1, 2 ORDER BY 1, 2",
+        session.organization_id,
+    )
+    assert [tuple(row) for row in booked] == [
+        ("A-1", "revenue", 10_000, 1), ("A-1", "tax_payable", 1_900, 1),
+        ("A-2", "revenue", 10_000, 1), ("A-2", "tax_payable", 1_900, 1),
+        ("A-3", "finance_charge_income", 11_900, 1),
+        ("A-4", "receivables", 6_900, 1), ("A-4", "revenue", 10_000, 1), ("A-4", "tax_payable", 1_900, 1),
+        ("A-5", "receivables", 11_900, 1), ("A-5", "revenue", 10_000, 1), ("A-5", "tax_payable", 1_900, 1),
+    ]  # fmt: skip
+    changes = await session.driver.fetch(
+        "SELECT entity_id, event, after->>'number' AS number, after->>'due_date' AS due, actor_name FROM change_log"
+        " WHERE organization_id = $1 AND entity_type = 'invoice' ORDER BY id",
+        session.organization_id,
+    )
+    assert [row["number"] for row in changes] == ["A-1", "A-2", "A-3", "A-4", "A-5"], "in the order of the batch"
+    assert [row["entity_id"] for row in changes] == ids
+    assert {(row["event"], row["actor_name"]) for row in changes} == {("invoice.issued", session.actor.name)}
+    assert changes[3]["due"] == "2026-04-01"
+    adjusted = await session.driver.fetch(
+        "SELECT a.amount_minor, a.posted_at IS NOT NULL FROM adjustments a JOIN instalments p"
+        " ON p.organization_id = a.organization_id AND p.id = a.instalment_id WHERE a.organization_id = $1 ORDER BY 1",
+        session.organization_id,
+    )
+    assert [tuple(row) for row in adjusted] == [(2_900, True), (4_000, True), (11_900, True)]
+
+
 async def test_bad_commands_of_a_batch_leave_nothing(
     session: WriteSession, tenant: Tenant, database: RolledBackDatabase
 ) -> None:
