@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from app.cash_application.run import run_owed
 from app.core.clock import utc_now
+from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import SYSTEM
 from app.infra.jobs import JobContext
 from app.organizations.queries import local_today
 from app.remittances.join import join_open
+
+SECOND_POOL_SIZE = 2
 
 
 async def handle(job: JobContext) -> None:
@@ -18,4 +21,5 @@ async def handle(job: JobContext) -> None:
     async with job.database.write(job.organization_id, SYSTEM) as session:
         today = await local_today(session, utc_now())
         await join_open(session)
-    await run_owed(job.database, job.organization_id, today)
+    second = database_settings(job.settings, role=APP_ROLE, pool_size=SECOND_POOL_SIZE)
+    await run_owed(job.database, job.organization_id, today, second)

@@ -54,20 +54,21 @@ class PartyIndex:
     def __len__(self) -> int:
         return len(self._keys) + len(self._recent)
 
-    def add(self, parties: Iterable[Party]) -> None:
-        """Index these accounts, also those that are in it under other names already."""
-        made: list[int] = []
+    def add(self, parties: Iterable[Party], *, more: bool = False) -> None:
+        """Index these accounts, also those that are in it under other names already. With `more` others follow, and
+        nothing is found before they came.
+        """
         for party in parties:
             ordinal = len(self._ids) // 16
             self._ids += party.id.bytes
-            made.extend(_entry(key, ordinal) for key in _keys_of(party))
-        if not made:
+            self._recent.extend([_entry(key, ordinal) for key in _keys_of(party)])
+        if more:
             return
-        recent = sorted([*self._recent, *made])
-        if len(recent) > max(RECENT_LIMIT, len(self._keys) // 8):
-            self._keys = array("Q", sorted([*self._keys, *recent]))
-            recent = []
-        self._recent = array("Q", recent)
+        if len(self._recent) > max(RECENT_LIMIT, len(self._keys) // 8):
+            self._keys.extend(self._recent)
+            self._keys, self._recent = array("Q", sorted(self._keys)), array("Q")
+        else:
+            self._recent = array("Q", sorted(self._recent))
 
     def find(self, kind: str, text: str, limit: int) -> list[UUID]:
         """Accounts with this key; none when there are more than `limit`."""
@@ -146,7 +147,8 @@ async def _build(database: Database, organization_id: UUID, index: PartyIndex) -
         if not rows:
             break
         after = rows[-1]["id"]
-        await asyncio.to_thread(index.add, _parties(rows))
+        await asyncio.to_thread(index.add, _parties(rows), more=True)
+    await asyncio.to_thread(index.add, ())
     normalize_name.cache_clear()  # the names of all accounts, of which few will be asked for
     loose_name.cache_clear()
 

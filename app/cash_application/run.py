@@ -106,13 +106,14 @@ async def _hands(
     database: Database, organization_id: UUID, run_id: UUID, second: DatabaseSettings | None
 ) -> AsyncIterator[list[Hand]]:
     with rare_collections():
-        index = await party_index(database, organization_id)
-        own = OwnHand(database, organization_id, run_id, index)
         if second is None:
-            yield [own]
+            index = await party_index(database, organization_id)
+            yield [OwnHand(database, organization_id, run_id, index)]
             return
-        async with second_hand(second, organization_id, run_id, index) as other:
-            yield [own, other]
+        async with second_hand() as other:  # starts while the index is built
+            index = await party_index(database, organization_id)
+            await other.serve(second, organization_id, run_id, index)
+            yield [OwnHand(database, organization_id, run_id, index), other]
 
 
 async def _pass(database: Database, organization_id: UUID, hands: Sequence[Hand]) -> int:

@@ -50,6 +50,13 @@ class SecondHand:
 
     process: asyncio.subprocess.Process
 
+    async def serve(self, database: DatabaseSettings, organization_id: UUID, run_id: UUID, index: PartyIndex) -> None:
+        """Say where the database is and which run this is; the first thing that the process is told."""
+        try:
+            await self._send(_Order(database, organization_id, run_id, index))
+        except ConnectionError as ended:
+            raise SecondProcessFailed("the second process ended") from ended
+
     async def claims(self, payment_ids: Sequence[UUID]) -> list[Claim]:
         """See `facts.find_claims`."""
         found: list[Claim] = await self._ask("claims", list(payment_ids))
@@ -62,7 +69,7 @@ class SecondHand:
     async def _ask(self, what: str, argument: Any) -> Any:
         assert self.process.stdout is not None
         try:
-            await self.send((what, argument))
+            await self._send((what, argument))
             (length,) = _LENGTH.unpack(await self.process.stdout.readexactly(_LENGTH.size))
             answer, failure = pickle.loads(await self.process.stdout.readexactly(length))  # noqa: S301 (see above)
         except (asyncio.IncompleteReadError, ConnectionError) as ended:
@@ -71,8 +78,7 @@ class SecondHand:
             raise SecondProcessFailed(failure)
         return answer
 
-    async def send(self, message: Any) -> None:
-        """Write one frame."""
+    async def _send(self, message: Any) -> None:
         assert self.process.stdin is not None
         body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
         self.process.stdin.write(_LENGTH.pack(len(body)) + body)
@@ -80,18 +86,14 @@ class SecondHand:
 
 
 @asynccontextmanager
-async def second_hand(
-    database: DatabaseSettings, organization_id: UUID, run_id: UUID, index: PartyIndex
-) -> AsyncIterator[SecondHand]:
-    """Start the second process; it is ended when the block ends, in whatever way."""
+async def second_hand() -> AsyncIterator[SecondHand]:
+    """Start the second process; it is ended when the block ends, in whatever way. Tell it first what to `serve`."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app.cash_application.second_process",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
     )  # fmt: skip
     try:
-        hand = SecondHand(process)
-        await hand.send(_Order(database, organization_id, run_id, index))
-        yield hand
+        yield SecondHand(process)
     finally:
         assert process.stdin is not None
         process.stdin.close()

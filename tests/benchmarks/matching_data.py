@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from app.core.errors import DomainError
+from app.core.ids import new_id
 from app.core.reference_keys import reference_key, stored_keys
 from app.infra.database import Database
 from app.payments.record import RecordPayment, record_payments
@@ -23,7 +25,6 @@ from tests.factories import Tenant
 
 PAID_ON = date(2026, 6, 29)
 FIRST_NUMBER = 31_000_000
-SAMPLE = 500
 BATCH = 2_000
 _FILL = """
 SET session_replication_role = replica;
@@ -31,7 +32,8 @@ SELECT set_config('app.recorded_at', '2026-06-29T00:00:00Z', false);
 CREATE TEMPORARY TABLE numbered AS SELECT uuid_of(n) AS id, n FROM generate_series(1, {accounts}) n;
 CREATE UNIQUE INDEX ON numbered (n);
 INSERT INTO accounts (organization_id, id, number, name, legal_name, parent_id, currency)
-SELECT '{org}', id, 'C-' || 500000 + n, company(n), NULL, CASE WHEN n % 10 = 0 THEN uuid_of(1 + n / 50 * 37 % {accounts}) END, 'EUR'
+SELECT '{org}', id, 'C-' || 500000 + n, company(n), NULL,
+    CASE WHEN n % 10 = 0 THEN uuid_of(1 + n / 50 * 37 % {accounts}) END, 'EUR'
 FROM numbered;
 INSERT INTO payer_identities (organization_id, id, account_id, kind, value, normalized_value, origin)
 SELECT '{org}', gen_random_uuid(), id, 'bank_identifier', iban(n), iban(n), 'learned' FROM numbered WHERE n % 5 < 3;
@@ -158,6 +160,55 @@ async def record_mix(database: Database, ledger: Ledger, count: int, seed: int) 
             results = await record_payments(write, commands[start : start + BATCH])
             assert not any(isinstance(result, DomainError) for result in results), results[:3]
     return kinds
+
+
+async def add_equal_invoices(url: str, ledger: Ledger, count: int) -> UUID:
+    """An account with so many open invoices of 100.00 each; its id."""
+    account, org, entity = new_id(), ledger.tenant.organization_id, ledger.tenant.legal_entity_id
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("SELECT set_config('app.recorded_at', '2026-06-29T00:00:00Z', false)")
+        await connection.execute(
+            "INSERT INTO accounts (organization_id, id, number, name, currency)"
+            " VALUES ($1, $2, 'EQUAL', 'Gleichmass Rundholz GmbH', 'EUR')",
+            org, account,
+        )  # fmt: skip
+        await connection.execute(
+            "WITH made AS (INSERT INTO invoices (organization_id, id, kind, number, number_key, legal_entity_id,"
+            " account_id, currency, amount_minor, invoice_date, accounting_date) SELECT $1, gen_random_uuid(),"
+            " 'invoice', 'EQ-' || n, 'E0' || n, $2, $3, 'EUR', 10000, date '2026-05-01', date '2026-05-01'"
+            " FROM generate_series(700001, 700000 + $4::int) n RETURNING id)"
+            " INSERT INTO instalments (organization_id, id, invoice_id, ordinal, account_id, legal_entity_id, currency,"
+            " due_date, original_due_date, accounting_date, invoice_date, amount_minor) SELECT $1, gen_random_uuid(),"
+            " id, 1, $3, $2, 'EUR', date '2026-05-31', date '2026-05-31', date '2026-05-01', date '2026-05-01', 10000"
+            " FROM made",
+            org, entity, account, count,
+        )  # fmt: skip
+        await connection.execute("VACUUM ANALYZE invoices")
+        await connection.execute("VACUUM ANALYZE instalments")
+    finally:
+        await connection.close()
+    return account
+
+
+async def record_equal(database: Database, ledger: Ledger, account: UUID, count: int) -> None:
+    """Payments of that account whose amounts are one, two, three … invoices, and that name none of them."""
+    async with database.write(ledger.tenant.organization_id, ledger.tenant.actor) as session:
+        results = await record_payments(
+            session,
+            [
+                RecordPayment(
+                    amount_minor=10_000 * (1 + number % 12),
+                    currency="EUR",
+                    value_date=PAID_ON - timedelta(days=number % 5),
+                    legal_entity_id=ledger.tenant.legal_entity_id,
+                    account_id=account,
+                    remittance_text="DANKE" if number % 2 else f"EQ-{number} EQ70{number}",
+                )
+                for number in range(count)
+            ],
+        )
+        assert not any(isinstance(result, DomainError) for result in results), results[:3]
 
 
 _MIX = {
