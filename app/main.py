@@ -53,6 +53,7 @@ from app.promises.router import router as promises_router
 from app.promises.router_plans import router as payment_plans_router
 from app.remittances.router import router as remittances_router
 from app.reports.router import router as reports_router
+from app.reports.router_access import router as access_reports_router
 from app.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
@@ -89,6 +90,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     bank_entries_router,
     remittance_uploads_router,
     reports_router,
+    access_reports_router,
 )
 
 

@@ -16,6 +16,7 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import Database, WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
 from app.organizations import queries
+from app.organizations.duties import check_duties
 from app.organizations.errors import (
     GrantExceedsOwn,
     LastAdmin,
@@ -77,6 +78,7 @@ async def create_user(session: WriteSession, new: NewUser, *, granted_by: frozen
     Raises RoleUnknown, SegregationViolated, GrantExceedsOwn, SubjectIncomplete; UserTaken comes from the unique keys.
     """
     roles = check_roles(new.roles)
+    check_duties(roles)
     _check_grant(scopes_of(roles), granted_by)
     _check_subject(new.issuer, new.subject)
     row = User(
@@ -113,6 +115,7 @@ async def update_user(
         changes["email"] = changes["email"].lower()
     if "roles" in changes:
         changes["roles"] = list(check_roles(changes["roles"]))
+        check_duties(changes["roles"])
     if changes.keys() & {"roles", "active", "issuer", "subject", "approval_limit"}:
         _check_grant(scopes_of([*row.roles, *changes.get("roles", ())]), granted_by)
     _check_subject(changes.get("issuer", row.issuer), changes.get("subject", row.subject))
@@ -131,6 +134,7 @@ async def create_api_client(
     Raises RoleUnknown, ScopeUnknown, SegregationViolated, GrantExceedsOwn; ApiClientNameTaken comes from the key.
     """
     roles, scopes = check_roles(new.roles), check_scopes(new.scopes)
+    check_duties(roles, scopes)
     _check_grant(scopes_of(roles, scopes), granted_by)
     row = ApiClient(
         organization_id=session.organization_id,
@@ -165,6 +169,8 @@ async def update_api_client(
         changes["roles"] = list(check_roles(changes["roles"]))
     if "scopes" in changes:
         changes["scopes"] = list(check_scopes(changes["scopes"]))
+    if changes.keys() & {"roles", "scopes"}:
+        check_duties(changes.get("roles", row.roles), changes.get("scopes", row.scopes))
     wanted = scopes_of(changes.get("roles", row.roles), changes.get("scopes", row.scopes))
     _check_grant(wanted | scopes_of(row.roles, row.scopes), granted_by)
     await save_changes(session, row, changes, "api_client", row.id)

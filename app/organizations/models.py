@@ -70,6 +70,7 @@ class User(Versioned, TenantTable, Base):
     approval_limit: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     data_scope: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     active: Mapped[bool] = mapped_column(server_default="true")
+    last_used_at: Mapped[datetime | None]  # to the hour: see `tokens.AccessTokens`
     __table_args__ = (
         organization_fk(),
         UniqueConstraint("organization_id", "email"),
@@ -86,6 +87,7 @@ class ApiClient(Versioned, TenantTable, Base):
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default="{}")
     token_lifetime_seconds: Mapped[int] = mapped_column(server_default="3600")
     active: Mapped[bool] = mapped_column(server_default="true")
+    last_used_at: Mapped[datetime | None]
     __table_args__ = (organization_fk(), UniqueConstraint("organization_id", "name"))
 
 

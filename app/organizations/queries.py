@@ -16,7 +16,7 @@ from sqlalchemy import Select, select
 from app.core.aging import AgingBounds
 from app.core.calendar import BusinessCalendar
 from app.core.clock import business_date
-from app.core.ids import LegalEntityId, OrganizationId, new_id
+from app.core.ids import LegalEntityId, OrganizationId
 from app.infra.database import ReadSession, WriteSession
 from app.organizations.errors import (
     ApiClientUnknown,
@@ -305,43 +305,6 @@ WHERE c.organization_id = $1 AND c.id = $2 AND c.active
 async def find_credentials(session: ReadSession, api_client_id: UUID, now: datetime) -> list[Any]:
     """The valid secrets (hashes) of an active API client, with what it may do."""
     return list(await session.driver.fetch(_CREDENTIALS, session.organization_id, api_client_id, now))
-
-
-_PUT_RATES = """
-WITH wanted AS (
-    SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::date[], $6::numeric[])
-        AS w(id, from_currency, to_currency, rate_date, rate)
-), present AS (
-    SELECT w.id AS wanted_id, e.rate FROM wanted w JOIN exchange_rates e
-      ON e.organization_id = $1 AND e.from_currency = w.from_currency AND e.to_currency = w.to_currency
-         AND e.rate_date = w.rate_date
-), put AS (
-    INSERT INTO exchange_rates AS e (organization_id, id, from_currency, to_currency, rate_date, rate)
-    SELECT $1, id, from_currency, to_currency, rate_date, rate FROM wanted
-    ORDER BY from_currency, to_currency, rate_date
-    ON CONFLICT (organization_id, from_currency, to_currency, rate_date)
-    DO UPDATE SET rate = excluded.rate WHERE e.rate <> excluded.rate
-    RETURNING e.id, e.from_currency, e.to_currency, e.rate_date, e.rate
-)
-SELECT put.*, present.rate AS before
-FROM put JOIN wanted w USING (from_currency, to_currency, rate_date) LEFT JOIN present ON present.wanted_id = w.id
-"""
-
-
-async def put_rates(
-    session: WriteSession,
-    from_currencies: list[str],
-    to_currencies: list[str],
-    rate_dates: list[date],
-    rates: list[Decimal],
-) -> list[Any]:
-    """Insert or update rates set-wise; the rows that are new or changed, each with the rate `before` (or None)."""
-    ids = [new_id() for _ in rates]
-    return list(
-        await session.driver.fetch(
-            _PUT_RATES, session.organization_id, ids, from_currencies, to_currencies, rate_dates, rates
-        )
-    )
 
 
 _RATE_CONTEXT = Context(prec=18)

@@ -20,7 +20,7 @@ from app.core.money import exponent
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database, WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
-from app.organizations import queries
+from app.organizations import queries, rate_rows
 from app.organizations.errors import BankAccountInvalid, BicInvalid, IbanInvalid, RateInvalid
 from app.organizations.models import BankAccount, LegalEntity, Organization
 from app.organizations.rules import IBAN_SHAPE, normalize_identifier
@@ -225,7 +225,7 @@ async def put_rates(session: WriteSession, rates: Sequence[NewRate]) -> int:
     Raises RateInvalid with the position of each rate at fault.
     """
     _check_rates(rates)
-    changed = await queries.put_rates(
+    changed = await rate_rows.put_rates(
         session,
         [rate.from_currency for rate in rates],
         [rate.to_currency for rate in rates],

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import structlog
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError, SecurityWarning
 from joserfc.jwk import OctKey
@@ -30,13 +31,16 @@ from app.infra.principal import Principal
 from app.organizations.outside_keys import OutsideKeys
 from app.organizations.queries import Caller, find_api_client_caller, find_user_caller
 from app.organizations.rules import approval_limit_minor, scopes_of
+from app.organizations.usage import note_use
 from app.settings import Settings
 
 TOKEN_LENGTH_MAX = 8192
 SECRET_BYTES_MIN = 32
 KEPT_SECONDS = 30.0
 KEPT_MAX = 10_000
+USE_SECONDS = 3600.0
 OUTSIDE_CLOCK_SKEW_SECONDS = 60
+log = structlog.get_logger(__name__)
 OWN_ALGORITHMS = ("HS256",)
 OUTSIDE_ALGORITHMS = ("RS256", "ES256", "PS256", "EdDSA", "Ed25519")
 _OUTSIDE_REGISTRY = JWSRegistry(algorithms=OUTSIDE_ALGORITHMS, strict_check_header=False)
@@ -128,6 +132,7 @@ class AccessTokens:
         self.key = TokenKey(settings)
         self._database = database
         self._kept: dict[bytes, tuple[float, Principal]] = {}
+        self._noted: dict[UUID, float] = {}
         self._outside: OutsideKeys | None = None
         self._outside_issuer, self._outside_audience = settings.oidc_issuer, settings.oidc_audience
         self._organization_claim = settings.oidc_organization_claim
@@ -154,11 +159,26 @@ class AccessTokens:
         else:
             raise TokenInvalid("the token is not of an issuer that this service trusts")
         self._keep(digest, principal, ends_at)
+        await self._note_use(principal)
         return principal
 
     def forget(self) -> None:
         """Look every caller up again at the next request (other processes follow within `KEPT_SECONDS`)."""
         self._kept.clear()
+
+    async def _note_use(self, principal: Principal) -> None:
+        """Note, once in USE_SECONDS, that this user or API client acts: access reviews ask who still does."""
+        actor, now = principal.actor, time.monotonic()
+        if actor.id is None or self._noted.get(actor.id, float("-inf")) > now - USE_SECONDS:
+            return
+        if len(self._noted) >= KEPT_MAX:
+            self._noted.clear()
+        self._noted[actor.id] = now
+        try:
+            async with self._database.write(principal.organization_id, actor) as session:
+                await note_use(session, actor.kind, actor.id, USE_SECONDS)
+        except Exception as error:  # nobody is kept out because this could not be noted
+            log.warning("tokens.use_not_noted", error=type(error).__name__)
 
     def _keep(self, digest: bytes, principal: Principal, ends_at: float) -> None:
         now = time.monotonic()
