@@ -90,8 +90,8 @@ class NotPaid(RuleViolation):
     code = "dispute.not_paid"
 
 
-on_constraint("uq_dispute_reasons_organization_id", lambda: CodeTaken("the code is in use", pointer="/code"))
-on_constraint("uq_dispute_teams_organization_id", lambda: CodeTaken("the code is in use", pointer="/code"))
+on_constraint("uq_dispute_reasons_organization_id_code", lambda: CodeTaken("the code is in use", pointer="/code"))
+on_constraint("uq_dispute_teams_organization_id_code", lambda: CodeTaken("the code is in use", pointer="/code"))
 on_constraint(
     "uq_dispute_credits_pending", lambda: CreditPending("a credit of this dispute waits for approval already")
 )

@@ -25,7 +25,7 @@ from app.disputes.rules import ACTIVE
 from app.infra.database import Actor, ReadSession, WriteSession
 from app.invoices.models import Instalment
 
-ALL = "all-disputes:read"
+READ, ALL = "disputes:read", "all-disputes:read"
 """Whoever lacks this scope sees the disputes that are assigned to them or one of their teams, or that they opened."""
 NO_KEY = {"key_share": True}
 _DISPUTED = """
@@ -83,8 +83,12 @@ async def active_lines(session: ReadSession, instalment_ids: Collection[UUID]) -
 
 
 def visible_to(organization_id: UUID, actor: Actor) -> Any:
-    """The condition that limits disputes to what the actor may see; true for whoever may see all."""
-    if actor.kind == "system" or ALL in actor.scopes:
+    """The condition that limits disputes to what the actor may see: theirs, for whoever reads disputes but not all.
+
+    That somebody may read disputes at all is checked by every route; other rooms that ask (an approver of payments
+    whose step opens a dispute) are not limited.
+    """
+    if READ not in actor.scopes or ALL in actor.scopes:
         return Dispute.organization_id == organization_id
     teams = exists().where(
         DisputeTeam.organization_id == organization_id,
