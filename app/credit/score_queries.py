@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from app.core.money import convert
 from app.credit.scoring import PaymentFacts, months_before
 from app.infra.database import ReadSession
 from app.organizations.queries import Rates, rates_among
+from app.promises.holds import kept_counts
 
 RECENT_MONTHS = 3
 # $2 accounts, $3 today, $4 first day of the window, $5 first day of the recent part. What is settled counts with the
@@ -56,13 +57,7 @@ WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.value_date
   AND p.status <> 'not_receivable'
 GROUP BY 1
 """
-# Cancelled promises and withdrawn disputes say nothing of the customer. Upheld: credited, the customer was right.
-_KEPT = """
-SELECT account_id, count(*) FILTER (WHERE status = 'kept')::int AS promises_kept,
-       count(*) FILTER (WHERE status = 'broken')::int AS promises_broken
-FROM promises WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('kept', 'broken')
-  AND decided_on > $4 AND decided_on <= $3 GROUP BY 1
-"""
+# Withdrawn disputes say nothing of the customer. Upheld: credited, the customer was right.
 _DECIDED = """
 SELECT account_id, count(*) FILTER (WHERE state = 'resolved_credited')::int AS disputes_upheld,
        count(*) FILTER (WHERE state = 'resolved_rejected')::int AS disputes_rejected
@@ -106,7 +101,10 @@ async def payment_facts(
     found = {account_id: PaymentFacts() for account_id in ids}
     for row in behaviour:
         _add(found, row, currencies[row["account_id"]], rates)
-    for statement in (_PAYMENTS, _KEPT, _DECIDED):
+    promises = await kept_counts(session, ids, window.start + timedelta(days=1))
+    for account_id, row in promises.items():
+        found[account_id] = replace(found[account_id], promises_kept=row["kept"], promises_broken=row["broken"])
+    for statement in (_PAYMENTS, _DECIDED):
         for row in await session.driver.fetch(statement, organization, ids, *span):
             counts = {name: value for name, value in row.items() if name != "account_id"}
             found[row["account_id"]] = replace(found[row["account_id"]], **counts)
