@@ -94,6 +94,7 @@ class Payment(Versioned, Recorded, TenantTable, Base):
             "ix_payments_waiting", "organization_id", "id", postgresql_where=text("matching_state = 'waiting'"),
         ),
         Index("ix_payments_amount", "organization_id", "amount_minor", "value_date"),  # to find repetitions
+        Index(None, "organization_id", "account_id", "value_date"),
         Index(None, "organization_id", "accounting_date"),
         Index(None, "organization_id", "bank_reference", postgresql_where=text("bank_reference IS NOT NULL")),
         Index(None, "organization_id", "end_to_end_id", postgresql_where=text("end_to_end_id IS NOT NULL")),

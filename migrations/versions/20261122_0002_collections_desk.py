@@ -739,7 +739,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("state IN ('proposed', 'dismissed', 'merged')", name=op.f("ck_account_duplicates_state")),
-        sa.CheckConstraint("account_id < other_id", name=op.f("ck_account_duplicates_pair_in_order")),
+        sa.CheckConstraint("account_id <> other_id", name=op.f("ck_account_duplicates_two_accounts")),
         sa.CheckConstraint("score BETWEEN 0 AND 100", name=op.f("ck_account_duplicates_score")),
         sa.ForeignKeyConstraint(
             ["organization_id", "account_id"],
@@ -3518,6 +3518,13 @@ def upgrade() -> None:
     op.add_column("accounts", sa.Column("source_credit_status", sa.Text(), nullable=True))
     op.add_column("api_clients", sa.Column("last_used_at", postgresql.TIMESTAMP(timezone=True), nullable=True))
     op.create_index(
+        op.f("ix_contacts_organization_id_email"),
+        "contacts",
+        ["organization_id", "email"],
+        unique=False,
+        postgresql_where=sa.text("email IS NOT NULL"),
+    )
+    op.create_index(
         "ix_instalments_open_amount",
         "instalments",
         ["organization_id", "legal_entity_id", "open_minor"],
@@ -3539,6 +3546,12 @@ def upgrade() -> None:
     op.add_column("matching_settings", sa.Column("switched_at", postgresql.TIMESTAMP(timezone=True), nullable=True))
     op.add_column("matching_settings", sa.Column("judged_since", postgresql.TIMESTAMP(timezone=True), nullable=True))
     op.create_index("ix_payments_amount", "payments", ["organization_id", "amount_minor", "value_date"], unique=False)
+    op.create_index(
+        op.f("ix_payments_organization_id_account_id_value_date"),
+        "payments",
+        ["organization_id", "account_id", "value_date"],
+        unique=False,
+    )
     op.add_column("proposals", sa.Column("kind", sa.Text(), server_default="settlement", nullable=False))
     op.add_column("proposals", sa.Column("duplicate_of", sa.UUID(), nullable=True))
     op.add_column("proposals", sa.Column("entry_reference", sa.Text(), nullable=True))
@@ -3701,6 +3714,7 @@ def downgrade() -> None:
     op.drop_column("proposals", "entry_reference")
     op.drop_column("proposals", "duplicate_of")
     op.drop_column("proposals", "kind")
+    op.drop_index(op.f("ix_payments_organization_id_account_id_value_date"), table_name="payments")
     op.drop_index("ix_payments_amount", table_name="payments")
     op.drop_column("matching_settings", "judged_since")
     op.drop_column("matching_settings", "switched_at")
@@ -3713,6 +3727,9 @@ def downgrade() -> None:
         op.f("fk_instalments_organization_id"), "instalments", "organizations", ["organization_id"], ["id"]
     )
     op.drop_index("ix_instalments_open_amount", table_name="instalments", postgresql_where=sa.text("open_minor <> 0"))
+    op.drop_index(
+        op.f("ix_contacts_organization_id_email"), table_name="contacts", postgresql_where=sa.text("email IS NOT NULL")
+    )
     op.drop_column("api_clients", "last_used_at")
     op.drop_column("accounts", "source_credit_status")
     op.drop_index(op.f("ix_receipt_requests_organization_id_message_id"), table_name="receipt_requests")
