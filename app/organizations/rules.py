@@ -85,6 +85,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "admin": frozenset(SCOPES),
     "credit_manager": _BUSINESS_READS
     | {
+        "cash-application:approve",
         "credit:write",
         "credit:approve",
         "accounts:write",

@@ -33,7 +33,6 @@ Action = Literal[
 ]  # fmt: skip
 LINES_LIMIT = 1_000
 BULK_LIMIT = 200
-DEDUCTION_LENGTH_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""HTTP of the report on cash application."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from app.cash_application.report import cash_application_report
+from app.cash_application.sql.report import Window
+from app.core.clock import utc_now
+from app.core.errors import RuleViolation
+from app.infra.database import Database
+from app.infra.http.fields import BusinessDate, Currency, resource_response
+from app.infra.http.problems import problems
+from app.infra.http.requests import callers
+from app.infra.principal import Principal
+from app.organizations.queries import local_today
+from app.reports.csv_text import csv_chunks
+from app.reports.schemas_cash_application import CSV_HEADER, CashApplicationRead, csv_rows, report_read
+
+router = APIRouter(prefix="/reports", tags=["reports"])
+DAYS_BACK = 90
+DAYS_MAX = 1_100
+
+
+class WindowInvalid(RuleViolation):
+    """The window ends before it begins, or is longer than three years."""
+
+    code = "report.window_invalid"
+
+
+@router.get(
+    "/cash-application",
+    operation_id="reportCashApplication",
+    summary="Match rates, precision, time to apply, and why not",
+    response_model=CashApplicationRead,
+    responses={
+        **problems(),
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The report"},
+    },
+)
+async def cash_application(
+    request: Request,
+    principal: Annotated[Principal, callers("reports:read", "cash-application:read")],
+    value_from: Annotated[BusinessDate | None, Query(description="Value dates from; 90 days back when missing")] = None,
+    value_to: Annotated[BusinessDate | None, Query(description="Value dates to; today when missing")] = None,
+    legal_entity_id: UUID | None = None,
+    currency: Currency | None = None,
+    format: Literal["json", "csv"] = "json",
+) -> Response:
+    """Of the receipts of a window: how many, by payment, line and value, were applied by themselves, and rightly."""
+    database: Database = request.app.state.read_database
+    async with database.read(principal.organization_id, snapshot=True) as session:
+        last = value_to or await local_today(session, utc_now())
+        first = value_from or last - timedelta(days=DAYS_BACK)
+        if not 0 <= (last - first).days <= DAYS_MAX:
+            raise WindowInvalid(f"the window has 1 to {DAYS_MAX} days", pointer="/query/value_from")
+        window = Window(first, last, legal_entity_id, currency)
+        found = report_read(await cash_application_report(session, window))
+    if format == "csv":
+        headers = {"Content-Disposition": f'attachment; filename="cash-application-{first}-{last}.csv"'}
+        chunks = csv_chunks(CSV_HEADER, csv_rows(found))
+        return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
+    return resource_response(found)
