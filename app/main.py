@@ -53,6 +53,7 @@ from app.promises.router import router as promises_router
 from app.promises.router_plans import router as payment_plans_router
 from app.remittances.router import router as remittances_router
 from app.reports.router import router as reports_router
+from app.reports.router_disputes import router as dispute_reports_router
 from app.reports.router_access import router as access_reports_router
 from app.reports.router_cash_application import router as cash_application_report_router
 from app.settings import Settings
@@ -91,6 +92,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     bank_entries_router,
     remittance_uploads_router,
     reports_router,
+    dispute_reports_router,
     cash_application_report_router,
     access_reports_router,
 )

@@ -1,0 +1,80 @@
+"""HTTP of the report on disputes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from app.infra.database import Database
+from app.infra.http.fields import BusinessDate, Currency, resource_response
+from app.infra.http.paging import CursorInvalid, PageRequest, page_request
+from app.infra.http.problems import problems
+from app.infra.http.requests import callers
+from app.infra.principal import Principal
+from app.reports.csv_text import csv_chunks
+from app.reports.disputes import DisputeGroup, DisputeReportRequest, dispute_report
+from app.reports.schemas_disputes import HEADER, DisputeReportRead, report_cells, report_row
+
+router = APIRouter(prefix="/reports", tags=["reports"])
+
+
+@router.get(
+    "/disputes",
+    operation_id="reportDisputes",
+    summary="Root causes of disputes",
+    response_model=DisputeReportRead,
+    responses={
+        **problems(),
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The report"},
+    },
+)
+async def disputes(
+    request: Request,
+    principal: Annotated[Principal, callers("reports:read", "all-disputes:read")],
+    page: Annotated[PageRequest, Depends(page_request)],
+    group_by: DisputeGroup = "reason",
+    opened_from: Annotated[BusinessDate | None, Query(description="Opened on or after")] = None,
+    opened_to: Annotated[BusinessDate | None, Query(description="Opened on or before")] = None,
+    account_id: UUID | None = None,
+    currency: Currency | None = None,
+    format: Literal["json", "csv"] = "json",
+) -> Response:
+    """How many disputes, how much, how they ended, and how long they took (mean and median days).
+
+    JSON rows come in pages; the totals and the CSV hold everything.
+    """
+    database: Database = request.app.state.read_database
+    wanted = DisputeReportRequest(group_by, opened_from, opened_to, account_id, currency)
+    start = _offset(page)
+    async with database.read(principal.organization_id, snapshot=True) as session:
+        limit = None if format == "csv" else page.limit
+        report = await dispute_report(session, wanted, start=0 if format == "csv" else start, limit=limit)
+    rows = [report_row(row, report.names) for row in report.rows]
+    if format == "csv":
+        headers = {"Content-Disposition": f'attachment; filename="disputes-by-{group_by}.csv"'}
+        chunks = csv_chunks(HEADER, (report_cells(row) for row in rows))
+        return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
+    return resource_response(
+        DisputeReportRead(
+            group_by=group_by,
+            opened_from=opened_from,
+            opened_to=opened_to,
+            totals=[report_row(row, {}) for row in report.totals],
+            rows=rows,
+            has_more=report.has_more,
+            next_cursor=page.next_cursor([start + page.limit], "disputes") if report.has_more else None,
+        )
+    )
+
+
+def _offset(page: PageRequest) -> int:
+    """The first row of the page: the order of the report is total, so that a count is a stable cursor."""
+    after = page.after(1, "disputes")
+    if after is None:
+        return 0
+    if not isinstance(after[0], int) or after[0] < 0:
+        raise CursorInvalid("the cursor is damaged", pointer="/query/cursor")
+    return after[0]
