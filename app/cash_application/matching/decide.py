@@ -18,7 +18,7 @@ from app.cash_application.matching.hypotheses import Case, Hypothesis, any_set_l
 from app.cash_application.matching.item_sets import twins_log
 from app.cash_application.matching.payer import NAMED_NATS
 from app.cash_application.matching.strategies import SINGLE_LOG, STRATEGIES, exactly_named
-from app.cash_application.matching.types import OpenItem
+from app.cash_application.matching.types import ItemKind, OpenItem
 
 ACCOUNTS_LIMIT = 6
 SETTLED_FROM = "one_item"
@@ -64,9 +64,9 @@ def decide(case: Case) -> Verdict:
         if name in ALWAYS_ASKED:
             continue
         ranked = strongest_first(found)
-        if _is_settled(ranked, something_else):
+        if _is_settled(case, ranked, something_else):
             break
-    if not ranked or not (_is_settled(ranked, something_else) or _names_payer(case)):
+    if not ranked or not (_is_settled(case, ranked, something_else) or _names_payer(case)):
         found.extend(_by_amount_alone(case))
         ranked = strongest_first(found)
     return verdict_of(case, ranked, something_else)
@@ -115,11 +115,13 @@ def _named_sums(case: Case, accounts: list[str]) -> list[tuple[str, int, float]]
     return sums
 
 
-def _is_settled(ranked: list[Hypothesis], something_else: float) -> bool:
+def _is_settled(case: Case, ranked: list[Hypothesis], something_else: float) -> bool:
     """A text that names the items and an amount that agrees: later strategies look where no text points."""
     best = ranked[0]
-    if best.text < TEXT_SURE_NATS * len(best.items) or best.relation.free or best.leaves_rest:
+    if best.text < TEXT_SURE_NATS * len(best.items) or best.relation.free:
         return False
+    if best.leaves_rest and any(item.kind is ItemKind.CREDIT_MEMO for item in case.pool(best.account_id)):
+        return False  # a credit memo may be what is lacking
     runner_up = max([something_else, *(other.weight for other in ranked[1:])])
     return best.weight - runner_up >= SURE_NATS
 

@@ -26,11 +26,12 @@ _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """`shape` with 9 for any digit, the shared beginning of its numbers, and how many were seen."""
+    """`shape` with 9 for any digit, the shared beginning of its numbers, how many were seen, the shared ending."""
 
     shape: str
     prefix: str
     count: int
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,13 @@ class NumberFormats:
         letters = _LETTERS.match(squeezed)
         fixed = len(letters.group()) if letters else 0
         if known is not None and known.count >= SAMPLE_MINIMUM:
-            fixed = max(fixed, len(known.prefix))
+            fixed = max(fixed, len(known.prefix)) + len(known.suffix)
         return max(1, min(INFORMATION_LIMIT, len(squeezed) - fixed))
+
+    def shared_ending(self, number: str) -> int:
+        """How many characters at the end all numbers of this format share: the year of `17/2024`."""
+        known = self.by_shape.get(_shape(squeeze(number)))
+        return len(known.suffix) if known is not None and known.count >= SAMPLE_MINIMUM else 0
 
     def has_shape_of(self, text: str, number: str) -> bool:
         """Whether a text is written like this number (letters, length, shared beginning) without being it.
@@ -61,9 +67,13 @@ class NumberFormats:
             running = max(reversed(runs), key=len) if runs else ""
             if len(running) == len(squeezed):
                 return running != squeezed
+        known = self.by_shape.get(_shape(model))
+        if known is not None and known.count >= SAMPLE_MINIMUM and len(known.suffix) > 1 and squeezed.isdigit():
+            counting = len(squeezed) - len(known.suffix)  # `7/2024` is as much a number as `1033/2024`
+            if 0 < counting <= len(model) and squeezed.endswith(known.suffix) and model.isdigit():
+                return squeezed != model
         if squeezed == model or _shape(squeezed) != _shape(model):
             return False
-        known = self.by_shape.get(_shape(model))
         return known is None or known.count < SAMPLE_MINIMUM or squeezed.startswith(known.prefix)
 
     def looks_like_number(self, key: str) -> bool:
@@ -81,7 +91,7 @@ def learn_formats(numbers: Iterable[str]) -> NumberFormats:
         if squeezed:
             groups[_shape(squeezed)].append(squeezed)
     formats = {
-        shape: NumberFormat(shape, shared_beginning(min(members), max(members)), len(members))
+        shape: NumberFormat(shape, shared_beginning(min(members), max(members)), len(members), _shared_ending(members))
         for shape, members in groups.items()
     }
     return NumberFormats(formats, frozenset(len(fold(shape)) for shape in formats))
@@ -96,6 +106,12 @@ def running_number(number: str) -> str:
     runs: list[str] = _RUN.findall(number)
     counting = [run for run in runs if not _YEAR.fullmatch(run)] or runs
     return max(reversed(counting), key=len).lstrip("0") if counting else ""
+
+
+def _shared_ending(members: list[str]) -> str:
+    turned = [member[::-1] for member in members]
+    ending = shared_beginning(min(turned), max(turned))[::-1]
+    return ending if len(ending) < len(members[0]) else ""
 
 
 def _shape(squeezed: str) -> str:

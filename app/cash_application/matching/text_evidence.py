@@ -206,7 +206,9 @@ def _cut_forms(index: ItemIndex, token: Token, numbers: Numbers) -> list[tuple[i
         varying = _width(index, numbers.owners[position])
         shown[position] = max(0, varying - (len(numbers.texts[position]) - length))
     for position in numbers.cut_at_start(token.key):
-        shown[position] = min(length, _width(index, numbers.owners[position]))
+        owner = numbers.owners[position]
+        same = index.formats.shared_ending(owner[0].number if owner[1] == 0 else owner[0].references[owner[1] - 1])
+        shown[position] = min(max(0, length - same), _width(index, owner))
     found = []
     for position, characters in shown.items():
         nats = NATS_PER_CHARACTER * characters - _CUT_COST - _KIND_COST[token.kind]
