@@ -81,6 +81,7 @@ class Contact(Versioned, TenantTable, Base):
         organization_fk(),
         tenant_fk("account_id", "accounts"),
         Index(None, "organization_id", "account_id"),
+        Index(None, "organization_id", "email", postgresql_where=text("email IS NOT NULL")),
         one_of("role", "accounts_payable", "dunning", "management", "legal", "sales", "other"),
     )
 
