@@ -6,6 +6,7 @@ long run is given a second process (`second_process.py`), so that one decides wh
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
@@ -89,15 +90,19 @@ async def run_matching(
             return
         run.state = "running"
         waiting = await queries.count_waiting(session)
+    left = 0
     if waiting:
         helper = second if waiting >= SECOND_PROCESS_FROM else None
         async with _hands(database, organization_id, run_id, helper) as hands:
             for _ in range(PASSES_LIMIT):
-                if not await _pass(database, organization_id, hands):
+                left = await _pass(database, organization_id, hands)
+                if not left:
                     break
     async with database.write(organization_id, SYSTEM) as session:
         run = await queries.get_run(session, run_id)
         run.state, run.finished_at = "completed", RECORDED_NOW
+        if left:
+            owe(session, JOB, ONE_AT_A_TIME)
         record_change(session, ChangeRow("matching_run", run_id, "matching_run.completed", after=brief(run.report)))
 
 
@@ -127,7 +132,8 @@ async def _pass(database: Database, organization_id: UUID, hands: Sequence[Hand]
         after = ids[-1]
         parts = [ids[at : at + PAYMENTS_PER_BATCH] for at in range(0, len(ids), PAYMENTS_PER_BATCH)]
         claims = [claim for found in await spread(hands, [_claiming(part) for part in parts]) for claim in found]
-        decided = await spread(hands, [_deciding(lane) for lane in plan_lanes(claims)])
+        lanes = await asyncio.to_thread(plan_lanes, claims)
+        decided = await spread(hands, [_deciding(lane) for lane in lanes])
         left += len(claims) - sum(decided)
     return left
 

@@ -6,6 +6,7 @@ takes the place of what another one needs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -15,9 +16,10 @@ from app.infra.database import ReadSession
 
 ITEMS_PER_ACCOUNT_LIMIT = 5_000
 ITEMS_PER_BATCH_LIMIT = 100_000
-DOCUMENTS_PER_KEY_LIMIT = 200
+DOCUMENTS_PER_KEY_LIMIT = 61
 ITEMS_PER_AMOUNT_LIMIT = 9
 EARLIER_PER_PAYMENT_LIMIT = 60
+ACCOUNTS_PER_IDENTITY_LIMIT = 20
 CREDITS_PER_ACCOUNT_LIMIT = 1_000
 GROUP_MEMBERS_LIMIT = 60
 ACCOUNTS_PER_PAGE = 20_000
@@ -136,9 +138,12 @@ SELECT id, number, name, legal_name, updated_at FROM accounts
 WHERE organization_id = $1 AND (updated_at, id) > ($2, $3) AND status = 'active'
 ORDER BY updated_at, id LIMIT {ACCOUNTS_PER_PAGE}
 """
-_IDENTITIES = """
-SELECT account_id, kind, value, origin, confirmations FROM payer_identities
-WHERE organization_id = $1 AND kind = $2 AND normalized_value = ANY($3::text[]) AND active
+_IDENTITIES = f"""
+SELECT p.* FROM unnest($3::text[]) AS w(value) CROSS JOIN LATERAL (
+    SELECT account_id, kind, value, normalized_value, origin, confirmations FROM payer_identities p
+    WHERE p.organization_id = $1 AND p.kind = $2 AND p.normalized_value = w.value AND p.active
+    LIMIT {ACCOUNTS_PER_IDENTITY_LIMIT + 1}
+) p
 """
 
 
@@ -223,8 +228,12 @@ async def accounts_since(session: ReadSession, since: datetime, after: UUID) -> 
 
 
 async def identity_rows(session: ReadSession, kind: str, normalized: Iterable[str]) -> list[Any]:
-    """Payer identities in use with one of these normalized values."""
+    """Payer identities in use with one of these normalized values; none of a value that stands for very many accounts,
+    as that of a marketplace or a payment service does.
+    """
     wanted = list(normalized)
     if not wanted:
         return []
-    return list(await session.driver.fetch(_IDENTITIES, session.organization_id, kind, wanted))
+    rows = await session.driver.fetch(_IDENTITIES, session.organization_id, kind, wanted)
+    counts = Counter(row["normalized_value"] for row in rows)
+    return [row for row in rows if counts[row["normalized_value"]] <= ACCOUNTS_PER_IDENTITY_LIMIT]
