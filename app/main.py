@@ -14,6 +14,12 @@ from app.accounts.terms_router import router as payment_terms_router
 from app.cash_application.review.router import router as cash_application_review_router
 from app.cash_application.router import router as cash_application_router
 from app.cash_application.router_learning import router as cash_application_learning_router
+from app.correspondence.router import messages_router as correspondence_messages_router
+from app.correspondence.router import router as correspondence_router
+from app.correspondence.router_inbound import router as inbound_emails_router
+from app.correspondence.router_settings import attempts_router as contact_attempts_router
+from app.correspondence.router_settings import settings_router as correspondence_settings_router
+from app.correspondence.router_settings import templates_router as correspondence_templates_router
 from app.credit.file.router import router as credit_file_router
 from app.credit.reviews.router import router as credit_reviews_router
 from app.credit.router import router as credit_router
@@ -41,6 +47,7 @@ from app.integrations.router_remittances import router as remittance_uploads_rou
 from app.invoices.router import router as invoices_router
 from app.invoices.router_adjustments import router as adjustments_router
 from app.invoices.router_credit_memos import router as credit_memos_router
+from app.invoices.router_delivery import router as invoice_delivery_router
 from app.ledger.router import router as ledger_router
 from app.organizations.access_router import router as access_router
 from app.organizations.router import router as organizations_router
@@ -53,9 +60,9 @@ from app.promises.router import router as promises_router
 from app.promises.router_plans import router as payment_plans_router
 from app.remittances.router import router as remittances_router
 from app.reports.router import router as reports_router
-from app.reports.router_disputes import router as dispute_reports_router
 from app.reports.router_access import router as access_reports_router
 from app.reports.router_cash_application import router as cash_application_report_router
+from app.reports.router_disputes import router as dispute_reports_router
 from app.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
@@ -73,6 +80,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     invoices_router,
     credit_memos_router,
     adjustments_router,
+    invoice_delivery_router,
     payments_router,
     applications_router,
     disputes_router,
@@ -87,6 +95,12 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     credit_router,
     credit_reviews_router,
     credit_file_router,
+    correspondence_router,
+    correspondence_messages_router,
+    inbound_emails_router,
+    correspondence_templates_router,
+    correspondence_settings_router,
+    contact_attempts_router,
     imports_router,
     bank_statements_router,
     bank_entries_router,

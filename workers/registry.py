@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
-from workers import cash_learning, imports, mail, matching, period_balances, reactions, remittances
+from workers import cash_learning, correspondence, imports, mail, matching, period_balances, reactions, remittances
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
@@ -16,6 +16,7 @@ HANDLERS: dict[str, Handler] = {
     "period_balances": period_balances.handle,
     "remittances": remittances.handle,
     "reaction": reactions.handle,
+    "correspondence.send": correspondence.send,
     **NIGHTLY,
 }
 """`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""

@@ -58,6 +58,9 @@ SCOPES: Mapping[str, str] = {
     "credit:read": "Read credit files, exposure, decisions, holds, reviews and the credit policy",
     "credit:write": "Check orders, report open orders, keep credit files, open and propose reviews",
     "credit:approve": "Decide reviews and referred orders, place and release holds, change the credit policy",
+    "correspondence:read": "Read correspondence, inquiries, meetings and contacts made",
+    "correspondence:write": "Write to customers, take in e-mails, keep inquiries and meetings",
+    "correspondence:approve": "Change templates and the rules of contact",
     "reports:read": "Read reports such as aging",
     "imports:read": "Read imports with their counts and refused rows",
     "imports:write": "Start and cancel imports",
@@ -94,9 +97,18 @@ ROLES: Mapping[str, frozenset[str]] = {
         "payments:approve",
         "jobs:read",
     }
-    | {"disputes:write", "disputes:approve", "documents:write", "mail:write"},
+    | {
+        "disputes:write",
+        "disputes:approve",
+        "documents:write",
+        "mail:write",
+        "correspondence:write",
+        "correspondence:approve",
+    },
     "collections_manager": _BUSINESS_READS
     | {
+        "correspondence:write",
+        "correspondence:approve",
         "promises:write",
         "collections:write",
         "collections:approve",
@@ -107,17 +119,32 @@ ROLES: Mapping[str, frozenset[str]] = {
         "mail:write",
     },
     "collector": _BUSINESS_READS
-    | {"promises:write", "collections:write", "accounts:write", "disputes:write", "documents:write"},
+    | {
+        "correspondence:write",
+        "promises:write",
+        "collections:write",
+        "accounts:write",
+        "disputes:write",
+        "documents:write",
+    },
     "cash_application": _BUSINESS_READS
     | {"payments:write", "cash-application:write", "bank-statements:write", "imports:write", "jobs:read"}
     | {"documents:write"},
     "dispute_resolver": frozenset(
         {"organizations:read", "accounts:read", "invoices:read", "invoices:write", "payments:read", "events:read"}
-        | {"disputes:read", "disputes:write", "documents:read", "documents:write"}
+        | {
+            "disputes:read",
+            "disputes:write",
+            "documents:read",
+            "documents:write",
+            "correspondence:read",
+            "correspondence:write",
+        }
     ),
     "auditor": _READS,
     "integration": _BUSINESS_READS
     | {
+        "correspondence:write",
         "credit:write",
         "accounts:write",
         "invoices:write",

@@ -69,6 +69,9 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "proposal_id": ("proposals", "id"),
     "run_id": ("matching_runs", "id"),
     "remittance_advice_id": ("remittance_advices", "id"),
+    "correspondence_id": ("correspondences", "id"),
+    "message_id": ("correspondence_messages", "id"),
+    "correspondence_template_id": ("correspondence_templates", "id"),
     "secret_id": ("api_client_secrets", "id"),
     "source": ("accounts", "source"),
     "strategy": ("matching_rules", "strategy"),
@@ -104,7 +107,10 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
 }
 """What a readable row needs besides what the database asks for."""
 
-COMPLETE = ("instalments", "account_matching_settings",)
+COMPLETE = (
+    "instalments",
+    "account_matching_settings",
+)
 """Tables whose rows others are never without: an invoice has at least one instalment."""
 
 BYTES_ELSEWHERE = {"getDocumentContent"}
