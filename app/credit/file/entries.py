@@ -69,11 +69,6 @@ class NewSecurity:
     note: str | None = None
 
 
-def bureau_percent(score: Decimal, worst_score: Decimal, best_score: Decimal) -> int:
-    """The score as percent of its scale: 100 is best, whichever end that is."""
-    return int((score - worst_score) * 100 / (best_score - worst_score))
-
-
 async def add_bureau_scores(
     session: WriteSession, items: Sequence[NewBureauScore]
 ) -> list[tuple[str, UUID] | DomainError]:

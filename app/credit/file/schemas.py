@@ -10,9 +10,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.money import to_minor, to_text
-from app.credit.file.entries import NewBureauScore, NewSecurity, NewStatement, bureau_percent
+from app.credit.file.entries import NewBureauScore, NewSecurity, NewStatement
 from app.credit.models import BureauScore, CreditRemark, CreditSecurity, FinancialStatement
-from app.credit.reviews.recommending import payment_capacity_minor, ratios_of
+from app.credit.reviews.recommending import bureau_percent, payment_capacity_minor, ratios_of
 from app.credit.schemas import AccountExposureRead, CreditHoldRead, CreditReasonRead, Level
 from app.infra.http.fields import (
     Amount,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.accounts.queries import get_account, payment_terms_by_id
 from app.core.money import convert
-from app.credit.file.entries import bureau_percent
+from app.credit.reviews.recommending import bureau_percent
 from app.credit.scoring import months_before
 from app.infra.database import ReadSession
 from app.organizations.queries import Rates, rates_among

@@ -73,6 +73,11 @@ def payment_capacity_minor(figures: Mapping[str, int], months: int) -> int | Non
     return max(flow // months + surplus // 12, 0)
 
 
+def bureau_percent(score: Decimal, worst_score: Decimal, best_score: Decimal) -> int:
+    """The score as percent of its scale: 100 is best, whichever end that is."""
+    return int((score - worst_score) * 100 / (best_score - worst_score))
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
     """What a recommendation is computed from; None where nothing is known."""
