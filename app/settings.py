@@ -53,11 +53,11 @@ class Settings(BaseSettings):
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     smtp_held: bool = False
 
-    s3_endpoint: str | None = None
-    s3_bucket: str | None = None
-    s3_region: str = "us-east-1"
-    s3_access_key: str | None = None
-    s3_secret_key: SecretStr | None = None
+    bucket_endpoint: str | None = None
+    bucket_name: str | None = None
+    bucket_region: str = "us-east-1"
+    bucket_access_key: str | None = None
+    bucket_secret_key: SecretStr | None = None
 
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000
     upload_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000_000
@@ -89,9 +89,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _whole_bucket(self) -> Settings:
-        given = (self.s3_endpoint, self.s3_bucket, self.s3_access_key, self.s3_secret_key)
+        given = (self.bucket_endpoint, self.bucket_name, self.bucket_access_key, self.bucket_secret_key)
         if any(given) and not all(given):
-            raise ValueError("DUECOURSE_S3_ENDPOINT, _BUCKET, _ACCESS_KEY and _SECRET_KEY belong together")
+            raise ValueError("DUECOURSE_BUCKET_ENDPOINT, _NAME, _ACCESS_KEY and _SECRET_KEY belong together")
         return self
 
     @cached_property

@@ -66,16 +66,16 @@ def document_store(settings: Settings, kept_in: str | None = None) -> DocumentSt
 
     A bucket that was configured later does not take over what is on disk: each document says where it is.
     """
-    bucketed = settings.s3_bucket is not None if kept_in is None else kept_in == "s3"
+    bucketed = settings.bucket_name is not None if kept_in is None else kept_in == "s3"
     if not bucketed:
         return DiskStore(FileStore(settings.data_dir))
-    secret = settings.s3_secret_key.get_secret_value() if settings.s3_secret_key else ""
+    secret = settings.bucket_secret_key.get_secret_value() if settings.bucket_secret_key else ""
     return BucketStore(
         Bucket(
-            endpoint=settings.s3_endpoint or "",
-            name=settings.s3_bucket or "",
-            region=settings.s3_region,
-            access_key=settings.s3_access_key or "",
+            endpoint=settings.bucket_endpoint or "",
+            name=settings.bucket_name or "",
+            region=settings.bucket_region,
+            access_key=settings.bucket_access_key or "",
             secret_key=secret,
         )
     )

@@ -85,9 +85,9 @@ async def test_settings_choose_the_store(tmp_path: Path) -> None:
     with pytest.raises(FileMissing):
         await store.get(organization_id, "0" * 64)
     bucketed = Settings(
-        data_dir=tmp_path, s3_endpoint="https://s3.example", s3_bucket="papers", s3_access_key="a", s3_secret_key="b"
+        data_dir=tmp_path, bucket_endpoint="https://s3.example", bucket_name="papers", bucket_access_key="a", bucket_secret_key="b"
     )  # type: ignore[arg-type]
     assert document_store(bucketed).kept_in == "s3"
     assert await document_store(bucketed, "disk").get(organization_id, kept.sha256) == PDF
     with pytest.raises(ValueError, match="belong together"):
-        Settings(s3_bucket="papers")
+        Settings(bucket_name="papers")
