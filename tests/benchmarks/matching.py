@@ -17,12 +17,14 @@ import re
 import resource
 import sys
 import time
+from contextlib import suppress
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import asyncpg
+import psutil
 
 from app.cash_application import queries
 from app.cash_application.run import run_matching, start_run
@@ -110,8 +112,23 @@ async def _run(url: str, organization_id: UUID) -> Result:
     }
 
 
+async def _postgres_seconds(url: str) -> float:
+    """The processor time of the server so far: of what runs, and of the backends that ended."""
+    connection = await asyncpg.connect(url)
+    postmaster = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()")).parent()
+    await connection.close()
+    assert postmaster is not None
+    spent = postmaster.cpu_times()
+    seconds = spent.user + spent.system + spent.children_user + spent.children_system
+    for child in postmaster.children():
+        with suppress(psutil.NoSuchProcess):
+            seconds += child.cpu_times().user + child.cpu_times().system
+    return float(seconds)
+
+
 async def _timed(url: str, ledger: Ledger) -> Result:
     """A run in a fresh process, as a worker that has just started: its peak memory is its own."""
+    before = await _postgres_seconds(url)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.benchmarks.matching", url, str(ledger.tenant.organization_id),
         stdout=asyncio.subprocess.PIPE,
@@ -119,6 +136,7 @@ async def _timed(url: str, ledger: Ledger) -> Result:
     out, _ = await process.communicate()
     assert process.returncode == 0
     result: Result = json.loads(out.splitlines()[-1])
+    result["postgres_seconds"] = await _postgres_seconds(url) - before
     return result
 
 
@@ -152,12 +170,14 @@ async def run() -> list[Result]:
     rows = [_row(result) for result in (*small, *big)]
     memory = max(result["memory_mb"] for result in big)
     largest, same = big[-1]["seconds"] / big[-1]["payments"], small[-1]["seconds"] / small[-1]["payments"]
+    cpu = median((result["cpu_seconds"] + result["postgres_seconds"]) / result["payments"] for result in big)
     share = median(result["applied"] / result["payments"] for result in big)
     growth = big[-1]["seconds"] * PAYMENTS[0] / (big[0]["seconds"] * PAYMENTS[-1])
     name = f"{EQUAL_INVOICES:,} equal invoices of one account"
     each = equal["seconds"] / equal["payments"]
     return [
         *rows,
+        _figure("matching: processor time a payment, PostgreSQL included", 1_000 * cpu, "ms"),
         _figure("matching: peak memory of both processes", memory, "MB"),
         _figure("matching: share applied automatically", share, "share"),
         _figure(f"matching: time a payment, {INVOICES:,} to {INVOICES // SMALL_SHARE:,} invoices", largest / same, "x"),
