@@ -57,6 +57,7 @@ class Account(Versioned, TenantTable, Base):
         Index(None, "organization_id", "updated_at", "id"),
         Index(None, "organization_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index(None, "organization_id", "collector_id"),
+        Index(None, "organization_id", "credit_status", "id"),
         one_of("credit_status", "ok", "watch", "hold", "stop"),
         one_of("source_credit_status", "ok", "watch", "hold", "stop"),
         one_of("status", "active", "inactive", "merged"),

@@ -190,6 +190,7 @@ class AccountFilter:
     segment: str | None = None
     collector_id: UUID | None = None
     status: str | None = None
+    credit_status: str | None = None
     parent_id: UUID | None = None
     source: str | None = None
     external_id: str | None = None
@@ -199,7 +200,17 @@ class AccountFilter:
 def accounts_statement(organization_id: UUID, wanted: AccountFilter) -> Select[Any]:
     """The statement of a list of accounts, without order and bounds. The name is searched anywhere, in any case."""
     statement = select(Account).where(Account.organization_id == organization_id)
-    for name in ("number", "country", "segment", "collector_id", "status", "parent_id", "source", "external_id"):
+    for name in (
+        "number",
+        "country",
+        "segment",
+        "collector_id",
+        "status",
+        "credit_status",
+        "parent_id",
+        "source",
+        "external_id",
+    ):
         value = getattr(wanted, name)
         if value is not None:
             statement = statement.where(getattr(Account, name) == value)

@@ -20,6 +20,7 @@ from app.accounts.schemas import (
     AccountUpdate,
     AccountUpsert,
     BatchResults,
+    CreditStatus,
     Status,
     account_read,
     batch_results,
@@ -88,6 +89,7 @@ async def list_accounts(
     segment: Annotated[str | None, text(64)] = None,
     collector_id: UUID | None = None,
     status: Status | None = None,
+    credit_status: CreditStatus | None = None,
     parent_id: UUID | None = None,
     source: Source | None = None,
     external_id: ExternalId | None = None,
@@ -101,6 +103,7 @@ async def list_accounts(
         segment=segment,
         collector_id=collector_id,
         status=status,
+        credit_status=credit_status,
         parent_id=parent_id,
         source=source,
         external_id=external_id,
@@ -220,7 +223,12 @@ async def get(account_id: UUID, read: Reading, caller: Caller) -> Response:
     responses={**problems(404, 409, 412, 428), 200: {"description": "The account", "headers": ETAG_HEADER}},
 )
 async def update(account_id: UUID, body: AccountUpdate, write: Writing) -> Response:
-    """Change the given fields; `If-Match` is required, so that nobody's change is lost."""
+    """Change the given fields; `If-Match` is required, so that nobody's change is lost.
+
+    A credit limit needs the scope `accounts:approve` besides: otherwise a credit review changes it.
+    """
+    if "credit_limit" in body.model_fields_set:
+        write.principal.require("accounts:approve")
 
     async def work(session: WriteSession) -> Answer:
         expected = write.expected_version()

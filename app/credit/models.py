@@ -150,6 +150,7 @@ class CreditProfile(TenantTable, Recorded, Base):
         tenant_fk("id", "accounts"),
         one_of("ladder_level", *_LEVELS),
         CheckConstraint("score BETWEEN 0 AND 100", name="score"),
+        Index(None, "organization_id", "score", "id"),
         Index(None, "organization_id", "next_review_on", "id", postgresql_where=text("next_review_on IS NOT NULL")),
     )
 

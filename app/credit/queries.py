@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, exists, select
 from sqlalchemy.orm import aliased
 
+from app.accounts.models import Account
 from app.core.errors import NotFound
 from app.core.ids import new_id
 from app.credit.errors import (
@@ -25,6 +26,7 @@ from app.credit.models import (
     CreditDecision,
     CreditHold,
     CreditPolicyVersion,
+    CreditProfile,
     CreditReview,
     CreditSecurity,
 )
@@ -213,6 +215,44 @@ async def keep_review_dates(
         reviewed_on,
         limit_valid_until,
     )
+
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM credit_decisions d WHERE d.organization_id = $1 AND d.outcome = 'refer' AND NOT EXISTS (
+            SELECT FROM credit_decisions a WHERE a.organization_id = $1 AND a.answers_id = d.id)) AS referred_waiting,
+       (SELECT count(*) FROM credit_reviews WHERE organization_id = $1 AND state = 'draft') AS reviews_drafted,
+       (SELECT count(*) FROM credit_reviews WHERE organization_id = $1 AND state = 'recommended') AS reviews_to_decide,
+       (SELECT count(*) FROM credit_profiles p JOIN accounts a ON a.organization_id = $1 AND a.id = p.id
+            AND a.status = 'active' WHERE p.organization_id = $1 AND p.next_review_on <= $2 AND NOT EXISTS (
+            SELECT FROM credit_reviews r WHERE r.organization_id = $1 AND r.account_id = p.id
+            AND r.state IN ('draft', 'recommended'))) AS reviews_due,
+       (SELECT count(*) FROM credit_holds WHERE organization_id = $1 AND released_on IS NULL
+            AND (until IS NULL OR until >= $2)) AS holds_standing,
+       (SELECT count(*) FROM credit_securities WHERE organization_id = $1 AND cancelled_on IS NULL
+            AND valid_until BETWEEN $2 AND $2 + 30) AS securities_ending,
+       (SELECT count(*) FROM accounts WHERE organization_id = $1 AND credit_status = 'watch') AS accounts_on_watch,
+       (SELECT count(*) FROM accounts WHERE organization_id = $1 AND credit_status = 'hold') AS accounts_on_hold,
+       (SELECT count(*) FROM accounts WHERE organization_id = $1 AND credit_status = 'stop') AS accounts_on_stop
+"""
+
+
+async def credit_counts(session: ReadSession, today: date) -> dict[str, int]:
+    """How much waits: referred orders, reviews, securities that end within 30 days, accounts by status."""
+    row = await session.driver.fetchrow(_COUNTS, session.organization_id, today)
+    assert row is not None
+    return dict(row)
+
+
+def profiles_statement(organization_id: UUID, max_score: int | None, collector_id: UUID | None) -> Select[Any]:
+    """A list of scored accounts with what was computed of them, without order and bounds."""
+    statement: Any = (
+        select(CreditProfile, Account.number, Account.name, Account.credit_status, Account.risk_class)
+        .join(Account, and_(Account.organization_id == organization_id, Account.id == CreditProfile.id))
+        .where(CreditProfile.organization_id == organization_id, CreditProfile.score.is_not(None))
+    )
+    if max_score is not None:
+        statement = statement.where(CreditProfile.score <= max_score)
+    return statement if collector_id is None else statement.where(Account.collector_id == collector_id)
 
 
 async def scores_of(session: ReadSession, account_ids: Sequence[UUID]) -> dict[UUID, Any]:

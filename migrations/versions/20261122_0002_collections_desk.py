@@ -250,7 +250,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_documents_organization_id")),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_documents")),
         sa.UniqueConstraint("organization_id", "sha256", name=op.f("uq_documents_organization_id_sha256")),
-        info={"append_only": True},
+        info={"append_only": True, "erasable": ("name",)},
     )
     op.create_table(
         "event_cursors",
@@ -267,6 +267,49 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_event_cursors")),
         sa.UniqueConstraint("organization_id", "subscriber", name=op.f("uq_event_cursors_organization_id_subscriber")),
         info={"worker_reads": True},
+    )
+    op.create_table(
+        "export_records",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("filters", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("row_count", sa.Integer(), nullable=True),
+        sa.Column("actor_kind", sa.Text(), nullable=False),
+        sa.Column("actor_id", sa.UUID(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("format IN ('csv', 'xlsx', 'pdf', 'ndjson', 'json')", name=op.f("ck_export_records_format")),
+        sa.CheckConstraint("row_count >= 0", name=op.f("ck_export_records_rows_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_export_records_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_export_records")),
+    )
+    op.create_index(
+        op.f("ix_export_records_organization_id_actor_id_id"),
+        "export_records",
+        ["organization_id", "actor_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_export_records_organization_id_name_id"),
+        "export_records",
+        ["organization_id", "name", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_export_records_organization_id_recorded_at"),
+        "export_records",
+        ["organization_id", "recorded_at"],
+        unique=False,
     )
     op.create_table(
         "matching_rules",
@@ -429,6 +472,40 @@ def upgrade() -> None:
     )
     op.create_index("ix_playbooks_subjects", "playbooks", ["subjects"], unique=False, postgresql_using="gin")
     op.create_table(
+        "retention_settings",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("contacts_months", sa.Integer(), nullable=True),
+        sa.Column("correspondence_months", sa.Integer(), nullable=True),
+        sa.Column("documents_months", sa.Integer(), nullable=True),
+        sa.Column("uploads_months", sa.Integer(), nullable=True),
+        sa.Column("exports_months", sa.Integer(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("contacts_months BETWEEN 1 AND 600", name=op.f("ck_retention_settings_contacts_months")),
+        sa.CheckConstraint(
+            "correspondence_months BETWEEN 1 AND 600", name=op.f("ck_retention_settings_correspondence_months")
+        ),
+        sa.CheckConstraint("documents_months BETWEEN 1 AND 600", name=op.f("ck_retention_settings_documents_months")),
+        sa.CheckConstraint("exports_months BETWEEN 1 AND 600", name=op.f("ck_retention_settings_exports_months")),
+        sa.CheckConstraint("uploads_months BETWEEN 1 AND 600", name=op.f("ck_retention_settings_uploads_months")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_retention_settings_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_retention_settings")),
+    )
+    op.create_table(
         "assignment_runs",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -486,7 +563,6 @@ def upgrade() -> None:
             server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
             nullable=False,
         ),
-        sa.CheckConstraint("collector_id <> cover_id", name=op.f("ck_collector_covers_two_people")),
         sa.CheckConstraint("start_date <= end_date", name=op.f("ck_collector_covers_dates_in_order")),
         sa.ForeignKeyConstraint(
             ["organization_id", "collector_id"],
@@ -548,13 +624,7 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_collector_targets_organization_id")
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_collector_targets")),
-        sa.UniqueConstraint(
-            "organization_id",
-            "month",
-            "collector_id",
-            "currency",
-            name=op.f("uq_collector_targets_organization_id_month_collector_id_currency"),
-        ),
+        sa.UniqueConstraint("organization_id", "month", "collector_id", "currency", name="uq_collector_targets_month"),
     )
     op.create_index(
         op.f("ix_collector_targets_organization_id_collector_id"),
@@ -1163,6 +1233,12 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("next_review_on IS NOT NULL"),
     )
+    op.create_index(
+        op.f("ix_credit_profiles_organization_id_score_id"),
+        "credit_profiles",
+        ["organization_id", "score", "id"],
+        unique=False,
+    )
     op.create_table(
         "credit_remarks",
         sa.Column("organization_id", sa.UUID(), nullable=False),
@@ -1551,6 +1627,42 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "personal_data_erasures",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("forced", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("erased", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("files_erased", sa.Integer(), nullable=False),
+        sa.Column("files_kept", sa.Integer(), nullable=False),
+        sa.Column("actor_id", sa.UUID(), nullable=True),
+        sa.Column("actor_name", sa.Text(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_personal_data_erasures_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_personal_data_erasures_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_personal_data_erasures")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        op.f("ix_personal_data_erasures_organization_id_account_id_id"),
+        "personal_data_erasures",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_table(
         "remittance_advices",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1703,7 +1815,7 @@ def upgrade() -> None:
             "position",
             name=op.f("uq_timeline_entries_organization_id_account_id_position"),
         ),
-        info={"append_only": True},
+        info={"append_only": True, "erasable": ("reason", "before", "after")},
     )
     op.create_index(
         op.f("ix_timeline_entries_organization_id_account_id_kind_position"),
@@ -2101,6 +2213,67 @@ def upgrade() -> None:
     op.create_index("ix_disputes_state", "disputes", ["organization_id", "state", "id"], unique=False)
     op.create_index("ix_disputes_team", "disputes", ["organization_id", "team_id", "id"], unique=False)
     op.create_table(
+        "evidence_files",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("case_id", sa.UUID(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("document_id", sa.UUID(), nullable=True),
+        sa.Column("pages", sa.Integer(), nullable=True),
+        sa.Column("attached", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("left_out", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(state = 'completed') = (document_id IS NOT NULL)", name=op.f("ck_evidence_files_document_when_completed")
+        ),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'completed', 'failed')", name=op.f("ck_evidence_files_state")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "case_id"],
+            ["legal_cases.organization_id", "legal_cases.id"],
+            name=op.f("fk_evidence_files_organization_id_case_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "document_id"],
+            ["documents.organization_id", "documents.id"],
+            name=op.f("fk_evidence_files_organization_id_document_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_evidence_files_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_evidence_files")),
+    )
+    op.create_index(
+        op.f("ix_evidence_files_organization_id_case_id_id"),
+        "evidence_files",
+        ["organization_id", "case_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_evidence_files_organization_id_document_id"),
+        "evidence_files",
+        ["organization_id", "document_id"],
+        unique=False,
+    )
+    op.create_table(
         "invoice_delivery_events",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2134,7 +2307,7 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_invoice_delivery_events_organization_id")
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_invoice_delivery_events")),
-        info={"append_only": True},
+        info={"append_only": True, "erasable": ("recipient", "note")},
     )
     op.create_index(
         op.f("ix_invoice_delivery_events_organization_id_invoice_id"),
@@ -2705,7 +2878,7 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_comments_organization_id")
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_comments")),
-        info={"append_only": True},
+        info={"append_only": True, "erasable": ("text",)},
     )
     op.create_index(
         op.f("ix_dispute_comments_organization_id_dispute_id_id"),
@@ -3282,7 +3455,7 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_correspondence_attachments_organization_id")
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_correspondence_attachments")),
-        info={"append_only": True},
+        info={"append_only": True, "erasable": ("name",)},
     )
     op.create_index(
         op.f("ix_correspondence_attachments_organization_id_message_id"),
@@ -3516,6 +3689,12 @@ def upgrade() -> None:
         unique=False,
     )
     op.add_column("accounts", sa.Column("source_credit_status", sa.Text(), nullable=True))
+    op.create_index(
+        op.f("ix_accounts_organization_id_credit_status_id"),
+        "accounts",
+        ["organization_id", "credit_status", "id"],
+        unique=False,
+    )
     op.add_column("api_clients", sa.Column("last_used_at", postgresql.TIMESTAMP(timezone=True), nullable=True))
     op.create_index(
         op.f("ix_contacts_organization_id_email"),
@@ -3618,13 +3797,15 @@ def upgrade() -> None:
     secure_table("correspondence_templates")
     secure_table("credit_policies")
     secure_table("dispute_teams")
-    secure_table("documents", append_only=True)
+    secure_table("documents", append_only=True, erasable=("name",))
     secure_table("event_cursors", worker_reads=True)
+    secure_table("export_records")
     secure_table("matching_rules")
     secure_table("nightly_runs")
     secure_table("number_formats")
     secure_table("outgoing_emails")
     secure_table("playbooks")
+    secure_table("retention_settings")
     secure_table("assignment_runs")
     secure_table("collector_covers")
     secure_table("collector_targets")
@@ -3649,22 +3830,24 @@ def upgrade() -> None:
     secure_table("credit_status_changes", append_only=True)
     secure_table("data_findings")
     secure_table("legal_cases")
+    secure_table("personal_data_erasures", append_only=True)
     secure_table("remittance_advices")
-    secure_table("timeline_entries", append_only=True)
+    secure_table("timeline_entries", append_only=True, erasable=("reason", "before", "after"))
     secure_table("worklist_entries")
     secure_table("worklist_snoozes")
     secure_table("contact_attempts", append_only=True)
     secure_table("correspondences")
     secure_table("credit_limit_changes", append_only=True)
     secure_table("disputes")
-    secure_table("invoice_delivery_events", append_only=True)
+    secure_table("evidence_files")
+    secure_table("invoice_delivery_events", append_only=True, erasable=("recipient", "note"))
     secure_table("legal_case_entries", append_only=True)
     secure_table("payment_plans")
     secure_table("promises")
     secure_table("remittance_joins")
     secure_table("collection_actions")
     secure_table("correspondence_messages")
-    secure_table("dispute_comments", append_only=True)
+    secure_table("dispute_comments", append_only=True, erasable=("text",))
     secure_table("dispute_credits")
     secure_table("dispute_lines")
     secure_table("dispute_transitions", append_only=True)
@@ -3676,7 +3859,7 @@ def upgrade() -> None:
     secure_table("promise_items")
     secure_table("remittance_lines")
     secure_table("collection_action_items")
-    secure_table("correspondence_attachments", append_only=True)
+    secure_table("correspondence_attachments", append_only=True, erasable=("name",))
     secure_table("escalations")
     secure_table("inquiries")
     secure_table("receipt_requests", append_only=True)
@@ -3731,6 +3914,7 @@ def downgrade() -> None:
         op.f("ix_contacts_organization_id_email"), table_name="contacts", postgresql_where=sa.text("email IS NOT NULL")
     )
     op.drop_column("api_clients", "last_used_at")
+    op.drop_index(op.f("ix_accounts_organization_id_credit_status_id"), table_name="accounts")
     op.drop_column("accounts", "source_credit_status")
     op.drop_index(op.f("ix_receipt_requests_organization_id_message_id"), table_name="receipt_requests")
     op.drop_table("receipt_requests")
@@ -3856,6 +4040,9 @@ def downgrade() -> None:
     op.drop_table("legal_case_entries")
     op.drop_index(op.f("ix_invoice_delivery_events_organization_id_invoice_id"), table_name="invoice_delivery_events")
     op.drop_table("invoice_delivery_events")
+    op.drop_index(op.f("ix_evidence_files_organization_id_document_id"), table_name="evidence_files")
+    op.drop_index(op.f("ix_evidence_files_organization_id_case_id_id"), table_name="evidence_files")
+    op.drop_table("evidence_files")
     op.drop_index("ix_disputes_team", table_name="disputes")
     op.drop_index("ix_disputes_state", table_name="disputes")
     op.drop_index(
@@ -3914,6 +4101,8 @@ def downgrade() -> None:
         "ix_remittance_advices_joined", table_name="remittance_advices", postgresql_where=sa.text("state = 'joined'")
     )
     op.drop_table("remittance_advices")
+    op.drop_index(op.f("ix_personal_data_erasures_organization_id_account_id_id"), table_name="personal_data_erasures")
+    op.drop_table("personal_data_erasures")
     op.drop_index(op.f("ix_legal_cases_organization_id_status_id"), table_name="legal_cases")
     op.drop_index(op.f("ix_legal_cases_organization_id_account_id_id"), table_name="legal_cases")
     op.drop_table("legal_cases")
@@ -3939,6 +4128,7 @@ def downgrade() -> None:
     op.drop_table("credit_reviews")
     op.drop_index(op.f("ix_credit_remarks_organization_id_account_id_id"), table_name="credit_remarks")
     op.drop_table("credit_remarks")
+    op.drop_index(op.f("ix_credit_profiles_organization_id_score_id"), table_name="credit_profiles")
     op.drop_index(
         op.f("ix_credit_profiles_organization_id_next_review_on_id"),
         table_name="credit_profiles",
@@ -3992,6 +4182,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_collector_covers_organization_id_collector_id_start_date"), table_name="collector_covers")
     op.drop_table("collector_covers")
     op.drop_table("assignment_runs")
+    op.drop_table("retention_settings")
     op.drop_index("ix_playbooks_subjects", table_name="playbooks", postgresql_using="gin")
     op.drop_table("playbooks")
     op.drop_index("ix_outgoing_emails_state", table_name="outgoing_emails")
@@ -4003,6 +4194,10 @@ def downgrade() -> None:
     op.drop_table("number_formats")
     op.drop_table("nightly_runs")
     op.drop_table("matching_rules")
+    op.drop_index(op.f("ix_export_records_organization_id_recorded_at"), table_name="export_records")
+    op.drop_index(op.f("ix_export_records_organization_id_name_id"), table_name="export_records")
+    op.drop_index(op.f("ix_export_records_organization_id_actor_id_id"), table_name="export_records")
+    op.drop_table("export_records")
     op.drop_table("event_cursors")
     op.drop_table("documents")
     op.drop_table("dispute_teams")

@@ -178,3 +178,36 @@ async def test_the_erp_may_not_decide(
     headers = {"Authorization": f"Bearer {authenticator.grant(tenant, 'credit:read', 'credit:write')}"}
     body = {"account_id": str(tenant.account_id), "level": "stop", "reason_code": "x"}
     assert (await client.post("/v1/credit/holds", json=body, headers=headers)).status_code == 403
+
+
+async def test_counts_scores_and_accounts_by_status(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    await set_limit(client, tenant, "1.00")
+    await check(client, tenant, "2.00")
+    body = {"account_id": str(tenant.account_id), "level": "hold", "reason_code": "x"}
+    await client.post("/v1/credit/holds", json=body)
+    await client.post("/v1/credit/reviews", json={"account_id": str(tenant.account_id)})
+    found = (await client.get("/v1/credit/counts")).json()
+    waiting = {name: number for name, number in found.items() if number}
+    assert waiting == {"referred_waiting": 1, "reviews_drafted": 1, "holds_standing": 1, "accounts_on_hold": 1}
+    held = (await client.get("/v1/accounts", params={"credit_status": "hold"})).json()["data"]
+    assert [row["number"] for row in held] == ["C-1"]
+    assert (await client.get("/v1/accounts", params={"credit_status": "stop"})).json()["data"] == []
+    invoice = {"number": "RE-1", "account_id": str(tenant.account_id), "legal_entity_id": str(tenant.legal_entity_id),
+               "currency": "EUR", "amount": "10.00", "invoice_date": "2026-01-01",
+               "due_date": "2026-01-31"}  # fmt: skip
+    made = await client.post("/v1/invoices", json=invoice)
+    assert made.status_code == 201, made.text
+    await client.post("/v1/credit/holds", json=body)  # evaluates the account
+    scores = (await client.get("/v1/credit/scores", params={"max_score": 60})).json()["data"]
+    assert [(row["number"], row["credit_status"]) for row in scores] == [("C-1", "stop")]
+    assert (await client.get("/v1/credit/scores", params={"max_score": 0})).json()["data"] == []
+
+
+async def test_a_limit_is_not_set_by_whoever_may_only_change_accounts(
+    client: httpx.AsyncClient, tenant: Tenant, authenticator: StaticAuthenticator
+) -> None:
+    headers = {"Authorization": f"Bearer {authenticator.grant(tenant, 'accounts:read', 'accounts:write')}"}
+    where, tag = f"/v1/accounts/{tenant.account_id}", {"If-Match": "*"}
+    refused = await client.patch(where, json={"credit_limit": "5.00"}, headers=headers | tag)
+    assert (refused.status_code, refused.json()["code"]) == (403, "auth.scope_missing")
+    assert (await client.patch(where, json={"segment": "x"}, headers=headers | tag)).status_code == 200

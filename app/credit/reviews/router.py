@@ -6,13 +6,14 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.core.clock import utc_now
 from app.credit import queries
-from app.credit.models import CreditLimitChange, CreditReview
+from app.credit.models import CreditLimitChange, CreditProfile, CreditReview
 from app.credit.reviews import service
 from app.credit.reviews.schemas import (
+    CreditCountsRead,
     CreditLimitChangeRead,
     CreditReviewApprove,
     CreditReviewCreate,
@@ -21,8 +22,10 @@ from app.credit.reviews.schemas import (
     CreditReviewUpdate,
     ReviewDueRead,
     ReviewState,
+    ScoredAccountRead,
     due_read,
     review_read,
+    scored_read,
 )
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.fields import resource_response
@@ -152,6 +155,31 @@ async def reject(credit_review_id: UUID, body: CreditReviewReject, write: Approv
         return await _answer(session, credit_review_id, write)
 
     return await write.run(work)
+
+
+@router.get("/counts", operation_id="getCreditCounts", summary="How much waits in credit",
+            response_model=CreditCountsRead, responses=problems())  # fmt: skip
+async def counts(read: Reading) -> Response:
+    """Referred orders, reviews, holds, securities that end soon, accounts by credit status."""
+    found = await queries.credit_counts(read, await local_today(read, utc_now()))
+    return resource_response(CreditCountsRead(**found))
+
+
+@router.get("/scores", operation_id="listCreditScores", summary="List accounts by their score",
+            response_model=Page[ScoredAccountRead], responses=problems())  # fmt: skip
+async def list_scores(
+    read: Reading,
+    page: Paging,
+    max_score: Annotated[int | None, Query(ge=0, le=100)] = None,
+    collector_id: UUID | None = None,
+) -> Response:
+    """Accounts that have a score, the worst first; `sort=-score` for the best."""
+    statement = queries.profiles_statement(read.organization_id, max_score, collector_id)
+    sorts = {"score": (SortKey(CreditProfile.score, int), SortKey(CreditProfile.id, UUID))}
+    sort, keys = choose_sort(page, sorts, "score")
+    rows, cursor = await fetch_page(read, statement, page, keys, sort)
+    data = [scored_read(row) for row in rows]
+    return resource_response(Page[ScoredAccountRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
 @router.get("/limit-changes", operation_id="listCreditLimitChanges", summary="List approved limits",

@@ -146,6 +146,44 @@ def due_read(row: Mapping[str, Any]) -> ReviewDueRead:
     return ReviewDueRead(due_on=row["next_review_on"], credit_limit=limit, **plain)
 
 
+class CreditCountsRead(BaseModel):
+    """How much waits, for badges."""
+
+    referred_waiting: int
+    reviews_drafted: int
+    reviews_to_decide: int
+    reviews_due: int
+    holds_standing: int
+    securities_ending: int = Field(description="Within 30 days")
+    accounts_on_watch: int
+    accounts_on_hold: int
+    accounts_on_stop: int
+
+
+class ScoredAccountRead(BaseModel):
+    """An account with its score and what else was computed of it."""
+
+    account_id: UUID
+    number: str
+    name: str
+    score: int
+    days_beyond_terms: int | None
+    ladder_level: Level
+    credit_status: Level
+    risk_class: str | None
+    next_review_on: date | None
+    evaluated_on: date | None
+
+
+def scored_read(row: Any) -> ScoredAccountRead:
+    """From a row of `queries.profiles_statement`."""
+    profile, number, name, credit_status, risk_class = tuple(row)[:5]
+    plain = {of: getattr(profile, of) for of in ("score", "days_beyond_terms", "ladder_level", "next_review_on",
+                                                 "evaluated_on")}  # fmt: skip
+    return ScoredAccountRead(account_id=profile.id, number=number, name=name, credit_status=credit_status,
+                             risk_class=risk_class, **plain)  # fmt: skip
+
+
 class CreditLimitChangeRead(BaseModel):
     """Limit and terms that an approved review gave, from when to when."""
 

@@ -136,6 +136,9 @@ async def approve_review(
     await lock_account_tree(session)  # `update_account` wants it before any row of an account is locked
     row = await _lock(session, review_id, expected_version, "recommended")
     _check_other_person(session, row)
+    (account,) = await queries.credit_accounts(session, [row.account_id])
+    if account["currency"] != row.currency:
+        raise ReviewInvalid("the account's currency has changed; compute the recommendation anew", pointer="/limit")
     unlimited = row.proposed_limit_minor is None
     allowed = session.actor.approval_limit_minor is None if unlimited else await within_own_limit(
         session, row.proposed_limit_minor or 0, row.currency, today
@@ -144,9 +147,9 @@ async def approve_review(
         raise ApprovalLimitExceeded("the limit is above what you may approve")
     if row.valid_until is not None and row.valid_until <= today:
         raise ReviewInvalid("the proposed validity is over", pointer="/valid_until")
-    changes: dict[str, Any] = {
-        "credit_limit_minor": row.proposed_limit_minor, "payment_terms_id": row.proposed_payment_terms_id,
-    }  # fmt: skip
+    changes: dict[str, Any] = {"credit_limit_minor": row.proposed_limit_minor}
+    if row.proposed_payment_terms_id != row.payment_terms_before_id:  # else what somebody agreed meanwhile stays
+        changes["payment_terms_id"] = row.proposed_payment_terms_id
     if row.proposed_risk_class is not None:
         changes["risk_class"] = row.proposed_risk_class
     await update_account(session, row.account_id, changes)
