@@ -212,7 +212,7 @@ class CorrespondenceAttachment(TenantTable, Recorded, Base):
         tenant_fk("document_id", "documents"),
         CheckConstraint("(document_id IS NULL) <> (refusal IS NULL)", name="stored_or_refused"),
         Index(None, "organization_id", "message_id"),
-        append_only(),
+        append_only(erasable=("name",)),
     )
 
 

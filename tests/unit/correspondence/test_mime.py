@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.correspondence.errors import InboundRefused
-from app.correspondence.mime import read_message, text_of_html
+from app.correspondence.inbound.mime import read_message, text_of_html
 
 NOW = datetime(2026, 4, 8, 10, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from app.correspondence.errors import InboundRefused
-from app.correspondence.mime import MESSAGE_BYTES_MAX
-from app.correspondence.receive import receive, take_in
+from app.correspondence.inbound.mime import MESSAGE_BYTES_MAX
+from app.correspondence.inbound.receive import receive, take_in
 from app.correspondence.router import message_read
 from app.correspondence.schemas import CorrespondenceMessageRead
 from app.documents.storage import document_store

@@ -15,7 +15,7 @@ from uuid import UUID
 from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.correspondence import queries
-from app.correspondence.mime import InboundFile, InboundMessage, read_message
+from app.correspondence.inbound.mime import InboundFile, InboundMessage, read_message
 from app.correspondence.models import Correspondence, CorrespondenceAttachment, CorrespondenceMessage, Meeting
 from app.correspondence.rules import own_email_ids, plain_subject, tokens_in
 from app.correspondence.sending import SUBJECT_KIND, open_thread, record, touch_thread
