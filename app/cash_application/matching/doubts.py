@@ -15,12 +15,13 @@ DOUBT_TEXTS = {
     "stranger": "The payer is another customer; somebody has to say that it pays for this one",
     "unconfirmed": "Neither payer nor amount confirms the document that the text names",
     "rest": "What stays open has two readings: a part, a discount, a netted credit or a surplus",
-    "contradicted": "The text also names something else than what would be paid",
+    "contradicted": "The text also names something else, or too little of what would be paid",
     "second": "Another set of open items has the same sum",
     "": "Payer or evidence does not allow this without a person's consent",
 }
 SURE_TEXT_NATS = 9.0
 NEXT_PART_SHARE = 4
+UNNAMED_LIMIT = 3
 
 
 def mark_doubtful(case: Case, hypothesis: Hypothesis) -> None:
@@ -127,10 +128,12 @@ def _is_contradicted(case: Case, hypothesis: Hypothesis) -> bool:
     loose = [item for item in hypothesis.items if not _is_exact(case, item)]
     if not loose and not hypothesis.relation.free:
         return False
-    if hypothesis.relation.difference_minor and not hypothesis.relation.late_discount:
-        unnamed = [item for item in loose if item.id not in case.mentions]
-        if len(unnamed) > 1 and hypothesis.text > 0:
-            return True  # a range of sums is reached by chance
+    unnamed = [item for item in loose if item.id not in case.mentions]
+    if hypothesis.strategy == "references_completed" and len(unnamed) >= UNNAMED_LIMIT:
+        return True  # three items of many reach almost any sum
+    differs = hypothesis.relation.difference_minor and not hypothesis.relation.late_discount
+    if differs and len(unnamed) > 1 and hypothesis.text > 0:
+        return True  # a range of sums is reached by chance
     if any(_names_instead(case, hypothesis, item, text, chosen) for item, text in case.mentions.values()):
         return True
     return any(_is_other_number(case, hypothesis, item) for item in loose)

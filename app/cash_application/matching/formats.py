@@ -18,6 +18,7 @@ from app.core.reference_keys import fold, squeeze
 SAMPLE_MINIMUM = 20
 INFORMATION_LIMIT = 9
 RUNNING_LENGTH_MINIMUM = 5
+DIGITS_SHARED = 2
 _LETTERS = re.compile(r"^[A-Z]*")
 _DIGIT = re.compile(r"[0-9]")
 _RUN = re.compile(r"[0-9]+")
@@ -74,7 +75,9 @@ class NumberFormats:
                 return squeezed != model
         if squeezed == model or _shape(squeezed) != _shape(model):
             return False
-        return known is None or known.count < SAMPLE_MINIMUM or squeezed.startswith(known.prefix)
+        if not model.isdigit() or known is None or known.count < SAMPLE_MINIMUM:
+            return True
+        return squeezed.startswith(known.prefix[:DIGITS_SHARED])  # older numbers share less than all open ones do
 
     def looks_like_number(self, key: str) -> bool:
         """Whether a token has about the length of the organization's numbers and at least five digits."""

@@ -119,7 +119,9 @@ def repaired_mentions(
             if index.is_open_for(item, payment):
                 found.setdefault(item.id, (item, []))[1].append(mention)
     for token in tokens:
-        if len(token.key) in RUNNING_LENGTHS and token.kind == "whole" and token.key.isdigit():
+        if len(token.key) not in RUNNING_LENGTHS or token.key in _YEARS:
+            continue
+        if token.kind == "whole" and token.key.isdigit():
             for position, mention in _running_numbers(index, token, numbers):
                 item = numbers.owners[position][0]
                 if index.is_open_for(item, payment):
