@@ -14,6 +14,10 @@ from app.accounts.terms_router import router as payment_terms_router
 from app.cash_application.review.router import router as cash_application_review_router
 from app.cash_application.router import router as cash_application_router
 from app.cash_application.router_learning import router as cash_application_learning_router
+from app.collections.legal.router import router as legal_cases_router
+from app.collections.portfolio.router import router as collectors_router
+from app.collections.router import router as collection_actions_router
+from app.collections.router_escalations import router as escalations_router
 from app.correspondence.router import messages_router as correspondence_messages_router
 from app.correspondence.router import router as correspondence_router
 from app.correspondence.router_inbound import router as inbound_emails_router
@@ -92,6 +96,10 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     cash_application_learning_router,
     promises_router,
     payment_plans_router,
+    collection_actions_router,
+    escalations_router,
+    legal_cases_router,
+    collectors_router,
     credit_router,
     credit_reviews_router,
     credit_file_router,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import app.accounts.models
 import app.cash_application.models
+import app.collections.models
 import app.correspondence.models
 import app.credit.models
 import app.disputes.models

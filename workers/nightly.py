@@ -17,13 +17,14 @@ from app.core.clock import utc_now
 from app.infra.database import SYSTEM
 from app.infra.jobs import Handler
 from app.infra.nightly import latest_night, owe_night
-from workers import cash_learning, credit, disputes, promises, remittances
+from workers import cash_learning, collections, credit, disputes, promises, remittances
 from workers.runner import Services
 
 NIGHTLY: dict[str, Handler] = {
     credit.KIND: credit.night,
     "disputes.sla": disputes.check_clocks,
     cash_learning.NIGHT: cash_learning.night,
+    collections.NIGHT: collections.handle_night,
     promises.NIGHT: promises.handle_night,
     "remittances.nightly": remittances.handle,
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
-from workers import cash_learning, correspondence, imports, mail, matching, period_balances, reactions, remittances
+from workers import cash_learning, collections, correspondence, imports, mail, matching, period_balances, reactions, remittances
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
+    "collections.assign": collections.handle_assignment,
     "import": imports.handle,
     "mail.check": mail.check,
     "mail.send": mail.send,

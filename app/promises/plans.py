@@ -147,13 +147,13 @@ async def activate_plan(
     parts sum to: propose it anew), StaleVersion.
     """
     plan = await _lock(session, plan_id, "activate", expected_version)
-    items = (await queries.items_of(session, "payment_plan_items", [plan_id]))[plan_id]
+    items = (await queries.items_of(session, "payment_plan_items", [plan_id])).get(plan_id, [])
     free = await free_to_promise(session, plan.account_id, plan.currency, include_disputed=True)
     short = [row for row in items if _free(free.by_instalment, row["instalment_id"]) < row["amount_minor"]]
     if short or free.total_minor < plan.total_minor:
         raise PlanClosed("the debt changed since the plan was proposed; propose it anew", status=plan.status)
     parts = await queries.plan_parts(session, plan_id)
-    if parts[0].due_date < today:
+    if not parts or parts[0].due_date < today:
         raise PlanClosed("the first part is past due; propose the plan anew", status=plan.status)
     plan.next_due_on, plan.next_kept_until = parts[0].due_date, parts[0].kept_until
     plan.activated_on = today

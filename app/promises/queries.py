@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import select
 
+from app.disputes.queries import disputed_by_instalment
 from app.infra.database import ReadSession, WriteSession
 from app.promises.errors import AccountUnknown, ContactUnknown, PlanNotFound, PromiseNotFound
 from app.promises.models import PaymentPlan, PaymentPlanPart, Promise
@@ -147,7 +148,7 @@ async def promised_by_account(
 
 async def disputed_minor(session: ReadSession, instalment_ids: Collection[UUID]) -> dict[UUID, int]:
     """The disputed part of each instalment, in minor units."""
-    return {}
+    return await disputed_by_instalment(session, instalment_ids)
 
 
 async def promises_to_judge(session: ReadSession, account_ids: Collection[UUID], since: date) -> list[asyncpg.Record]:

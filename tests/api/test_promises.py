@@ -126,7 +126,9 @@ async def test_a_plan_over_http(client: httpx.AsyncClient, tenant: Tenant, owed:
     assert len(listed[0]["schedule"]) == 4
     cancelled = await client.post(f"/v1/payment-plans/{plan['id']}/cancel", json={"reason": "insolvent"})
     assert cancelled.json()["status"] == "cancelled"
-    both = await client.post("/v1/payment-plans", json={**sent, "schedule": [{"due_date": "2027-01-01", "amount": "1"}]})
+    both = await client.post(
+        "/v1/payment-plans", json={**sent, "schedule": [{"due_date": "2027-01-01", "amount": "1"}]}
+    )
     assert both.json()["code"] == "payment_plan.schedule_invalid"
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -14,83 +12,19 @@ from app.infra.database import WriteSession
 from app.invoices.adjustments import RequestAdjustment, request_adjustment
 from app.payments.withdraw import ReversePayment, reverse_payment
 from app.promises.evaluation import evaluate_accounts
-from app.promises.holds import broken_since, held_by_promise, kept_counts, promises_due
-from app.promises.make import MakePromise, Reschedule, cancel_promise, make_promise, reschedule_promise
-from app.promises.models import PaymentPlan, Promise
-from app.promises.plans import ProposePlan, activate_plan, cancel_plan, propose_plan
-from app.promises.queries import get_plan, get_promise, items_of, plan_parts
-from app.promises.rules import PlannedPart, Rhythm
+from app.promises.holds import broken_since, kept_counts, promises_due
+from app.promises.make import Reschedule, cancel_promise, reschedule_promise
+from app.promises.queries import items_of
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
-from tests.moving_clock import Clock
-from tests.receivables import add_account, credit, flush, issue, pay, settle, value
-
-JANUARY_5 = date(2026, 1, 5)
-MONDAY, THURSDAY, FRIDAY = date(2026, 3, 9), date(2026, 3, 12), date(2026, 3, 13)
-NEXT_MONDAY, TUESDAY, WEDNESDAY = date(2026, 3, 16), date(2026, 3, 17), date(2026, 3, 18)
-
-
-class Story:
-    """One account of a tenant, on a day of the story."""
-
-    def __init__(self, database: RolledBackDatabase, tenant: Tenant) -> None:
-        self.database, self.tenant = database, tenant
-        self.clock = Clock(database, tenant, MONDAY)
-
-    def write(self) -> Any:
-        return self.database.write(self.tenant.organization_id, self.tenant.actor)
-
-    async def owes(self, minor: int, **more: Any) -> UUID:
-        async with self.write() as session:
-            return (await issue(session, self.tenant, minor, JANUARY_5, **more))[1]
-
-    async def promises(self, amount: int | None, promised: date, *items: UUID, **more: Any) -> UUID:
-        named = [(item, None) for item in items]
-        facts: dict[str, Any] = {"amount_minor": amount, "items": named, **more}
-        command = MakePromise(self.tenant.account_id, "EUR", promised, **facts)
-        async with self.write() as session:
-            return await make_promise(session, command, today=self.clock.today)
-
-    async def pays(self, minor: int, on: date, item: UUID | None = None, **more: Any) -> UUID:
-        async with self.write() as session:
-            payment = await pay(session, self.tenant, minor, on, **more)
-            if item is not None:
-                await settle(session, payment, item, minor, on)
-        await self.clock.react()
-        return payment
-
-    async def state(self, promise_id: UUID) -> tuple[str, int, date | None]:
-        found = await self.promise(promise_id)
-        return found.status, found.kept_minor, found.decided_on
-
-    async def promise(self, promise_id: UUID) -> Promise:
-        async with self.database.read(self.tenant.organization_id) as session:
-            return await get_promise(session, promise_id)
-
-    async def plan(self, plan_id: UUID) -> tuple[PaymentPlan, list[tuple[str, int]]]:
-        async with self.database.read(self.tenant.organization_id) as session:
-            parts = await plan_parts(session, plan_id)
-            return await get_plan(session, plan_id), [(part.status, part.paid_minor) for part in parts]
-
-    async def held(self, *items: UUID) -> dict[UUID, int]:
-        async with self.database.read(self.tenant.organization_id) as session:
-            holds = await held_by_promise(session, items, self.clock.today)
-        return {item: hold.held_minor for item, hold in holds.items()}
-
-    async def propose(self, *items: UUID, **more: Any) -> UUID:
-        command = ProposePlan(self.tenant.account_id, "EUR", items, **more)
-        async with self.write() as session:
-            return await propose_plan(session, command, today=self.clock.today)
-
-    async def activate(self, plan_id: UUID) -> None:
-        async with self.write() as session:
-            await activate_plan(session, plan_id, today=self.clock.today)
+from tests.promise_story import FRIDAY, MONDAY, NEXT_MONDAY, THURSDAY, TUESDAY, WEDNESDAY, Story
+from tests.receivables import add_account, credit, flush, pay, settle, value
 
 
 @pytest.fixture
-async def story(database: RolledBackDatabase, tenant: Tenant) -> AsyncIterator[Story]:
+def story(database: RolledBackDatabase, tenant: Tenant) -> Story:
     """The customer C-1; the story begins on Monday, 9 March 2026."""
-    yield Story(database, tenant)
+    return Story(database, tenant)
 
 
 async def test_three_hundred_on_friday_and_two_hundred_on_tuesday_keep_the_promise(story: Story) -> None:
@@ -334,103 +268,6 @@ async def test_holds_end_with_the_grace_and_an_account_promise_holds_the_oldest(
         assert await broken_since(session, WEDNESDAY) == []
         (counted,) = (await kept_counts(session, [story.tenant.account_id], MONDAY)).values()
         assert (counted["kept"], counted["broken"]) == (0, 1)
-
-
-async def test_a_hundred_in_parts_of_thirty_every_two_months(story: Story) -> None:
-    owed = await story.owes(10_000)
-    plan_id = await story.propose(owed, rhythm=Rhythm(date(2026, 4, 1), 2, "month", part_minor=3_000))
-    assert await story.held(owed) == {}, "only proposed"
-    await story.activate(plan_id)
-    async with story.database.read(story.tenant.organization_id) as session:
-        parts = await plan_parts(session, plan_id)
-    assert [(part.due_date.isoformat(), part.amount_minor) for part in parts] == [
-        ("2026-04-01", 3_000), ("2026-06-01", 3_000), ("2026-08-01", 3_000), ("2026-10-01", 1_000),
-    ]  # fmt: skip
-    assert await story.held(owed) == {owed: 10_000}
-    for day, minor in (("2026-04-02", 3_000), ("2026-06-03", 3_000), ("2026-08-04", 3_000), ("2026-09-30", 1_000)):
-        on = date.fromisoformat(day)
-        await story.clock.night_before(on)
-        await story.pays(minor, on, owed)
-    plan, parts_now = await story.plan(plan_id)
-    assert (plan.status, plan.paid_minor, plan.next_due_on) == ("completed", 10_000, None)
-    assert parts_now == [("kept", 3_000), ("kept", 3_000), ("kept", 3_000), ("kept", 1_000)]
-
-
-async def test_a_hundred_in_three_parts(story: Story) -> None:
-    owed = await story.owes(10_000)
-    plan_id = await story.propose(owed, rhythm=Rhythm(date(2026, 4, 1), parts=3))
-    async with story.database.read(story.tenant.organization_id) as session:
-        assert [part.amount_minor for part in await plan_parts(session, plan_id)] == [3_333, 3_333, 3_334]
-
-
-async def test_a_plan_that_misses_a_part_is_broken_and_lets_go_of_its_items(story: Story) -> None:
-    one, two = await story.owes(6_000), await story.owes(4_000)
-    plan_id = await story.propose(rhythm=Rhythm(date(2026, 4, 1), parts=2), grace_days=1)
-    await story.activate(plan_id)
-    await story.pays(5_000, date(2026, 3, 31), one)
-    plan, parts = await story.plan(plan_id)
-    assert (plan.status, plan.next_due_on, parts) == ("active", date(2026, 5, 1), [("kept", 5_000), ("open", 0)])
-    await story.clock.night_before(date(2026, 5, 4))
-    assert (await story.plan(plan_id))[0].status == "active", "1 May is a holiday, Monday is the day of grace"
-    assert await story.held(one, two) == {one: 1_000, two: 4_000}
-    await story.clock.night_before(date(2026, 5, 5))
-    plan, parts = await story.plan(plan_id)
-    assert (plan.status, plan.decided_on, parts[1][0]) == ("broken", date(2026, 5, 4), "broken")
-    assert await story.held(one, two) == {}
-    again = await story.promises(5_000, date(2026, 5, 8), one, two)
-    await story.pays(5_000, date(2026, 5, 6), None)
-    async with story.write() as session:
-        payments = await session.driver.fetch("SELECT id FROM payments WHERE unapplied_minor > 0")
-        await settle(session, payments[0]["id"], one, 1_000, date(2026, 5, 6))
-        await settle(session, payments[0]["id"], two, 4_000, date(2026, 5, 6))
-    await story.clock.react()
-    assert (await story.state(again))[0] == "kept", "money after the break is free for the new promise"
-    assert (await story.plan(plan_id))[0].status == "broken"
-
-
-async def test_a_bounced_payment_breaks_a_completed_plan(story: Story) -> None:
-    owed = await story.owes(10_000)
-    plan_id = await story.propose(owed, parts=[PlannedPart(FRIDAY, 4_000), PlannedPart(TUESDAY, 6_000)], grace_days=0)
-    await story.activate(plan_id)
-    cheque = await story.pays(10_000, FRIDAY, owed)
-    assert (await story.plan(plan_id))[0].status == "completed"
-    await story.clock.night_before(NEXT_MONDAY)
-    async with story.write() as session:
-        await reverse_payment(session, ReversePayment(cheque, NEXT_MONDAY, "bounced"))
-    await story.clock.react()
-    assert (await story.plan(plan_id))[0].status == "broken"
-
-
-async def test_plans_that_are_refused(story: Story) -> None:
-    owed = await story.owes(10_000)
-    rhythm = Rhythm(date(2026, 4, 1), parts=2)
-    wrong: list[dict[str, Any]] = [
-        {"parts": [PlannedPart(FRIDAY, 9_999)]},
-        {"parts": [PlannedPart(date(2026, 3, 8), 10_000)]},
-        {"rhythm": Rhythm(date(2026, 3, 8), parts=2)},
-    ]
-    for facts in wrong:
-        with pytest.raises(DomainError) as refused:
-            await story.propose(owed, **facts)
-        assert refused.value.code == "payment_plan.schedule_invalid"
-    plan_id = await story.propose(owed, rhythm=rhythm)
-    with pytest.raises(DomainError) as twice:
-        await story.propose(owed, rhythm=rhythm)
-    assert twice.value.code == "promise.over_promised"
-    await story.pays(1_000, MONDAY, owed)
-    with pytest.raises(DomainError) as changed:
-        await story.activate(plan_id)
-    assert changed.value.code == "payment_plan.closed"
-    async with story.write() as session:
-        await cancel_plan(session, plan_id, reason="debt changed", today=MONDAY)
-    plan_id = await story.propose(owed, rhythm=rhythm)
-    await story.activate(plan_id)
-    with pytest.raises(DomainError):
-        await story.promises(1, FRIDAY, owed)
-    async with story.write() as session:
-        await cancel_plan(session, plan_id, reason="sold the debt", today=MONDAY)
-    assert await story.held(owed) == {}
-    assert await story.promises(9_000, FRIDAY, owed)
 
 
 async def test_evaluating_twice_changes_nothing(story: Story, session: WriteSession) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -195,7 +196,7 @@ def test_the_parts_sum_to_the_debt_and_go_forward(total: int, parts: int, every:
     made = schedule(total, rhythm)
     assert sum(part.amount_minor for part in made) == total
     assert max(part.amount_minor for part in made) - min(part.amount_minor for part in made) <= 1
-    assert all(a.due_date < b.due_date for a, b in zip(made, made[1:], strict=False))
+    assert all(a.due_date < b.due_date for a, b in pairwise(made))
 
 
 @pytest.mark.parametrize(
