@@ -29,6 +29,7 @@ ROOMS_TOO_LARGE: dict[str, str] = {
 }
 """Rooms past the bound, each with the reason. Then each package inside, and the rest, keeps to the bound."""
 PARTS_TOO_LARGE = {
+    "app/cash_application": "the runner of long runs, learning and its judge, settings, and the benchmark command",
     "app/integrations": "two pipelines that share loader, upload and control totals: row files and bank statements",
 }
 """Packages past the bound, each with the reason."""
@@ -53,6 +54,9 @@ FLOATS_NEAR_MONEY = {
     "app/cash_application/matching": "confidence: logarithms of odds, never an amount",
     "app/cash_application/benchmark": "shares, confidences and probabilities of benchmarks",
     "app/cash_application/facts.py": "thresholds of confidence",
+    "app/cash_application/policy.py": "thresholds of confidence",
+    "app/cash_application/review/schemas.py": "confidence of a proposal",
+    "app/reports/schemas_cash_application.py": "match rates, precision and calibration: shares, never an amount",
     "app/cash_application/schemas.py": "confidence and rates of a run",
     "app/infra/http/health.py": "seconds since a sign of life",
 }
