@@ -121,6 +121,8 @@ def _call(table: Table) -> str:
     if "organization_id" not in table.c:
         return f"open_table({table.name!r})"
     marks = [f"{key}=True" for key in ("append_only", "worker_reads", "worker_claims") if table.info.get(key)]
+    if table.info.get("erasable"):
+        marks.append(f"erasable={table.info['erasable']!r}")
     return f"secure_table({', '.join([repr(table.name), *marks])})"
 
 

@@ -29,9 +29,11 @@ def secure_table(
     append_only: bool = False,
     worker_reads: bool = False,
     worker_claims: bool = False,
+    erasable: tuple[str, ...] = (),
 ) -> None:
     """Force row-level security on a tenant table and grant what the service needs, no more.
 
+    `erasable` columns of an append-only table may be overwritten: what they say of a person can be forgotten.
     `worker_reads`/`worker_claims` let the worker role see (and lease) rows of every organization, to find work.
     """
     op.execute(f'ALTER TABLE "{name}" ENABLE ROW LEVEL SECURITY')
@@ -40,6 +42,8 @@ def secure_table(
     op.execute(f'GRANT SELECT, INSERT ON "{name}" TO {APP}')
     if not append_only:
         op.execute(f'GRANT UPDATE, DELETE ON "{name}" TO {APP}')
+    elif erasable:
+        op.execute(f'GRANT UPDATE ({", ".join(erasable)}) ON "{name}" TO {APP}')
     if worker_reads or worker_claims:
         op.execute(f'CREATE POLICY worker_reads ON "{name}" FOR SELECT TO {WORKER} USING (true)')
         op.execute(f'GRANT SELECT ON "{name}" TO {WORKER}')

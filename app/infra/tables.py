@@ -105,6 +105,9 @@ def one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-def append_only() -> dict[str, Any]:
-    """Table info: the service may insert and read, never update or delete."""
-    return {"info": {"append_only": True}}
+def append_only(*, erasable: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Table info: the service may insert and read, never update or delete.
+
+    `erasable` columns hold personal data: they alone may be overwritten, so that a person can be forgotten.
+    """
+    return {"info": {"append_only": True, "erasable": erasable} if erasable else {"append_only": True}}
