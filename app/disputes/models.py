@@ -184,7 +184,7 @@ class DisputeComment(TenantTable, Recorded, Base):
         organization_fk(),
         tenant_fk("dispute_id", "disputes"),
         Index(None, "organization_id", "dispute_id", "id"),
-        append_only(),
+        append_only(erasable=("text",)),
     )
 
 

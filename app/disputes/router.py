@@ -13,7 +13,6 @@ from app.disputes.errors import DisputeNotFound
 from app.disputes.models import Dispute, DisputeComment, DisputeTransition
 from app.disputes.opening import open_dispute
 from app.disputes.queries import DisputeFilter
-from app.disputes.reading import dispute_reads, shown_dispute
 from app.disputes.schemas import (
     Code,
     DisputeCommentCreate,
@@ -26,6 +25,7 @@ from app.disputes.schemas import (
     DisputeTransitionRead,
     DisputeUpdate,
 )
+from app.disputes.schemas_shown import dispute_reads, shown_dispute
 from app.documents.service import guard_subject
 from app.infra.database import Actor, ReadSession, WriteSession
 from app.infra.http.fields import BusinessDate, Currency, Instant, Number, resource_response

@@ -10,9 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from app.disputes import casework, queries, resolving
-from app.disputes.reading import shown_dispute
 from app.disputes.rules import DisputeInvalid
 from app.disputes.schemas import DisputeAssign, DisputeRead, DisputeReopen, DisputeResolve, DisputeStep
+from app.disputes.schemas_shown import shown_dispute
 from app.infra.database import WriteSession
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, writes
