@@ -21,5 +21,7 @@ async def handle(job: JobContext) -> None:
     async with job.database.write(job.organization_id, SYSTEM) as session:
         today = await local_today(session, utc_now())
         await join_open(session)
-    second = database_settings(job.settings, role=APP_ROLE, pool_size=SECOND_POOL_SIZE)
+    second = None
+    if job.settings.database_url is not None:
+        second = database_settings(job.settings, role=APP_ROLE, pool_size=SECOND_POOL_SIZE)
     await run_owed(job.database, job.organization_id, today, second)
