@@ -243,9 +243,9 @@ async def credit_counts(session: ReadSession, today: date) -> dict[str, int]:
     return dict(row)
 
 
-def profiles_statement(organization_id: UUID, max_score: int | None, collector_id: UUID | None) -> Select[Any]:
+def profiles_statement(organization_id: UUID, max_score: int | None, collector_id: UUID | None) -> Any:
     """A list of scored accounts with what was computed of them, without order and bounds."""
-    statement: Any = (
+    statement = (
         select(CreditProfile, Account.number, Account.name, Account.credit_status, Account.risk_class)
         .join(Account, and_(Account.organization_id == organization_id, Account.id == CreditProfile.id))
         .where(CreditProfile.organization_id == organization_id, CreditProfile.score.is_not(None))
