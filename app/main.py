@@ -18,15 +18,19 @@ from app.collections.legal.router import router as legal_cases_router
 from app.collections.portfolio.router import router as collectors_router
 from app.collections.router import router as collection_actions_router
 from app.collections.router_escalations import router as escalations_router
+from app.correspondence.follow_up.router import copies_router as invoice_copies_router
+from app.correspondence.follow_up.router import inquiries_router, meetings_router
+from app.correspondence.inbound.router import router as inbound_emails_router
 from app.correspondence.router import messages_router as correspondence_messages_router
 from app.correspondence.router import router as correspondence_router
-from app.correspondence.router_inbound import router as inbound_emails_router
 from app.correspondence.router_settings import attempts_router as contact_attempts_router
 from app.correspondence.router_settings import settings_router as correspondence_settings_router
 from app.correspondence.router_settings import templates_router as correspondence_templates_router
 from app.credit.file.router import router as credit_file_router
 from app.credit.reviews.router import router as credit_reviews_router
 from app.credit.router import router as credit_router
+from app.customer_data.router import router as customer_data_router
+from app.desk.router import router as desk_router
 from app.disputes.router import router as disputes_router
 from app.disputes.router_catalogue import router as dispute_catalogue_router
 from app.disputes.router_steps import router as dispute_steps_router
@@ -109,14 +113,19 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     correspondence_templates_router,
     correspondence_settings_router,
     contact_attempts_router,
+    inquiries_router,
+    meetings_router,
+    invoice_copies_router,
     imports_router,
     bank_statements_router,
     bank_entries_router,
     remittance_uploads_router,
+    customer_data_router,
     reports_router,
     dispute_reports_router,
     cash_application_report_router,
     access_reports_router,
+    desk_router,
 )
 
 

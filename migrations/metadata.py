@@ -7,8 +7,12 @@ import app.cash_application.models
 import app.collections.models
 import app.correspondence.models
 import app.credit.models
+import app.customer_data.models
+import app.desk.models
+import app.desk.papers.models
 import app.disputes.models
 import app.documents.models
+import app.exports.models
 import app.infra.mail.models
 import app.infra.models
 import app.integrations.models
@@ -16,6 +20,7 @@ import app.invoices.models
 import app.ledger.models
 import app.organizations.models
 import app.payments.models
+import app.privacy.models
 import app.promises.models
 import app.remittances.models  # noqa: F401 - importing a room's models registers its tables
 from app.infra.tables import Base

@@ -17,16 +17,30 @@ from app.core.clock import utc_now
 from app.infra.database import SYSTEM
 from app.infra.jobs import Handler
 from app.infra.nightly import latest_night, owe_night
-from workers import cash_learning, collections, credit, disputes, promises, remittances
+from workers import (, mailbox
+    cash_learning,
+    collections,
+    correspondence,
+    credit,
+    customer_data,
+    desk,
+    disputes,
+    promises,
+    remittances,
+)
 from workers.runner import Services
 
 NIGHTLY: dict[str, Handler] = {
+    "customer_data": customer_data.handle,
+    cash_learning.NIGHT: cash_learning.night,
     credit.KIND: credit.night,
     "disputes.sla": disputes.check_clocks,
-    cash_learning.NIGHT: cash_learning.night,
+    "worklist": desk.handle,
     collections.NIGHT: collections.handle_night,
     promises.NIGHT: promises.handle_night,
     "remittances.nightly": remittances.handle,
+    "invoice_receipt": correspondence.ask_for_receipt,
+    "mailbox.start": mailbox.start,
 }
 """Kind of work → handler. `workers/registry.py` makes them known to the workers."""
 

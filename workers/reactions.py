@@ -7,13 +7,20 @@ from collections.abc import Iterable
 from app.infra.database import SYSTEM
 from app.infra.jobs import GiveUp, JobContext, owe
 from app.infra.reactions import KIND, Subscriber, lagging, react
-from workers import cash_learning, credit, disputes, desk, promises, remittances
+from workers import cash_learning, credit, desk, disputes, promises, remittances
 from workers.runner import Services
 
 BATCHES_PER_JOB = 40
 """Then the job is owed again, so that one busy organization does not keep a worker from the others."""
 
-SUBSCRIBERS: tuple[Subscriber, ...] = (cash_learning.SUBSCRIBER, credit.SUBSCRIBER, disputes.SUBSCRIBER, promises.SUBSCRIBER, remittances.SUBSCRIBER, *desk.SUBSCRIBERS)
+SUBSCRIBERS: tuple[Subscriber, ...] = (
+    cash_learning.SUBSCRIBER,
+    credit.SUBSCRIBER,
+    disputes.SUBSCRIBER,
+    promises.SUBSCRIBER,
+    remittances.SUBSCRIBER,
+    *desk.SUBSCRIBERS,
+)
 """`Subscriber(name, event types, handler)`; the handler is called with batches of sealed events, in their order."""
 
 

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from app.infra.jobs import Handler
-from workers import cash_learning, collections, correspondence, imports, mail, matching, period_balances, reactions, remittances
+from workers import (
+    cash_learning,
+    collections,
+    correspondence,
+    imports,
+    mail,
+    mailbox,
+    matching,
+    period_balances,
+    reactions,
+    remittances,
+)
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
@@ -18,6 +29,8 @@ HANDLERS: dict[str, Handler] = {
     "remittances": remittances.handle,
     "reaction": reactions.handle,
     "correspondence.send": correspondence.send,
+    "inquiry.clock": correspondence.inquiry_clock,
+    "mailbox.poll": mailbox.poll,
     **NIGHTLY,
 }
 """`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""

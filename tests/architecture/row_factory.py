@@ -22,15 +22,23 @@ Key = tuple[str, ...]
 OVERRIDES: dict[str, Values] = {
     "applications": {"payment_id": "payments", "amount_minor": 1, "source_amount_minor": 1},
     "organizations": {"time_zone": "Europe/Berlin"},
+    "collector_targets": {"month": date(2026, 1, 1)},
+    "correspondence_attachments": {"refusal": "too large"},
+    "credit_bureau_scores": {"best_score": 100, "worst_score": 0},
+    "dispute_credits": {"state": "approved", "credit_memo_id": "credit_memos"},
+    "meetings": {"ends_at": datetime(2026, 1, 15, 13, tzinfo=UTC)},
 }
 """Column values that CHECKs of a table need. A table's name as value of a reference means: make such a row."""
 
 ALTERNATIVES: dict[tuple[str, str], Values] = {
     ("applications", "credit_memo_id"): {"payment_id": None},
+    ("correspondence_attachments", "document_id"): {"refusal": None},
+    ("legal_case_entries", "reverses_id"): {"amount_minor": -1},
     ("applications", "reverses_id"): {"amount_minor": -1, "source_amount_minor": -1},
 }
 """What else changes in a row when this column is given."""
 
+_DIFFER = re.compile(r"^CHECK \(\((\w+) <> (\w+)\)\)$")
 _ONE_OF = re.compile(r"\(+(\w+) = ANY \(+(?:ARRAY\[)?'((?:[^']|'')*)'")
 
 
@@ -43,11 +51,12 @@ class RowFactory:
         self.organization_id = organization_id
         self.made: dict[str, Values] = {}
 
-    async def parent(self, table: str) -> Values:
-        """The row of that table that others refer to."""
-        if table not in self.made:
-            self.made[table] = await self.insert(table)
-        return self.made[table]
+    async def parent(self, table: str, *, second: bool = False) -> Values:
+        """The row of that table that others refer to; `second`: another one, for who needs two that differ."""
+        key = f"{table} (second)" if second else table
+        if key not in self.made:
+            self.made[key] = await self.insert(table)
+        return self.made[key]
 
     async def insert(self, table: str, **given: Any) -> Values:
         """A new row; `given` columns take these values. Returns what was inserted."""
@@ -88,7 +97,9 @@ class RowFactory:
         if value is None and not table.columns[column].required:
             return {}
         pairs = dict(zip(key.columns, key.target_columns, strict=True))
-        return {column: (await self.parent(key.target))[pairs[column]]}
+        second = any((match := _DIFFER.match(check.definition)) and match[2] == column for check in table.of_kind("c"))
+        row = await self.parent(key.target, second=second)  # the two must differ
+        return {column: row[pairs[column]]}
 
 
 def _value(table: CatalogTable, column: Column) -> Any:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "workers")
 ROOMS = (
     "organizations", "documents", "ledger", "accounts", "invoices", "payments", "disputes", "remittances",
-    "cash_application", "promises", "credit", "correspondence", "collections", "dunning", "forecasting", "reports",
+    "cash_application", "promises", "customer_data", "credit", "correspondence", "collections", "dunning", "forecasting", "reports",
     "desk", "integrations",
 )  # fmt: skip
 Function = ast.FunctionDef | ast.AsyncFunctionDef

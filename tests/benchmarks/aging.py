@@ -52,11 +52,12 @@ FROM instalments WHERE organization_id = $1 AND open_minor <> 0 GROUP BY account
 """
 
 
-async def _fill(url: str, tenant: Tenant) -> None:
+async def fill(url: str, tenant: Tenant, accounts: int, invoices: int) -> None:
+    """So many accounts with so many open invoices, written as the owner, with statistics."""
     connection = await asyncpg.connect(url)
     await connection.execute(
         _FILL.format(
-            org=tenant.organization_id, entity=tenant.legal_entity_id, accounts=ACCOUNTS - 1, invoices=INVOICES
+            org=tenant.organization_id, entity=tenant.legal_entity_id, accounts=accounts - 1, invoices=invoices
         )
     )
     await connection.execute("VACUUM ANALYZE")
@@ -88,7 +89,7 @@ async def run() -> list[dict[str, Any]]:
     with service_servers() as (url, _redis, _folder):
         database = await migrated(url)
         tenant = await make_tenant(database)
-        await _fill(url, tenant)
+        await fill(url, tenant, ACCOUNTS, INVOICES)
         pages, full = [], []
         for round_number in range(ROUNDS + 1):
             page, total = await _ours(database, tenant.organization_id, "account", 200)

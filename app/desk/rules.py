@@ -1,0 +1,164 @@
+"""The order of the worklist: pure rules from an account's facts to its score, explained, and its next best action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+DAYS_LATE_CAP = 90
+RECENT_CONTACT_DAYS = 3
+FRESH_OVERDUE_DAYS = 7
+PRIOR_ITEMS, PRIOR_PERMILLE = 3, 700
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something that asks for work now: how often, since or due when, and the money behind it (minor units)."""
+
+    kind: str
+    count: int = 1
+    on: date | None = None
+    amount_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What the order needs to know of an account on a day; amounts in the organization's base currency.
+
+    `collectable_minor` is open, not disputed, and not with a lawyer or agency; `held_minor` the part of it that
+    promises and plans cover. `share_permille` is the account's share collected within 30 days, out of 1,000.
+    """
+
+    open_minor: int = 0
+    overdue_minor: int = 0
+    collectable_minor: int = 0
+    held_minor: int = 0
+    days_late: int = 0
+    share_permille: int = 0
+    risk_class: str | None = None
+    score: int | None = None
+    credit_status: str = "ok"
+    last_contact_on: date | None = None
+    signals: tuple[Signal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One reason of the place in the order: its name, what it adds (percent of the base), and the fact behind it."""
+
+    name: str
+    percent: int
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The place of an account: score and expected cash (minor units), the factors, and what to do next."""
+
+    score_minor: int
+    expected_minor: int
+    next_action: str
+    factors: tuple[Factor, ...] = field(default_factory=tuple)
+
+
+SIGNALS: dict[str, tuple[int, str]] = {
+    "promise_broken": (40, "call_about_broken_promise"),
+    "dispute_sla_breached": (25, "press_dispute"),
+    "reply_due": (25, "answer_inquiry"),
+    "promise_due_today": (25, "check_promised_payment"),
+    "action_due": (30, "do_planned_action"),
+    "plan_broken": (40, "call_about_broken_plan"),
+    "invoice_not_received": (20, "resend_invoice"),
+    "contact_bounced": (15, "correct_contact"),
+    "contact_missing": (10, "find_contact"),
+    "escalation_open": (20, "follow_escalation"),
+    "credit_review_due": (5, "review_credit"),
+}
+"""Kind of signal → percent that it adds, and the action that it asks for. First in this order wins the action."""
+
+
+def shrunk_share(items: int, permille: int) -> int:
+    """The share collected within 30 days of an account with so many instalments behind it, of 1,000.
+
+    A thin history is drawn towards PRIOR_PERMILLE, which counts as PRIOR_ITEMS instalments.
+    """
+    return (items * permille + PRIOR_ITEMS * PRIOR_PERMILLE) // (items + PRIOR_ITEMS)
+
+
+def rank(facts: AccountFacts, today: date) -> Ranked | None:
+    """The place of the account, or None when nothing asks for work: nothing overdue and no signal.
+
+    Base = expected cash (collectable × the account's share collected within 30 days), and half of the money behind
+    signals that the expected cash leaves out. Score = base × (100 + Σ percent) ÷ 100, never below the signals' floor
+    of one unit each, so that work without money is still listed, last.
+    """
+    if facts.overdue_minor <= 0 and not facts.signals:
+        return None
+    free = max(0, facts.collectable_minor - facts.held_minor)
+    expected = free * facts.share_permille // 1000
+    stake = sum(signal.amount_minor for signal in facts.signals if signal.kind in _STAKES)
+    factors = tuple(_factors(facts, today))
+    percent = max(10, 100 + sum(factor.percent for factor in factors))
+    score = (expected + stake // 2) * percent // 100
+    return Ranked(max(score, len(facts.signals)), expected, next_action(facts, today), factors)
+
+
+_STAKES = frozenset(("promise_broken", "plan_broken", "promise_due_today", "dispute_sla_breached"))
+
+
+def _factors(facts: AccountFacts, today: date) -> list[Factor]:
+    made: list[Factor] = []
+    if facts.days_late > 0:
+        late = min(facts.days_late, DAYS_LATE_CAP)
+        made.append(Factor("days_late", late // 3, f"{facts.days_late} days past due"))
+    for kind, (percent, _) in SIGNALS.items():
+        made += [Factor(kind, percent, _signal_fact(signal)) for signal in facts.signals if signal.kind == kind]
+    if _is_risky(facts):
+        fresh = 0 < facts.days_late <= FRESH_OVERDUE_DAYS
+        name = "high_risk_new_overdue" if fresh else "high_risk"
+        made.append(Factor(name, 35 if fresh else 15, _risk_fact(facts)))
+    if facts.held_minor > 0:
+        made.append(Factor("held_by_promise", -10, "part of the debt is promised"))
+    contact = facts.last_contact_on
+    if contact is not None and (today - contact).days <= RECENT_CONTACT_DAYS and not facts.signals:
+        made.append(Factor("contacted_recently", -50, f"last contact on {contact.isoformat()}"))
+    return made
+
+
+def next_action(facts: AccountFacts, today: date) -> str:
+    """What to do first: what somebody waits for or broke, then by how late and how risky the account is."""
+    kinds = {signal.kind for signal in facts.signals}
+    for kind, (_, action) in SIGNALS.items():
+        if kind in kinds and kind not in _WEAK:
+            return action
+    if facts.overdue_minor > 0:
+        if facts.days_late > 60 or facts.credit_status == "stop":
+            return "escalate"
+        contact = facts.last_contact_on
+        if contact is not None and (today - contact).days <= RECENT_CONTACT_DAYS:
+            return "wait_for_reaction"
+        return "call" if facts.days_late > 14 or _is_risky(facts) else "email"
+    return next((action for kind, (_, action) in SIGNALS.items() if kind in kinds), "review")
+
+
+_WEAK = frozenset(("contact_missing", "credit_review_due", "escalation_open"))
+
+
+def _is_risky(facts: AccountFacts) -> bool:
+    low = facts.score is not None and facts.score < 40
+    return low or facts.risk_class in ("high", "D", "E", "C") or facts.credit_status in ("hold", "stop")
+
+
+def _risk_fact(facts: AccountFacts) -> str:
+    if facts.credit_status in ("hold", "stop"):
+        return f"credit status {facts.credit_status}"
+    if facts.risk_class in ("high", "D", "E", "C"):
+        return f"risk class {facts.risk_class}"
+    return f"payment-behaviour score {facts.score}"
+
+
+def _signal_fact(signal: Signal) -> str:
+    parts = [f"{signal.count}"]
+    if signal.on is not None:
+        parts.append(f"since {signal.on.isoformat()}" if signal.kind != "promise_due_today" else "due today")
+    return ", ".join(parts)

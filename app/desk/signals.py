@@ -1,0 +1,72 @@
+"""What asks for work, one statement for each kind: $1 organization, $2 accounts, $3 today.
+
+Each gives `account_id, count, on_date, amount_minor, currency`; of several currencies one row each.
+"""
+
+from __future__ import annotations
+
+_PROMISE_BROKEN = """
+SELECT p.account_id, count(*)::int AS count, min(p.decided_on) AS on_date,
+    sum(p.amount_minor - p.kept_minor)::bigint AS amount_minor, p.currency
+FROM promises p
+WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.status = 'broken'
+  AND p.decided_on BETWEEN $3::date - 60 AND $3
+  AND EXISTS (SELECT FROM instalments s WHERE s.organization_id = $1 AND s.account_id = p.account_id
+              AND s.open_minor <> 0)
+  AND NOT EXISTS (SELECT FROM promises n WHERE n.organization_id = $1 AND n.reschedules_id = p.id)
+GROUP BY p.account_id, p.currency
+"""
+_PROMISE_DUE = """
+SELECT account_id, count(*)::int AS count, min(promised_date) AS on_date,
+    sum(amount_minor - kept_minor)::bigint AS amount_minor, currency
+FROM promises
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('open', 'partly_kept')
+  AND promised_date = $3
+GROUP BY account_id, currency
+"""
+_PLAN_BROKEN = """
+SELECT account_id, count(*)::int AS count, min(decided_on) AS on_date,
+    sum(total_minor - paid_minor)::bigint AS amount_minor, currency
+FROM payment_plans
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'broken' AND decided_on >= $3::date - 60
+GROUP BY account_id, currency
+"""
+_CONTACT_MISSING = """
+SELECT a.id AS account_id, 1 AS count, NULL::date AS on_date, 0::bigint AS amount_minor, NULL::text AS currency
+FROM accounts a
+WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[])
+  AND EXISTS (SELECT FROM instalments s WHERE s.organization_id = $1 AND s.account_id = a.id AND s.open_minor <> 0
+              AND s.due_date < $3)
+  AND NOT EXISTS (SELECT FROM contacts c WHERE c.organization_id = $1 AND c.account_id = a.id AND c.active
+                  AND NOT c.do_not_contact AND (c.email IS NOT NULL OR c.phone IS NOT NULL))
+"""
+_DISPUTE_LATE = """
+SELECT account_id, count(*)::int AS count, min(sla_due_on) AS on_date, sum(disputed_minor)::bigint AS amount_minor,
+    currency
+FROM disputes
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND state IN ('open', 'in_review') AND sla_due_on < $3
+GROUP BY account_id, currency
+"""
+_ACTION_DUE = """
+SELECT account_id, count(*)::int AS count, min(due_date) AS on_date, 0::bigint AS amount_minor, NULL::text AS currency
+FROM collection_actions
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'planned' AND due_date <= $3
+GROUP BY account_id
+"""
+_ESCALATION_OPEN = """
+SELECT account_id, count(*)::int AS count, min(raised_on) AS on_date, 0::bigint AS amount_minor,
+    NULL::text AS currency
+FROM escalations
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'open' AND raised_on <= $3
+GROUP BY account_id
+"""
+SIGNAL_QUERIES: dict[str, str] = {
+    "promise_broken": _PROMISE_BROKEN,
+    "promise_due_today": _PROMISE_DUE,
+    "plan_broken": _PLAN_BROKEN,
+    "dispute_sla_breached": _DISPUTE_LATE,
+    "action_due": _ACTION_DUE,
+    "escalation_open": _ESCALATION_OPEN,
+    "contact_missing": _CONTACT_MISSING,
+}
+"""Kind of signal → statement. The names are those of `rules.SIGNALS`."""

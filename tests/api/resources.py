@@ -1,0 +1,127 @@
+"""What the generated tests know of resources: which table a path parameter names, what readable rows and bodies need.
+
+A new path parameter needs a line in `RESOURCES`, a new body that cannot be guessed from its schema one in `BODIES`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+RESOURCES: dict[str, tuple[str, str]] = {
+    "account_id": ("accounts", "id"),
+    "adjustment_id": ("adjustments", "id"),
+    "api_client_id": ("api_clients", "id"),
+    "application_id": ("applications", "id"),
+    "bank_account_id": ("bank_accounts", "id"),
+    "contact_id": ("contacts", "id"),
+    "credit_memo_id": ("credit_memos", "id"),
+    "dispute_id": ("disputes", "id"),
+    "dispute_reason_id": ("dispute_reasons", "id"),
+    "dispute_team_id": ("dispute_teams", "id"),
+    "document_id": ("documents", "id"),
+    "email_id": ("outgoing_emails", "id"),
+    "credit_decision_id": ("credit_decisions", "id"),
+    "credit_hold_id": ("credit_holds", "id"),
+    "credit_policy_id": ("credit_policies", "id"),
+    "credit_review_id": ("credit_reviews", "id"),
+    "credit_security_id": ("credit_securities", "id"),
+    "duplicate_id": ("account_duplicates", "id"),
+    "entry_id": ("bank_entries", "id"),
+    "external_id": ("accounts", "external_id"),
+    "finding_id": ("data_findings", "id"),
+    "group_id": ("applications", "group_id"),
+    "identity_id": ("payer_identities", "id"),
+    "import_id": ("imports", "id"),
+    "instalment_id": ("instalments", "id"),
+    "invoice_id": ("invoices", "id"),
+    "job_id": ("jobs", "id"),
+    "legal_entity_id": ("legal_entities", "id"),
+    "lesson_id": ("lessons", "id"),
+    "link_id": ("document_links", "id"),
+    "organization_id": ("organizations", "id"),
+    "merge_id": ("account_merges", "id"),
+    "payment_id": ("payments", "id"),
+    "payment_terms_id": ("payment_terms", "id"),
+    "posting_id": ("transfers", "posting_id"),
+    "action_id": ("collection_actions", "id"),
+    "assignment_run_id": ("assignment_runs", "id"),
+    "case_entry_id": ("legal_case_entries", "id"),
+    "case_id": ("legal_cases", "id"),
+    "collector_cover_id": ("collector_covers", "id"),
+    "escalation_id": ("escalations", "id"),
+    "outcome_id": ("action_outcomes", "id"),
+    "plan_id": ("payment_plans", "id"),
+    "playbook_id": ("playbooks", "id"),
+    "target_id": ("collector_targets", "id"),
+    "promise_id": ("promises", "id"),
+    "proposal_id": ("proposals", "id"),
+    "remittance_advice_id": ("remittance_advices", "id"),
+    "run_id": ("matching_runs", "id"),
+    "correspondence_id": ("correspondences", "id"),
+    "message_id": ("correspondence_messages", "id"),
+    "correspondence_template_id": ("correspondence_templates", "id"),
+    "inquiry_id": ("inquiries", "id"),
+    "meeting_id": ("meetings", "id"),
+    "secret_id": ("api_client_secrets", "id"),
+    "source": ("accounts", "source"),
+    "strategy": ("matching_rules", "strategy"),
+    "statement_id": ("bank_statements", "id"),
+    "user_id": ("users", "id"),
+    "worklist_entry_id": ("worklist_entries", "id"),
+}
+"""Path parameter → table and column of the resource that it names."""
+KEYS = {"source", "external_id"}
+"""Path parameters that the caller chooses: another tenant may use the same ones for its own records."""
+
+EXPOSURE = {
+    "currency": "EUR", "days_late": 0, "unconverted": [],
+    **dict.fromkeys((f"{name}_minor" for name in ("open", "overdue", "disputed", "credits", "unapplied", "orders",
+                                                  "total", "secured", "unsecured")), 0),
+}  # fmt: skip
+
+ROW_VALUES: dict[str, dict[str, Any]] = {
+    "accounts": {"source": "gp", "external_id": "1000231"},
+    "disputes": {"resolved_on": None, "awaiting_since": None, "disputed_minor": 1},
+    "document_links": {"subject_kind": "legal_case"},
+    "credit_decisions": {
+        "reasons": "[]",
+        "outcome": "refer",
+        "answers_id": None,
+        "facts": json.dumps({"exposure": EXPOSURE, "limit_minor": None, "status": "ok", "score": None}),
+    },
+    "credit_holds": {"released_on": None, "until": None},
+    "credit_policies": {"definition": "{}", "state": "draft", "valid_from": None},
+    "credit_reviews": {"reasons": "[]", "facts": "{}"},
+    "payment_terms": {"definition": json.dumps({"net_days": 30})},
+    "proposals": {"lines": "[]", "reasons": "[]", "alternatives": "[]", "account_id": None},
+    "account_duplicates": {"reasons": "[]"},
+    "account_merges": {
+        "moved": json.dumps(
+            {
+                "contact_ids": [],
+                "payer_identity_ids": [],
+                "member_ids": [],
+                "parent_id": None,
+                "status": "active",
+                "survivor_parent_id": None,
+            }
+        )
+    },
+    "data_findings": {"kind": "no_country"},
+    "worklist_entries": {"signals": "[]", "factors": "[]", "next_action": "call"},
+    "users": {"email": "grace@example.com"},
+}
+"""What a readable row needs besides what the database asks for."""
+
+COMPLETE = (
+    "instalments",
+    "account_matching_settings",
+)
+"""Tables whose rows others are never without: an invoice has at least one instalment."""
+
+BYTES_ELSEWHERE = {"getDocumentContent"}
+"""Operations whose answer is not in the database: a row alone does not make it."""
+
+BODIES: dict[str, dict[str, Any]] = {}
+"""Bodies of operations whose schema does not say enough."""
