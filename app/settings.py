@@ -6,6 +6,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -52,6 +53,16 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = None
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     smtp_held: bool = False
+
+    imap_host: str | None = None
+    imap_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    imap_security: Literal["tls", "starttls", "none"] = "tls"
+    imap_username: str | None = None
+    imap_password: SecretStr | None = None
+    imap_folder: str = "INBOX"
+    imap_ca_file: Path | None = None
+    imap_organization_id: UUID | None = None
+    imap_poll_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
 
     bucket_endpoint: str | None = None
     bucket_name: str | None = None
