@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from app.cash_application.errors import ReversalUnclear
+from app.cash_application.review.reversals import ReversalEntry, propose_reversal
 from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.infra.change_log import ChangeRow, record_change
@@ -20,6 +22,7 @@ from app.integrations.bank_formats.identity import EntryIdentity, identify, new_
 from app.integrations.bank_formats.records import Balance, Entry, EntryStatus, Statement, Transaction
 from app.integrations.bank_queries import EntryRow, StatementRow
 from app.integrations.entry_records import (
+    REMITTANCE_LENGTH_MAX,
     clean,
     counterparty,
     details_of,
@@ -272,8 +275,7 @@ async def _reverse(
     by_reference = [p for p in found if p["end_to_end_id"] in references or p["bank_reference"] in references]
     fitting = by_reference or found
     if len(fitting) != 1:
-        reason = f"{len(fitting)} payments fit" if fitting else "no payment of that amount and reference"
-        row.outcome, row.outcome_detail = "kept", f"what it takes back is not clear: {reason}"
+        await _propose_reversal(session, row, transaction, account, on, len(fitting))
         return
     closed = (await legal_entity_facts(session, account.legal_entity_id)).closed_through
     effective = on if closed is None or on > closed else closed + timedelta(days=1)
@@ -286,6 +288,32 @@ async def _reverse(
         row.payment_id = fitting[0]["id"]
     except DomainError as refusal:
         row.outcome, row.outcome_detail = "kept", clean(f"{refusal.code}: {refusal.detail}", 500)
+
+
+async def _propose_reversal(
+    session: WriteSession, row: EntryRow, transaction: Transaction, account: OwnAccount, on: date, fitting: int
+) -> None:
+    """Name and text may tell what the reference does not: then a person decides; else the entry is kept as it is."""
+    entry = ReversalEntry(
+        legal_entity_id=account.legal_entity_id,
+        reference=str(row.id),
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        value_date=row.value_date or on,
+        payer_name=row.counterparty_name or "",
+        payer_bank_identifier=row.counterparty_identifier or "",
+        remittance_text=clean(transaction.remittance_text, REMITTANCE_LENGTH_MAX) or "",
+        end_to_end_id=row.end_to_end_id or "",
+        bank_reference=row.bank_reference or "",
+    )
+    row.outcome = "kept"
+    try:
+        proposal_id = await propose_reversal(session, entry)
+    except ReversalUnclear:
+        reason = f"{fitting} payments fit" if fitting else "no payment of that amount and reference"
+        row.outcome_detail = f"what it takes back is not clear: {reason}"
+    else:
+        row.outcome_detail = f"a person decides whether it reverses a payment: proposal {proposal_id}"
 
 
 async def _settle_continuity(session: WriteSession, row: StatementRow) -> None:
