@@ -17,7 +17,7 @@ from app.core.clock import utc_now
 from app.infra.database import SYSTEM
 from app.infra.jobs import Handler
 from app.infra.nightly import latest_night, owe_night
-from workers import (, mailbox
+from workers import (
     cash_learning,
     collections,
     correspondence,
@@ -25,6 +25,7 @@ from workers import (, mailbox
     customer_data,
     desk,
     disputes,
+    mailbox,
     promises,
     remittances,
 )

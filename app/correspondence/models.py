@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.correspondence.rules import PURPOSES
 from app.infra.tables import (
     Base,
     Recorded,
@@ -88,7 +89,11 @@ class CorrespondenceTemplate(Versioned, TenantTable, Base):
     subject: Mapped[str]
     body: Mapped[str]
     active: Mapped[bool] = mapped_column(server_default="true")
-    __table_args__ = (organization_fk(), UniqueConstraint("organization_id", "code", "language"))
+    __table_args__ = (
+        organization_fk(),
+        one_of("purpose", *PURPOSES),
+        UniqueConstraint("organization_id", "code", "language"),
+    )
 
 
 class CorrespondenceTemplateRevision(TenantTable, Recorded, Base):
@@ -132,6 +137,7 @@ class Correspondence(Versioned, TenantTable, Base):
         tenant_fk("contact_id", "contacts"),
         tenant_fk("owner_id", "users"),
         one_of("state", "open", "closed"),
+        one_of("purpose", *PURPOSES),
         one_of("last_direction", "in", "out"),
         UniqueConstraint("organization_id", "token"),
         Index(None, "organization_id", "account_id", "last_message_at"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ InquiryCategory = Literal[
 ]  # fmt: skip
 MeetingState = Literal["invited", "accepted", "tentative", "declined", "cancelled"]
 Purpose = Literal["general", "invoice_copy", "receipt", "inquiry", "meeting", "payment", "dispute", "collection"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 SUBJECT_LENGTH_MAX = 300
 BODY_LENGTH_MAX = 50_000

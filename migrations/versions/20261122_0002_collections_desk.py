@@ -148,6 +148,10 @@ def upgrade() -> None:
             server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
             nullable=False,
         ),
+        sa.CheckConstraint(
+            "purpose IN ('general', 'invoice_copy', 'receipt', 'inquiry', 'meeting', 'payment', 'dispute', 'collection')",
+            name=op.f("ck_correspondence_templates_purpose"),
+        ),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name=op.f("fk_correspondence_templates_organization_id")
         ),
@@ -1985,6 +1989,10 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("last_direction IN ('in', 'out')", name=op.f("ck_correspondences_last_direction")),
+        sa.CheckConstraint(
+            "purpose IN ('general', 'invoice_copy', 'receipt', 'inquiry', 'meeting', 'payment', 'dispute', 'collection')",
+            name=op.f("ck_correspondences_purpose"),
+        ),
         sa.CheckConstraint("state IN ('open', 'closed')", name=op.f("ck_correspondences_state")),
         sa.ForeignKeyConstraint(
             ["organization_id", "account_id"],
