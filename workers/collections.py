@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
+from app.collections.breaches import plan_for_breaches
 from app.collections.escalations import escalate_next
 from app.collections.portfolio.assignment import run_step
 from app.core.clock import utc_now
-from app.infra.database import SYSTEM
+from app.infra.database import SYSTEM, WriteSession
 from app.infra.jobs import JobContext
 from app.infra.nightly import business_date_of
+from app.infra.reactions import Event, Subscriber
 from app.organizations.queries import local_today
 
 NIGHT = "collections.escalate"
 STEPS_MAX = 10_000
+
+
+async def react(session: WriteSession, events: Sequence[Event]) -> None:
+    """Disputes that are past their time become actions."""
+    today = await local_today(session, utc_now())
+    await plan_for_breaches(session, {event.entity_id for event in events}, today)
+
+
+SUBSCRIBER = Subscriber("collections", frozenset({"dispute.sla_breached"}), react)
 
 
 async def handle_night(job: JobContext) -> None:

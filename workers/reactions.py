@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from app.infra.database import SYSTEM
 from app.infra.jobs import GiveUp, JobContext, owe
 from app.infra.reactions import KIND, Subscriber, lagging, react
-from workers import cash_learning, credit, desk, disputes, promises, remittances
+from workers import cash_learning, collections, credit, desk, disputes, promises, remittances
 from workers.runner import Services
 
 BATCHES_PER_JOB = 40
@@ -15,6 +15,7 @@ BATCHES_PER_JOB = 40
 
 SUBSCRIBERS: tuple[Subscriber, ...] = (
     cash_learning.SUBSCRIBER,
+    collections.SUBSCRIBER,
     credit.SUBSCRIBER,
     disputes.SUBSCRIBER,
     promises.SUBSCRIBER,

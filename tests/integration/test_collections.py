@@ -9,13 +9,14 @@ import pytest
 from app.collections import actions, escalations, queries
 from app.collections.actions import CompleteAction, FollowUp
 from app.collections.asking import PlanAction
+from app.collections.breaches import plan_for_breaches
 from app.collections.legal import cases
 from app.collections.portfolio import assignment
 from app.collections.rule_versions import add_version
 from app.collections.rules import EscalationRule
 from app.core.errors import DomainError
 from app.core.ids import new_id
-from app.disputes.opening import DisputedPart, OpenDispute
+from app.disputes.opening import DisputedPart, OpenDispute, open_dispute
 from app.disputes.queries import disputed_by_instalment
 from app.infra.database import Actor, WriteSession
 from app.promises.make import MakePromise
@@ -231,3 +232,15 @@ async def test_escalation_by_hand(session: WriteSession, tenant: Tenant) -> None
         await escalations.close_escalation(session, made, resolution="calm", today=FRIDAY)
     await flush(session)
     assert await events(session, made) == ["escalation.raised", "escalation.handed_on", "escalation.closed"]
+
+
+async def test_a_dispute_past_its_time_becomes_an_action_once(session: WriteSession, tenant: Tenant) -> None:
+    ada = await add_user(session, "Ada")
+    _, owed = await issue(session, tenant, 50_000, JANUARY_5)
+    dispute_id = await open_dispute(
+        session, OpenDispute((DisputedPart(owed, None, "EUR"),), "price", JANUARY_5, assignee_id=ada)
+    )
+    for _ in range(2):
+        assert await plan_for_breaches(session, [dispute_id, new_id()], FRIDAY) == 1
+    (row,) = await session.driver.fetch("SELECT * FROM collection_actions")
+    assert (row["type"], row["owner_id"], row["priority"], row["origin"]) == ("note", ada, "high", "service")
