@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.infra.jobs import Handler
 from workers import (
+    credit,
     cash_learning,
     collections,
     correspondence,
@@ -18,6 +19,7 @@ from workers import (
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
+    credit.BULK: credit.bulk,
     "collections.assign": collections.handle_assignment,
     "import": imports.handle,
     "mail.check": mail.check,

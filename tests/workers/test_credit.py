@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 
 from app.core.clock import utc_now
+from app.core.ids import new_id
 from app.infra.database import SYSTEM, Database
 from app.infra.nightly import owe_night
-from app.infra.reactions import react
+from app.infra.reactions import Event, react
 from app.infra.seal import seal
 from tests.factories import Tenant, make_tenant
 from tests.receivables import issue, pay, settle
@@ -18,6 +19,7 @@ from workers import credit
 from workers.drain import drain
 from workers.nightly import NIGHTLY
 from workers.reactions import SUBSCRIBERS
+from workers.registry import HANDLERS
 from workers.runner import Services
 
 
@@ -67,3 +69,25 @@ async def test_events_change_the_status_without_a_night(services: Services, own:
     async with database.write(own.organization_id, own.actor) as session:
         await settle(session, await pay(session, own, 100_00, today), item, 100_00, today)
     assert await worker() == "ok"
+
+
+async def test_a_load_of_many_documents_is_evaluated_once_a_while_later(services: Services, own: Tenant) -> None:
+    database, today = services.database, utc_now().date()
+    await _late(database, own, today)
+    event = Event(
+        1, new_id(), "invoice.issued", "account", own.account_id, today, utc_now(), "system", None, None, {}, {}
+    )
+    for _ in range(3):
+        async with database.write(own.organization_id, SYSTEM) as session:
+            await credit.react(session, [event] * credit.BULK_EVENTS)
+    assert await _status(database, own) == "ok"
+    assert HANDLERS[credit.BULK] is credit.bulk
+    async with database.write(own.organization_id, SYSTEM) as session:
+        jobs = await session.driver.fetch("SELECT key, run_at FROM jobs WHERE kind = $1", credit.BULK)
+        assert {row["key"] for row in jobs} == {"all"}
+        assert all(row["run_at"] > utc_now() for row in jobs)
+        await session.driver.execute(
+            "UPDATE jobs SET run_at = now() - interval '1 second' WHERE kind = $1", credit.BULK
+        )
+    await drain(services, {credit.BULK: credit.bulk})
+    assert await _status(database, own) == "stop"
