@@ -294,14 +294,15 @@ async def _propose_reversal(
     session: WriteSession, row: EntryRow, transaction: Transaction, account: OwnAccount, on: date, fitting: int
 ) -> None:
     """Name and text may tell what the reference does not: then a person decides; else the entry is kept as it is."""
-    entry = ReversalEntry(
+    payer = transaction.payer if transaction.payer.name or transaction.payer.account else transaction.payee
+    entry = ReversalEntry(  # the parties keep the parts that they had in the payment; some banks turn them round
         legal_entity_id=account.legal_entity_id,
         reference=str(row.id),
         amount_minor=row.amount_minor,
         currency=row.currency,
         value_date=row.value_date or on,
-        payer_name=row.counterparty_name or "",
-        payer_bank_identifier=row.counterparty_identifier or "",
+        payer_name=clean(payer.name or payer.ultimate_name) or "",
+        payer_bank_identifier=normalize_identifier(payer.account) if payer.account else "",
         remittance_text=clean(transaction.remittance_text, REMITTANCE_LENGTH_MAX) or "",
         end_to_end_id=row.end_to_end_id or "",
         bank_reference=row.bank_reference or "",

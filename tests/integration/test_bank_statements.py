@@ -131,6 +131,29 @@ async def test_what_the_bank_takes_back_is_reversed_when_it_is_clear_what(
     assert len(await fetch(database, tenant, "SELECT 1 FROM payment_movements")) == 1
 
 
+async def test_what_only_the_text_tells_is_proposed_for_a_person(
+    database: Database, tenant: Tenant, tmp_path: Path
+) -> None:
+    lines = [
+        entry("100.00", reference="IN-00000001", details=payer("Alpha Handel GmbH", "RE-1001")),
+        entry("100.00", reference="IN-00000002", details=payer("Beta Bau AG", "RE-2002")),
+    ]
+    back = entry(
+        "100.00", direction="DBIT", before="<RvslInd>true</RvslInd>", booked="2024-03-20", valued="2024-03-20",
+        reference="OUT-0000001", details=payer("Beta Bau AG", "Rueckgabe RE-2002"),
+    )  # fmt: skip
+    await load(database, tenant, tmp_path, statement(*lines), "bank_statement")
+    second = statement(back).replace(b"ST-1", b"ST-2")
+    await load(database, tenant, tmp_path, second, "bank_statement")
+    (entry_row,) = [row for row in await _entries(database, tenant) if row["bank_reference"] == "OUT-0000001"]
+    (proposal,) = await fetch(database, tenant, "SELECT * FROM proposals WHERE strategy = 'reversal'")
+    assert entry_row["outcome"] == "kept"
+    assert str(proposal["id"]) in entry_row["outcome_detail"]
+    named = {p["id"]: p["remittance_text"] for p in await _payments(database, tenant)}
+    assert named[proposal["payment_id"]] == "RE-2002"
+    assert {p["status"] for p in await _payments(database, tenant)} == {"unidentified"}
+
+
 async def test_a_late_entry_is_booked_on_the_first_open_day_with_its_true_date(
     database: Database, tenant: Tenant, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from app.core.reference_keys import clean, squeeze
 DUPLICATE_DAYS = 14
 LIKE_PAYMENTS_LIMIT = 60
 REVERSAL_DAYS = 90
+TEXT_LENGTH_MIN = 5  # a shorter text stands in others by chance
 _EMPTY = frozenset({"", "NOTPROVIDED", "NOTAVAILABLE"})
 
 
@@ -83,7 +84,7 @@ def find_reversed(reversal: PaymentFacts, earlier: Iterable[PaymentFacts]) -> st
         and other.legal_entity_id == reversal.legal_entity_id
         and 0 <= (reversal.value_date - other.value_date).days <= REVERSAL_DAYS
     ]
-    for same in (_same_order, _same_bank_reference, _same_payer_and_text, _same_payer):
+    for same in (_same_order, _same_bank_reference, _same_payer_and_text, _same_payer_text_within, _same_payer):
         found = [other.id for other in before if same(reversal, other)]
         if len(found) == 1:
             return found[0]
@@ -102,6 +103,12 @@ def _same_bank_reference(one: PaymentFacts, other: PaymentFacts) -> bool:
 
 def _same_payer(one: PaymentFacts, other: PaymentFacts) -> bool:
     return _likeness(one) == _likeness(other) and bool(_likeness(one)[-1])
+
+
+def _same_payer_text_within(reversal: PaymentFacts, other: PaymentFacts) -> bool:
+    """Banks put words of their own around the text of the payment that comes back."""
+    text = clean(other.remittance_text)
+    return _same_payer(reversal, other) and len(text) >= TEXT_LENGTH_MIN and text in clean(reversal.remittance_text)
 
 
 def _same_payer_and_text(one: PaymentFacts, other: PaymentFacts) -> bool:
