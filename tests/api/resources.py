@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 RESOURCES: dict[str, tuple[str, str]] = {
+    "evidence_file_id": ("evidence_files", "id"),
     "account_id": ("accounts", "id"),
     "adjustment_id": ("adjustments", "id"),
     "api_client_id": ("api_clients", "id"),
@@ -93,6 +94,7 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
     "credit_holds": {"released_on": None, "until": None},
     "credit_policies": {"definition": "{}", "state": "draft", "valid_from": None},
     "credit_reviews": {"reasons": "[]", "facts": "{}"},
+    "meetings": {"time_zone": "Europe/Berlin"},
     "payment_terms": {"definition": json.dumps({"net_days": 30})},
     "proposals": {"lines": "[]", "reasons": "[]", "alternatives": "[]", "account_id": None},
     "account_duplicates": {"reasons": "[]"},

@@ -286,7 +286,6 @@ async def read_meeting(meeting_id: UUID, read: Reading) -> Response:
 async def change_meeting(meeting_id: UUID, body: MeetingChange, request: Request, write: Writing) -> Response:
     """The contact gets an update and answers anew."""
     plan = body.plan()
-    check_plan(plan, write.now)
     meeting, prepared, file = await _update(request, write, meeting_id, plan, cancel=False)
     version = write.expected_version(required=False) or meeting.version
 
@@ -323,7 +322,10 @@ async def _update(
 ) -> tuple[Meeting, Prepared, KeptContent]:
     async with write.database.read(write.principal.organization_id) as session:
         meeting = await get_meeting(session, meeting_id)
-    plan = plan or meetings.plan_of(meeting)
+    if plan is None:
+        plan = meetings.plan_of(meeting)
+    else:
+        check_plan(plan, write.now)
     message = invitation_message(
         meeting.account_id, meeting.contact_id, plan, thread_id=meeting.correspondence_id, cancel=cancel
     )
