@@ -42,6 +42,9 @@ SELECT actor_id, min(actor_name) AS name, duty, sum(times)::bigint AS times FROM
     UNION ALL
     SELECT taken_by_id, min(taken_by), 'collect', count(*) FROM promises
     WHERE organization_id = $1 AND made_on BETWEEN $2 AND $3 GROUP BY taken_by_id
+    UNION ALL
+    SELECT done_by_id, min(done_by), 'collect', count(*) FROM collection_actions
+    WHERE organization_id = $1 AND status = 'done' AND done_on BETWEEN $2 AND $3 GROUP BY done_by_id
 ) AS done WHERE actor_id IS NOT NULL GROUP BY actor_id, duty
 """
 

@@ -42,6 +42,12 @@ async def test_conflicts_by_role_by_person_and_in_what_was_done(
         _, item = await issue(session, tenant, 100_00, DAY)
         await settle(session, await pay(session, tenant, 40_00, DAY), item, 40_00, DAY)
         await make_promise(session, MakePromise(tenant.account_id, "EUR", DAY, 60_00), today=DAY)
+        await session.driver.execute(
+            "INSERT INTO collection_actions (organization_id, id, account_id, type, status, subject, due_date, done_on,"
+            " done_at, done_by_id, done_by, outcome_code)"
+            " VALUES ($1, $2, $3, 'call', 'done', 'call', $4, $4, now(), $5, 'both', 'no_answer')",
+            tenant.organization_id, new_id(), tenant.account_id, DAY, both,
+        )  # fmt: skip
     found = (
         await client.get("/v1/reports/segregation-of-duties", params={"start": "2026-05-01", "end": "2026-06-30"})
     ).json()
@@ -52,7 +58,7 @@ async def test_conflicts_by_role_by_person_and_in_what_was_done(
     assert [row["name"] for row in found["holders"]] == ["both"]
     conflict = found["holders"][0]["conflicts"][0]
     assert (conflict["duty"], conflict["other"], conflict["refused"]) == ("collect", "post_cash", True)
-    assert found["deeds"] == [{"user_id": str(both), "name": "both", "deeds": {"collect": 1, "post_cash": 1}}]
+    assert found["deeds"] == [{"user_id": str(both), "name": "both", "deeds": {"collect": 2, "post_cash": 1}}]
     none = await client.get("/v1/reports/segregation-of-duties", params={"start": "2026-06-02", "end": "2026-06-30"})
     assert none.json()["deeds"] == []
 
