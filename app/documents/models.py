@@ -25,7 +25,7 @@ class Document(Recorded, TenantTable, Base):
         UniqueConstraint("organization_id", "sha256"),
         CheckConstraint("size_bytes > 0", name="size_positive"),
         one_of("kept_in", "disk", "s3"),
-        append_only(),
+        append_only(erasable=("name",)),
     )
 
 

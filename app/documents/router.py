@@ -104,7 +104,7 @@ async def create(request: Request, write: Writing) -> Response:
     operation_id="listDocuments",
     summary="List the documents of a record",
     response_model=Page[DocumentRead],
-    responses=problems(404),
+    responses=problems(),
 )
 async def list_documents(
     read: Reading,
@@ -114,10 +114,11 @@ async def list_documents(
     subject_id: Annotated[UUID, Query()],
     category: DocumentCategory | None = None,
 ) -> Response:
-    """In the order in which they were attached; each with this link only."""
+    """In the order in which they were attached; each with this link only. None of a record that one may not see."""
     subject = Subject(subject_kind, subject_id)
     _require_scope(caller, subject.kind)
-    await check_subject(read, caller.actor, subject)
+    if not await may_see(read, caller.actor, subject):
+        return resource_response(Page[DocumentRead](data=[], has_more=False, next_cursor=None))
     statement = queries.links_statement(read.organization_id, subject_kind, subject_id, category)
     sort, keys = choose_sort(page, _SORTS, "created")
     found, cursor = await fetch_page(read, statement, page, keys, sort)
