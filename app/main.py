@@ -30,11 +30,13 @@ from app.credit.file.router import router as credit_file_router
 from app.credit.reviews.router import router as credit_reviews_router
 from app.credit.router import router as credit_router
 from app.customer_data.router import router as customer_data_router
+from app.desk.papers.router import router as papers_router
 from app.desk.router import router as desk_router
 from app.disputes.router import router as disputes_router
 from app.disputes.router_catalogue import router as dispute_catalogue_router
 from app.disputes.router_steps import router as dispute_steps_router
 from app.documents.router import router as documents_router
+from app.exports.router import router as export_log_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
 from app.infra.doorbell import make_doorbell
@@ -81,6 +83,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     access_router,
     organizations_router,
     documents_router,
+    export_log_router,
     ledger_router,
     accounts_router,
     account_parties_router,
@@ -126,6 +129,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     cash_application_report_router,
     access_reports_router,
     desk_router,
+    papers_router,
 )
 
 

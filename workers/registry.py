@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from app.infra.jobs import Handler
 from workers import (
-    credit,
     cash_learning,
     collections,
     correspondence,
+    credit,
     imports,
     mail,
     mailbox,
     matching,
+    papers,
     period_balances,
     reactions,
     remittances,
@@ -30,6 +31,7 @@ HANDLERS: dict[str, Handler] = {
     "period_balances": period_balances.handle,
     "remittances": remittances.handle,
     "reaction": reactions.handle,
+    "desk.evidence": papers.make_evidence,
     "correspondence.send": correspondence.send,
     "inquiry.clock": correspondence.inquiry_clock,
     "mailbox.poll": mailbox.poll,

@@ -323,5 +323,5 @@ class InvoiceDeliveryEvent(TenantTable, Recorded, Base):
         one_of("status", "sent", "delivered", "confirmed", "not_received"),
         one_of("channel", "email", "letter", "portal", "edi", "fax", "other"),
         Index(None, "organization_id", "invoice_id"),
-        append_only(),
+        append_only(erasable=("recipient", "note")),
     )

@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 
 from app.core.aging import AgingBounds, AgingBoundsInvalid
 from app.core.clock import utc_now
+from app.exports.service import Export, log_export
 from app.infra.database import Database
 from app.infra.http.fields import BusinessDate, Currency, Instant, resource_response
 from app.infra.http.paging import CursorInvalid, PageRequest, page_request
@@ -75,17 +76,17 @@ async def aging(
         account_id=account_id,
         currency=currency,
     )
+    start = 0 if format == "csv" else _offset(page)
     async with database.read(principal.organization_id, snapshot=True) as session:
-        if format == "csv":
-            report = await aging_report(session, wanted)
-            names = await group_names(session, group_by, [row.key for row in report.rows])
-            cells = (aging_cells(row_read(row, report.labels, names)) for row in report.rows)
-            headers = {"Content-Disposition": f'attachment; filename="aging-{wanted.as_of}.csv"'}
-            chunks = csv_chunks(aging_header(report), cells)
-            return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
-        start = _offset(page)
-        report = await aging_report(session, wanted, start=start, limit=page.limit)
+        report = await aging_report(session, wanted, start=start, limit=None if format == "csv" else page.limit)
         names = await group_names(session, group_by, [row.key for row in report.rows])
+    if format == "csv":
+        export = Export("aging", "csv", request.query_params, len(report.rows))
+        await log_export(request.app.state.database, principal, export)
+        cells = (aging_cells(row_read(row, report.labels, names)) for row in report.rows)
+        headers = {"Content-Disposition": f'attachment; filename="aging-{wanted.as_of}.csv"'}
+        chunks = csv_chunks(aging_header(report), cells)
+        return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
     return resource_response(_read(report, page, start, names))
 
 

@@ -13,6 +13,7 @@ from app.cash_application.report import cash_application_report
 from app.cash_application.sql.report import Window
 from app.core.clock import utc_now
 from app.core.errors import RuleViolation
+from app.exports.service import Export, log_export
 from app.infra.database import Database
 from app.infra.http.fields import BusinessDate, Currency, resource_response
 from app.infra.http.problems import problems
@@ -62,6 +63,8 @@ async def cash_application(
         window = Window(first, last, legal_entity_id, currency)
         found = report_read(await cash_application_report(session, window))
     if format == "csv":
+        export = Export("cash-application", "csv", request.query_params)
+        await log_export(request.app.state.database, principal, export)
         headers = {"Content-Disposition": f'attachment; filename="cash-application-{first}-{last}.csv"'}
         chunks = csv_chunks(CSV_HEADER, csv_rows(found))
         return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from app.exports.service import Export, log_export
 from app.infra.database import Database
 from app.infra.http.fields import BusinessDate, Currency, resource_response
 from app.infra.http.paging import CursorInvalid, PageRequest, page_request
@@ -54,6 +55,9 @@ async def disputes(
         report = await dispute_report(session, wanted, start=0 if format == "csv" else start, limit=limit)
     rows = [report_row(row, report.names) for row in report.rows]
     if format == "csv":
+        await log_export(
+            request.app.state.database, principal, Export("disputes", "csv", request.query_params, len(rows))
+        )
         headers = {"Content-Disposition": f'attachment; filename="disputes-by-{group_by}.csv"'}
         chunks = csv_chunks(HEADER, (report_cells(row) for row in rows))
         return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)

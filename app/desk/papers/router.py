@@ -1,0 +1,180 @@
+"""HTTP of account statements and evidence files."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from app.core.clock import utc_now
+from app.desk.papers.evidence import evidence_facts, latest_file
+from app.desk.papers.evidence_making import (
+    PDF,
+    bind_evidence,
+    export_of,
+    get_file,
+    is_large,
+    keep_evidence,
+    log_made,
+    queue_evidence,
+)
+from app.desk.papers.models import EvidenceFile
+from app.desk.papers.schemas import EvidenceFileRead, StatementRead, statement_read
+from app.desk.papers.statement import Statement, account_statement
+from app.desk.papers.statement_layout import CSV_HEADER, statement_cells, statement_paper, statement_sheets
+from app.desk.papers.texts import PaperLanguage, Words
+from app.documents.queries import get_document
+from app.documents.storage import document_store
+from app.exports.service import Export, log_export
+from app.infra.database import Database, ReadSession
+from app.infra.http.fields import BusinessDate, resource_response
+from app.infra.http.problems import problems
+from app.infra.http.requests import callers, reads
+from app.infra.principal import Principal
+from app.infra.rendering.papers import paper_pdf
+from app.infra.rendering.workbooks import workbook
+from app.organizations.queries import local_today
+from app.reports.csv_text import csv_chunks
+
+router = APIRouter(tags=["desk"])
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_NO_STORE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
+
+
+@router.get(
+    "/accounts/{account_id}/statement",
+    operation_id="getAccountStatement",
+    summary="What an account owes on a day, as data, PDF, XLSX or CSV",
+    response_model=StatementRead,
+    responses={
+        **problems(404, 413),
+        200: {"description": "The statement", "content": {PDF: _FILE, XLSX: _FILE, "text/csv": _FILE}},
+    },
+)
+async def get_statement(
+    account_id: UUID,
+    request: Request,
+    principal: Annotated[Principal, callers("accounts:read", "invoices:read", "payments:read")],
+    as_of: Annotated[BusinessDate | None, Query(description="Business date; today when missing")] = None,
+    format: Literal["json", "pdf", "xlsx", "csv"] = "json",
+    language: Annotated[PaperLanguage | None, Query(description="The account's own when missing")] = None,
+) -> Response:
+    """Open items with days late, disputed and promised parts, credits, unapplied cash, totals by currency and bucket.
+
+    Open amounts are those of the business date; disputed and promised parts are shown as they stand now. The paper is
+    written in the account's language and country. What leaves as a file stands in the export log.
+    """
+    database: Database = request.app.state.read_database
+    async with database.read(principal.organization_id, snapshot=True) as session:
+        today = await local_today(session, utc_now())
+        statement = await account_statement(session, account_id, as_of or today)
+    account = statement.account
+    words = Words(language or account["language"], account["country"])
+    if format == "json":
+        return resource_response(statement_read(statement, words))
+    rows = len(statement.items) + len(statement.credits)
+    filters = {**request.query_params, "account_id": str(account_id)}
+    content = None if format == "csv" else await asyncio.to_thread(_file, statement, words, format)
+    await log_export(request.app.state.database, principal, Export("account-statement", format, filters, rows))
+    headers = _headers(f"statement-{account['number']}-{statement.as_of}.{format}")
+    if content is None:
+        chunks = csv_chunks(CSV_HEADER, statement_cells(statement))
+        return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(content, media_type=PDF if format == "pdf" else XLSX, headers=headers)
+
+
+def _file(statement: Statement, words: Words, form: str) -> bytes:
+    if form == "pdf":
+        return paper_pdf(statement_paper(statement, words), statement.as_of)
+    title = f"{words('statement')} {statement.account['number']}"
+    return workbook(statement_sheets(statement, words), title=title, on=statement.as_of)
+
+
+def _headers(name: str) -> dict[str, str]:
+    """A download under this name (RFC 6266)."""
+    plain = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "-_.") else "_" for ch in name)
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return {"Content-Disposition": disposition, **_NO_STORE}
+
+
+@router.get(
+    "/legal-cases/{case_id}/evidence.pdf",
+    operation_id="getEvidenceFile",
+    summary="The evidence file of a legal case as one PDF",
+    response_class=Response,
+    responses={
+        **problems(404, 413),
+        200: {"description": "The file", "content": {PDF: _FILE}},
+        202: {"description": "It is made in the background: ask again", "model": EvidenceFileRead},
+    },
+)
+async def get_evidence(
+    case_id: UUID,
+    request: Request,
+    principal: Annotated[
+        Principal, callers("collections:read", "invoices:read", "documents:read", "correspondence:read")
+    ],
+    language: Annotated[PaperLanguage | None, Query(description="The account's own when missing")] = None,
+) -> Response:
+    """The claim, the statement, actions, letters, promises, disputes, payments, costs and the timeline, with the stored
+    PDFs bound in behind, an index and page numbers. What is no PDF is listed.
+
+    A small file is answered at once. A large one is made in the background: 202 with its resource, and the bytes when
+    asked again. Each is kept as a document of the case.
+    """
+    reading: Database = request.app.state.read_database
+    writing: Database = request.app.state.database
+    settings = request.app.state.settings
+    async with reading.read(principal.organization_id, snapshot=True) as session:
+        today = await local_today(session, utc_now())
+        facts = await evidence_facts(session, case_id, today)
+        latest = await latest_file(session, case_id)
+        account = facts.statement.account
+        spoken = Words(language or account["language"], account["country"]).language
+        current = latest if latest and (latest.as_of, latest.language) == (today, spoken) else None
+        kept = None
+        if current is not None and current.document_id is not None:
+            kept = await get_document(session, current.document_id)
+    number = facts.case.case.number
+    if is_large(facts):
+        if current is None or current.state == "failed":
+            async with writing.write(principal.organization_id, principal.actor) as session:
+                current = await queue_evidence(session, case_id, spoken, today)
+                await session.refresh(current)
+        if kept is None:
+            body = EvidenceFileRead.of(current).model_dump_json()
+            headers = {"Location": f"/v1/evidence-files/{current.id}", "Retry-After": "5"}
+            return Response(body, 202, headers=headers, media_type="application/json")
+        content = await document_store(settings, kept.kept_in).get(principal.organization_id, kept.sha256)
+        await log_export(writing, principal, export_of(case_id, today))
+        return _evidence(content, number, current)
+    made = await bind_evidence(settings, principal.organization_id, facts, language, today)
+    async with writing.write(principal.organization_id, principal.actor) as session:
+        file_id = None if current is None else current.id
+        row = await keep_evidence(session, made, case_id=case_id, language=spoken, as_of=today, file_id=file_id)
+        log_made(session, case_id, today)
+    return _evidence(made.bundle.content, number, row)
+
+
+def _evidence(content: bytes, number: str, row: EvidenceFile) -> Response:
+    headers = _headers(f"evidence-{number}-{row.as_of}.pdf") | {"Content-Location": f"/v1/evidence-files/{row.id}"}
+    return Response(content, media_type=PDF, headers=headers)
+
+
+@router.get(
+    "/evidence-files/{evidence_file_id}",
+    operation_id="getEvidenceFileState",
+    summary="How far an evidence file is",
+    response_model=EvidenceFileRead,
+    responses=problems(404),
+)
+async def get_state(
+    evidence_file_id: UUID, read: Annotated[ReadSession, reads("collections:read", "documents:read")]
+) -> Response:
+    """When it is completed its bytes are the document `document_id`; what could not be bound in is listed."""
+    return resource_response(EvidenceFileRead.of(await get_file(read, evidence_file_id)))

@@ -1,0 +1,195 @@
+"""Papers of several parts (statements, evidence files) as PDF: headings, texts, tables, an index with page numbers.
+
+Nothing in a text is an instruction to the program: texts go in as data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any, Literal
+
+from app.core.errors import TooLarge
+
+CELLS_MAX = 60_000
+CHARACTERS_MAX = 2_000_000
+_TYPST = b"""
+#let paper = json(bytes(sys.inputs.paper))
+#set document(title: paper.title, author: paper.sender.at(0, default: ""))
+#set page(paper: "a4", flipped: paper.landscape, margin: (left: 20mm, right: 20mm, top: 22mm, bottom: 22mm),
+  footer: context [
+    #set text(8pt, fill: luma(90))
+    #let total = if paper.total > 0 { paper.total } else { counter(page).final().first() }
+    #paper.footer #h(1fr) #counter(page).get().first() / #total
+])
+#set text(9.5pt, lang: paper.language)
+#set par(leading: 0.6em, spacing: 1em)
+#show heading.where(level: 1): it => block(above: 1.6em, below: 0.9em, text(13pt, it.body))
+#show heading.where(level: 2): it => block(above: 1.2em, below: 0.7em, text(10.5pt, it.body))
+#if paper.sender.len() > 0 { text(8pt, fill: luma(90), paper.sender.join(" \xc2\xb7 ")) }
+#if paper.address.len() > 0 { block(height: 28mm, paper.address.map(line => line).join(linebreak())) }
+#grid(columns: (1fr, auto), text(15pt, strong(paper.title)), align(right + bottom, paper.dated))
+#v(2mm)
+#let cell(value, bold) = if bold { strong(value) } else { [#value] }
+#for part in paper.parts {
+  if part.kind == "heading" { heading(level: part.level, part.text) }
+  else if part.kind == "text" { for lines in part.paragraphs { par(lines.map(line => line).join(linebreak())) } }
+  else if part.kind == "break" { pagebreak(weak: true) }
+  else if part.kind == "contents" {
+    outline(title: text(11pt, part.title), depth: 2)
+    for row in part.more { block(above: 0.7em, below: 0.7em, grid(columns: (1fr, auto),
+      [#row.at(0) #box(width: 1fr, repeat([.]))], [ #row.at(1)])) }
+  } else if part.kind == "table" {
+    set text(8pt)
+    table(
+      columns: part.widths.map(width => if width == 0 { auto } else { width * 1fr }),
+      inset: (x: 3pt, y: 3.5pt),
+      stroke: (x, y) => if y == 0 and part.header.len() > 0 { (bottom: 0.7pt) } else { (bottom: 0.3pt + luma(190)) },
+      align: (x, y) => if part.right.contains(x) { right } else { left },
+      table.header(..part.header.map(name => strong(name))),
+      ..part.rows.enumerate().map(((index, row)) => row.map(value => cell(value, part.bold.contains(index)))).flatten(),
+    )
+  }
+}
+"""
+_NUMBERS = b"""
+#let pages = json(bytes(sys.inputs.pages))
+#for number in pages {
+  page(width: number.width * 1pt, height: number.height * 1pt, margin: 0pt, fill: none,
+    place(bottom + right, dx: -8mm, dy: -4mm, box(fill: white, inset: 1.5pt, text(7.5pt, fill: luma(70), number.text))))
+}
+"""
+
+
+class PaperTooLarge(TooLarge):
+    """The paper has more rows or text than anybody reads: narrow it, or take it as a workbook."""
+
+    code = "paper.too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A title of a part, in the index."""
+
+    text: str
+    level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A text; blank lines part its paragraphs."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table. `widths`: 0 is as wide as its text, else a share of what is left. `right`, `bold`: columns and rows."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    widths: tuple[int, ...] = ()
+    right: tuple[int, ...] = ()
+    bold: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageBreak:
+    """What follows begins on a new page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The index: every heading with its page, and `more` lines (text, page) of what follows the paper itself."""
+
+    title: str
+    more: tuple[tuple[str, str], ...] = ()
+
+
+Part = Heading | Prose | Grid | PageBreak | Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A paper. `total` pages stand in the footer when more follow than the paper itself has (0: its own)."""
+
+    title: str
+    parts: tuple[Part, ...]
+    dated: str = ""
+    sender: tuple[str, ...] = ()
+    address: tuple[str, ...] = ()
+    footer: str = ""
+    language: str = "en"
+    landscape: bool = False
+    total: int = 0
+
+
+def paper_pdf(paper: Paper, on: date) -> bytes:
+    """The paper as PDF (A4); the same paper of the same day gives the same bytes. Raises PaperTooLarge.
+
+    Takes the processor for up to some seconds: call it in a thread.
+    """
+    made = _compile(_TYPST, "paper", _facts(paper), on, "pdf")
+    assert isinstance(made, bytes)
+    return made
+
+
+def paper_png(paper: Paper, on: date) -> list[bytes]:
+    """Each page as a picture, for eyes and tests. Raises PaperTooLarge."""
+    made = _compile(_TYPST, "paper", _facts(paper), on, "png")
+    return [made] if isinstance(made, bytes) else list(made)
+
+
+def page_numbers_pdf(pages: Sequence[tuple[int, int, str]], on: date) -> bytes:
+    """Empty pages with a number at the lower right, to be laid over others: width and height in points, text."""
+    facts = [{"width": width, "height": height, "text": text} for width, height, text in pages]
+    made = _compile(_NUMBERS, "pages", facts, on, "pdf")
+    assert isinstance(made, bytes)
+    return made
+
+
+def _compile(source: bytes, name: str, facts: Any, on: date, form: Literal["pdf", "png"]) -> bytes | list[bytes]:
+    import typst
+
+    stamp = int(datetime.combine(on, time(), UTC).timestamp())
+    inputs = {name: json.dumps(facts)}
+    return typst.compile(source, format=form, ignore_system_fonts=True, sys_inputs=inputs, timestamp=stamp)
+
+
+def _facts(paper: Paper) -> dict[str, Any]:
+    tables = [part for part in paper.parts if isinstance(part, Grid)]
+    cells = sum(len(part.header) * (len(part.rows) + 1) for part in tables)
+    characters = sum(len(part.text) for part in paper.parts if isinstance(part, Prose))
+    characters += sum(len(value) for part in tables for row in part.rows for value in row)
+    if cells > CELLS_MAX or characters > CHARACTERS_MAX:
+        raise PaperTooLarge(f"a paper has at most {CELLS_MAX} cells and {CHARACTERS_MAX} characters")
+    language = paper.language[:2].lower()
+    return {
+        "title": paper.title, "dated": paper.dated, "sender": paper.sender, "address": paper.address,
+        "footer": paper.footer, "landscape": paper.landscape, "total": paper.total,
+        "language": language if re.fullmatch(r"[a-z]{2}", language) else "en",
+        "parts": [_part(part) for part in paper.parts],
+    }  # fmt: skip
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, Heading):
+        return {"kind": "heading", "text": part.text, "level": part.level}
+    if isinstance(part, Prose):
+        return {"kind": "text", "paragraphs": _paragraphs(part.text)}
+    if isinstance(part, Contents):
+        return {"kind": "contents", "title": part.title, "more": part.more}
+    if isinstance(part, PageBreak):
+        return {"kind": "break"}
+    return {
+        "kind": "table", "header": part.header, "rows": part.rows, "right": part.right, "bold": part.bold,
+        "widths": part.widths or (1,) * len(part.header),
+    }  # fmt: skip
+
+
+def _paragraphs(text: str) -> list[list[str]]:
+    parts = re.split(r"\n[ \t]*\n+", text.replace("\r\n", "\n").replace("\r", "\n").strip())
+    return [part.split("\n") for part in parts if part.strip()]
