@@ -15,9 +15,10 @@ EVENTS = frozenset(
         "invoice.due_date_changed", "credit_memo.issued", "credit_memo.updated", "credit_memo.voided",
         "credit_memo.refunded", "payment.recorded", "payment.identified", "payment.unidentified", "payment.moved",
         "payment.reversed", "payment.refunded", "payment.marked_not_receivable", "application.created",
-        "application.reversed", "adjustment.posted", "promise.kept", "promise.broken", "dispute.opened",
-        "dispute.reduced", "dispute.reopened", "dispute.resolved_credited", "dispute.resolved_rejected",
-        "dispute.resolved_paid", "dispute.withdrawn", "credit_order.reported", "credit_order.updated",
+        "application.reversed", "adjustment.posted", "promise.kept", "promise.broken", "promise.reopened",
+        "dispute.opened", "dispute.reduced", "dispute.reopened", "dispute.resolved_credited",
+        "dispute.resolved_rejected", "dispute.resolved_paid", "dispute.withdrawn",
+        "credit_order.reported", "credit_order.updated",
     }
 )  # fmt: skip
 """Changes that move exposure, lateness or behaviour. Holds and securities act in their own transactions."""
@@ -27,6 +28,7 @@ SELECT account_id FROM instalments WHERE organization_id = $1 AND id = ANY($2::u
 UNION SELECT account_id FROM invoices WHERE organization_id = $1 AND id = ANY($3::uuid[])
 UNION SELECT account_id FROM payments WHERE organization_id = $1 AND id = ANY($3::uuid[]) AND account_id IS NOT NULL
 UNION SELECT account_id FROM credit_memos WHERE organization_id = $1 AND id = ANY($3::uuid[])
+UNION SELECT account_id FROM disputes WHERE organization_id = $1 AND id = ANY($3::uuid[])
 """
 
 

@@ -28,6 +28,7 @@ from app.credit.holds import PlaceHold, place_hold, release_hold
 from app.credit.orders import OrderCommand, upsert_orders
 from app.credit.refresh import refresh_accounts, refresh_all
 from app.disputes.opening import DisputedPart, OpenDispute, open_dispute
+from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import Actor, WriteSession
 from app.infra.reactions import event_of
 from app.payments.withdraw import ReversePayment, reverse_payment
@@ -313,10 +314,15 @@ async def test_events_lead_to_the_accounts_that_they_concern(session: WriteSessi
     _, item = await issue(session, tenant, 100_00, TODAY, account_id=other)
     payment = await pay(session, tenant, 100_00, TODAY)
     await settle(session, payment, item, 100_00, TODAY)
+    _, contested = await issue(session, tenant, 5_00, TODAY)
+    await flush(session)
+    dispute = await open_dispute(session, OpenDispute((DisputedPart(contested, 5_00),), "damaged_goods", TODAY))
+    record_change(session, ChangeRow("dispute", dispute, "dispute.resolved_rejected", None, {"state": "x"}))
     await flush(session)
     rows = await session.driver.fetch("SELECT * FROM change_log ORDER BY id")
     for event, concerned in (
-        ("invoice.issued", [other]),
+        ("invoice.issued", sorted([other, tenant.account_id])),
+        ("dispute.resolved_rejected", [tenant.account_id]),
         ("payment.recorded", [tenant.account_id]),
         ("application.created", sorted([other, tenant.account_id])),
     ):
