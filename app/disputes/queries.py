@@ -43,6 +43,16 @@ SELECT account_id, currency, sum(minor)::bigint AS minor FROM (
     GROUP BY i.account_id, i.currency, i.id, i.open_minor
 ) AS parts GROUP BY account_id, currency HAVING sum(minor) > 0
 """
+_DISPUTED_TOTALS = """
+SELECT currency, sum(minor)::bigint AS minor FROM (
+    SELECT i.currency, least(sum(l.disputed_minor), i.open_minor) AS minor
+    FROM dispute_lines l JOIN instalments i ON i.organization_id = l.organization_id AND i.id = l.instalment_id
+    WHERE l.organization_id = $1 AND l.disputed_minor > 0 AND i.open_minor <> 0
+      AND ($2::uuid IS NULL OR i.account_id = $2) AND ($3::uuid IS NULL OR i.legal_entity_id = $3)
+      AND ($4::text IS NULL OR i.currency = $4)
+    GROUP BY i.id, i.currency, i.open_minor
+) AS parts GROUP BY currency ORDER BY currency
+"""
 _UNDISPUTED = """
 SELECT i.id, i.open_minor - least(i.open_minor, coalesce((
     SELECT sum(l.disputed_minor) FROM dispute_lines l
@@ -75,6 +85,18 @@ async def disputed_by_account(session: ReadSession, account_ids: Iterable[UUID])
     """The disputed amount of each account by currency, in minor units; without those of zero."""
     rows = await session.driver.fetch(_DISPUTED_BY_ACCOUNT, session.organization_id, list(account_ids))
     return {(row["account_id"], row["currency"]): row["minor"] for row in rows}
+
+
+async def disputed_totals(
+    session: ReadSession,
+    *,
+    account_id: UUID | None = None,
+    legal_entity_id: UUID | None = None,
+    currency: str | None = None,
+) -> dict[str, int]:
+    """What is disputed now, in minor units by currency, narrowed by what is given; never more than is open."""
+    args = (session.organization_id, account_id, legal_entity_id, currency)
+    return {row["currency"]: row["minor"] for row in await session.driver.fetch(_DISPUTED_TOTALS, *args)}
 
 
 async def active_lines(session: ReadSession, instalment_ids: Collection[UUID]) -> list[Any]:

@@ -10,6 +10,8 @@ from starlette.responses import StreamingResponse
 
 from app.core.aging import AgingBounds, AgingBoundsInvalid
 from app.core.clock import utc_now
+from app.core.money import to_text
+from app.disputes.queries import disputed_totals
 from app.exports.service import Export, log_export
 from app.infra.database import Database
 from app.infra.http.fields import BusinessDate, Currency, Instant, resource_response
@@ -80,6 +82,9 @@ async def aging(
     async with database.read(principal.organization_id, snapshot=True) as session:
         report = await aging_report(session, wanted, start=start, limit=None if format == "csv" else page.limit)
         names = await group_names(session, group_by, [row.key for row in report.rows])
+        disputed = await disputed_totals(
+            session, account_id=account_id, legal_entity_id=legal_entity_id, currency=currency
+        )
     if format == "csv":
         export = Export("aging", "csv", request.query_params, len(report.rows))
         await log_export(request.app.state.database, principal, export)
@@ -87,10 +92,12 @@ async def aging(
         headers = {"Content-Disposition": f'attachment; filename="aging-{wanted.as_of}.csv"'}
         chunks = csv_chunks(aging_header(report), cells)
         return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
-    return resource_response(_read(report, page, start, names))
+    return resource_response(_read(report, page, start, names, disputed))
 
 
-def _read(report: AgingReport, page: PageRequest, start: int, names: dict[Any, tuple[str, str]]) -> AgingRead:
+def _read(
+    report: AgingReport, page: PageRequest, start: int, names: dict[Any, tuple[str, str]], disputed: dict[str, int]
+) -> AgingRead:
     wanted = report.request
     return AgingRead.model_validate(
         {
@@ -99,6 +106,7 @@ def _read(report: AgingReport, page: PageRequest, start: int, names: dict[Any, t
             "group_by": wanted.group_by,
             "basis": "invoice_date" if wanted.by_invoice_date else "due_date",
             "credits": "netted" if wanted.net_credits else "separate",
+            "disputed_now": [{"currency": code, "amount": to_text(minor, code)} for code, minor in disputed.items()],
             "totals": [row_read(row, report.labels, {}) for row in report.totals],
             "rows": [row_read(row, report.labels, names) for row in report.rows],
             "has_more": report.has_more,

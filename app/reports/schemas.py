@@ -42,6 +42,13 @@ class AgingRowRead(BaseModel):
     net_amount: AmountOut
 
 
+class DisputedTotal(BaseModel):
+    """What is disputed of the open amounts of one currency."""
+
+    currency: str
+    amount: AmountOut
+
+
 class AgingRead(BaseModel):
     """Aging as of a date, as known at an instant. Amounts of different currencies are never added."""
 
@@ -52,6 +59,9 @@ class AgingRead(BaseModel):
     credits: Literal["separate", "netted"]
     attributes_as_of_now: bool = Field(
         default=True, description="Collector, segment, country and parents are those of today"
+    )
+    disputed_now: list[DisputedTotal] = Field(
+        description="Disputed at this moment, whatever `as_of` is: part of the open amounts, not off them"
     )
     totals: list[AgingRowRead]
     rows: list[AgingRowRead]

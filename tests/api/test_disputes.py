@@ -83,6 +83,17 @@ async def test_a_dispute_is_opened_read_listed_and_counted(
     }  # fmt: skip
 
 
+async def test_aging_shows_what_is_disputed_now(client: httpx.AsyncClient, tenant: Tenant, owed: UUID) -> None:
+    assert (await client.get("/v1/reports/aging")).json()["disputed_now"] == []
+    await client.post("/v1/disputes", json=body(owed))
+    for query, found in (
+        ({}, [{"currency": "EUR", "amount": "180.00"}]),
+        ({"account_id": str(tenant.account_id), "currency": "EUR"}, [{"currency": "EUR", "amount": "180.00"}]),
+        ({"account_id": str(new_id())}, []),
+    ):
+        assert (await client.get("/v1/reports/aging", params=query)).json()["disputed_now"] == found
+
+
 async def test_of_two_who_edit_the_same_dispute_one_gets_412(client: httpx.AsyncClient, owed: UUID) -> None:
     found = (await client.post("/v1/disputes", json=body(owed))).json()
     where, version = f"/v1/disputes/{found['id']}", {"If-Match": '"1"'}
