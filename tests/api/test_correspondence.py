@@ -14,6 +14,7 @@ from docx import Document
 
 from app.core.ids import new_id
 from app.correspondence.sending import send_planned
+from app.desk.timeline_events import TIMELINE_EVENTS
 from app.documents.service import KeptContent, Subject, add_document
 from app.infra.database import SYSTEM
 from tests.conftest import RolledBackDatabase
@@ -334,3 +335,19 @@ async def test_caps_hold_over_messages(client: httpx.AsyncClient, tenant: Tenant
     assert states == ["sent", "sent", "planned"]
     answer = await _write(client, tenant, contact, answer=True)
     assert answer["state"] == "sent", "what they asked is answered"
+
+
+@pytest.mark.usefixtures("any_hour")
+async def test_what_was_written_and_answered_stands_on_the_timeline(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    message = await _write(client, tenant, await _contact(client, tenant))
+    await _receive(client, _mail(In_Reply_To=f"<{message['email_id']}@acme.example>"))
+    async with database.read(tenant.organization_id) as read:
+        rows = await read.driver.fetch(
+            "SELECT event, after FROM change_log WHERE organization_id = $1 AND entity_type = 'correspondence'",
+            tenant.organization_id,
+        )
+    shown = [row for row in rows if row["event"] in TIMELINE_EVENTS]
+    assert {row["event"] for row in shown} == {"correspondence.sent", "correspondence.received"}
+    assert all(row["after"]["account_id"] == str(tenant.account_id) for row in shown)
