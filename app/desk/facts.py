@@ -59,7 +59,12 @@ WHERE i.organization_id = $1 AND i.account_id = ANY($2::uuid[]) AND i.voided_at 
 GROUP BY 1
 """
 _ACCOUNTS = """
-SELECT a.id, a.collector_id, a.risk_class, a.credit_status FROM accounts a
+SELECT a.id, a.collector_id, a.risk_class, a.credit_status,
+    (SELECT c.score FROM credit_scores c WHERE c.organization_id = $1 AND c.account_id = a.id
+     ORDER BY c.month DESC LIMIT 1) AS score,
+    (SELECT max(x.done_on) FROM collection_actions x WHERE x.organization_id = $1 AND x.account_id = a.id
+     AND x.status = 'done' AND x.contact_made) AS last_contact_on
+FROM accounts a
 WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[]) AND a.status <> 'merged'
 """
 _MERGED = """
@@ -120,6 +125,7 @@ async def load_candidates(
     rates = await rates_among(session, currencies, today)
     habits = await _habits(session, ids, today)
     facts = {row["id"]: AccountFacts(risk_class=row["risk_class"], credit_status=row["credit_status"],
+                                     score=row["score"], last_contact_on=row["last_contact_on"],
                                      share_permille=habits.get(row["id"], shrunk_share(0, 0)))
              for row in accounts}  # fmt: skip
     for row in money:

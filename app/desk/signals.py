@@ -60,6 +60,29 @@ FROM escalations
 WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'open' AND raised_on <= $3
 GROUP BY account_id
 """
+_REPLY_DUE = """
+SELECT account_id, count(*)::int AS count, min(due_at)::date AS on_date, 0::bigint AS amount_minor,
+    NULL::text AS currency
+FROM inquiries
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND state = 'open' AND due_at < $3::date + 1
+GROUP BY account_id
+"""
+_NOT_RECEIVED = """
+SELECT i.account_id, count(*)::int AS count, min(i.invoice_date) AS on_date, sum(s.open_minor)::bigint AS amount_minor,
+    i.currency
+FROM instalments s JOIN invoices i ON i.organization_id = $1 AND i.id = s.invoice_id
+WHERE s.organization_id = $1 AND s.account_id = ANY($2::uuid[]) AND s.open_minor <> 0
+  AND i.delivery_status = 'not_received' AND i.invoice_date <= $3::date
+GROUP BY i.account_id, i.currency
+"""
+_REVIEW_DUE = """
+SELECT p.id AS account_id, 1 AS count, p.next_review_on AS on_date, 0::bigint AS amount_minor, NULL::text AS currency
+FROM credit_profiles p
+WHERE p.organization_id = $1 AND p.id = ANY($2::uuid[]) AND p.next_review_on <= $3
+  AND NOT EXISTS (SELECT FROM credit_reviews r WHERE r.organization_id = $1 AND r.account_id = p.id
+                  AND r.state IN ('draft', 'recommended'))
+  AND EXISTS (SELECT FROM instalments s WHERE s.organization_id = $1 AND s.account_id = p.id AND s.open_minor <> 0)
+"""
 SIGNAL_QUERIES: dict[str, str] = {
     "promise_broken": _PROMISE_BROKEN,
     "promise_due_today": _PROMISE_DUE,
@@ -67,6 +90,9 @@ SIGNAL_QUERIES: dict[str, str] = {
     "dispute_sla_breached": _DISPUTE_LATE,
     "action_due": _ACTION_DUE,
     "escalation_open": _ESCALATION_OPEN,
+    "reply_due": _REPLY_DUE,
+    "invoice_not_received": _NOT_RECEIVED,
+    "credit_review_due": _REVIEW_DUE,
     "contact_missing": _CONTACT_MISSING,
 }
 """Kind of signal → statement. The names are those of `rules.SIGNALS`."""
