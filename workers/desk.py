@@ -10,7 +10,7 @@ from app.desk.timeline import accounts_of
 from app.desk.timeline_events import WORKLIST_EVENTS
 from app.desk.worklist import refresh_accounts, refresh_worklist
 from app.infra.database import WriteSession
-from app.infra.jobs import JobContext
+from app.infra.jobs import JobContext, owe
 from app.infra.nightly import business_date_of
 from app.infra.reactions import Event, Subscriber
 from app.organizations.queries import local_today
@@ -28,4 +28,14 @@ async def _follow(session: WriteSession, events: Sequence[Event]) -> None:
         await refresh_accounts(session, accounts, await local_today(session, utc_now()))
 
 
-SUBSCRIBERS = (TIMELINE, Subscriber("worklist", WORKLIST_EVENTS, _follow))
+async def _rank_all(session: WriteSession, events: Sequence[Event]) -> None:
+    """Whoever covers an absence has other accounts from now on: everything is ranked anew."""
+    if events:
+        owe(session, "worklist", (await local_today(session, utc_now())).isoformat())
+
+
+SUBSCRIBERS = (
+    TIMELINE,
+    Subscriber("worklist", WORKLIST_EVENTS, _follow),
+    Subscriber("worklist_covers", frozenset(("collector_cover.added", "collector_cover.cancelled")), _rank_all),
+)

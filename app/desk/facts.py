@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from app.collections.portfolio.assignment import covers_on
 from app.core.money import convert
 from app.desk.rules import AccountFacts, Signal, shrunk_share
 from app.desk.signals import SIGNAL_QUERIES
@@ -139,7 +140,10 @@ async def load_candidates(
             known = facts[account_id]
             signal = Signal(kind, row["count"], row["on_date"], amount)
             facts[account_id] = replace(known, signals=(*known.signals, signal))
-    return base, [Candidate(row["id"], row["collector_id"], facts[row["id"]]) for row in accounts]
+    covers = await covers_on(session, today)
+    return base, [
+        Candidate(row["id"], covers.get(row["collector_id"], row["collector_id"]), facts[row["id"]]) for row in accounts
+    ]
 
 
 def _with_money(facts: AccountFacts, row: Any, base: str, rates: Rates) -> AccountFacts:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from app.core.ids import new_id
 from app.desk import queries
 from app.desk.queries import TimelineFilter, WorklistFilter
 from app.desk.signals import SIGNAL_QUERIES
@@ -120,6 +121,32 @@ async def test_a_good_payer_with_the_same_debt_is_expected_to_bring_more(committ
     found = await worklist(committed, tenant)
     assert found[good].open_minor == found[bad].open_minor == 40_000
     assert found[good].expected_minor > 2 * found[bad].expected_minor
+
+
+async def test_whoever_covers_an_absence_sees_the_accounts_and_nobody_else(committed: Database, tenant: Tenant) -> None:
+    async with committed.write(tenant.organization_id, tenant.actor) as session:
+        away, cover = new_id(), new_id()
+        for person in (away, cover):
+            await session.driver.execute(
+                "INSERT INTO users (organization_id, id, email, display_name, roles) VALUES ($1, $2, $3, $3, $4)",
+                tenant.organization_id, person, f"{person}@acme.example", ["collector"],
+            )  # fmt: skip
+        await session.driver.execute(
+            "UPDATE accounts SET collector_id = $3 WHERE organization_id = $1 AND id = $2",
+            tenant.organization_id, tenant.account_id, away,
+        )  # fmt: skip
+        await session.driver.execute(
+            "INSERT INTO collector_covers (organization_id, id, collector_id, cover_id, start_date, end_date)"
+            " VALUES ($1, $2, $3, $4, $5, $5)",
+            tenant.organization_id, new_id(), away, cover, TODAY,
+        )  # fmt: skip
+        await issue(session, tenant, 10_000, date(2026, 1, 5))
+        await refresh_accounts(session, [tenant.account_id], TODAY)
+    assert set(await worklist(committed, tenant, collector_id=cover)) == {tenant.account_id}
+    assert not await worklist(committed, tenant, collector_id=away)
+    async with committed.write(tenant.organization_id, tenant.actor) as session:
+        await refresh_accounts(session, [tenant.account_id], TODAY + timedelta(days=1))
+    assert set(await worklist(committed, tenant, collector_id=away)) == {tenant.account_id}
 
 
 async def test_snoozed_accounts_are_left_out_until_their_day(committed: Database, tenant: Tenant) -> None:
