@@ -28,30 +28,41 @@ BROKEN_DAYS = 365
 _NEXT = "SELECT id FROM accounts WHERE organization_id = $1 AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3"
 # What is late, undisputed and in no legal case; $1 organization, $2 accounts, $3 today, $4 broken promises since.
 _FACTS = """
-SELECT l.account_id, l.currency, l.overdue_minor, l.days_past_due, a.risk_class, a.credit_status, a.segment, a.country,
-    (SELECT count(*) FROM promises p WHERE p.organization_id = $1 AND p.account_id = l.account_id
-     AND p.status = 'broken' AND p.decided_on >= $4)::int AS broken_promises,
-    coalesce((SELECT json_agg(e.reason_code) FROM escalations e WHERE e.organization_id = $1
-              AND e.account_id = l.account_id AND e.status = 'open'), '[]') AS open_reasons,
-    coalesce((SELECT json_object_agg(x.reason_code, x.closed_on) FROM (
-        SELECT e.reason_code, max(e.closed_on) AS closed_on FROM escalations e
-        WHERE e.organization_id = $1 AND e.account_id = l.account_id AND e.status = 'closed'
-        GROUP BY 1) x), '{}') AS closed_on
-FROM (
-    SELECT s.account_id, s.currency, sum(s.minor)::bigint AS overdue_minor, max($3 - s.due_date) AS days_past_due
-    FROM (
-        SELECT i.account_id, i.currency, i.due_date, i.open_minor - coalesce((
-            SELECT sum(d.disputed_minor) FROM dispute_lines d
-            WHERE d.organization_id = $1 AND d.instalment_id = i.id AND d.disputed_minor > 0), 0) AS minor
-        FROM instalments i
-        WHERE i.organization_id = $1 AND i.account_id = ANY($2::uuid[]) AND i.open_minor <> 0 AND i.due_date < $3
-          AND NOT EXISTS (SELECT FROM legal_case_items c
-                          WHERE c.organization_id = $1 AND c.instalment_id = i.id AND c.active)
-          AND NOT EXISTS (SELECT FROM payment_plan_items t JOIN payment_plans p
-                          ON p.organization_id = $1 AND p.id = t.plan_id AND p.status = 'active'
-                          WHERE t.organization_id = $1 AND t.instalment_id = i.id)
-    ) s WHERE s.minor > 0 GROUP BY 1, 2
-) l JOIN accounts a ON a.organization_id = $1 AND a.id = l.account_id
+WITH promised AS (
+    SELECT account_id, count(*)::int AS broken FROM promises
+    WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'broken' AND decided_on >= $4 GROUP BY 1
+), raised AS (
+    SELECT account_id, reason_code, bool_or(status = 'open') AS open, max(closed_on) AS closed_on FROM escalations
+    WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) GROUP BY 1, 2
+), reasons AS (
+    SELECT account_id, json_agg(reason_code) FILTER (WHERE open) AS open_reasons,
+        json_object_agg(reason_code, closed_on) FILTER (WHERE closed_on IS NOT NULL) AS closed_on
+    FROM raised GROUP BY 1
+), late AS (
+    SELECT i.id, i.account_id, i.currency, i.due_date, i.open_minor FROM instalments i
+    WHERE i.organization_id = $1 AND i.account_id = ANY($2::uuid[]) AND i.open_minor <> 0 AND i.due_date < $3
+), disputed AS (
+    SELECT d.instalment_id, sum(d.disputed_minor) AS minor FROM late JOIN dispute_lines d
+      ON d.organization_id = $1 AND d.instalment_id = late.id AND d.disputed_minor > 0 GROUP BY 1
+), elsewhere AS (
+    SELECT c.instalment_id FROM late JOIN legal_case_items c
+      ON c.organization_id = $1 AND c.instalment_id = late.id AND c.active
+    UNION SELECT t.instalment_id FROM late JOIN payment_plan_items t
+      ON t.organization_id = $1 AND t.instalment_id = late.id
+    JOIN payment_plans p ON p.organization_id = $1 AND p.id = t.plan_id AND p.status = 'active'
+), owed AS (
+    SELECT late.account_id, late.currency, sum(late.open_minor - coalesce(d.minor, 0))::bigint AS overdue_minor,
+        max($3 - late.due_date) AS days_past_due
+    FROM late LEFT JOIN disputed d ON d.instalment_id = late.id
+    WHERE late.open_minor > coalesce(d.minor, 0) AND late.id NOT IN (SELECT instalment_id FROM elsewhere)
+    GROUP BY 1, 2
+)
+SELECT o.account_id, o.currency, o.overdue_minor, o.days_past_due, a.risk_class, a.credit_status, a.segment, a.country,
+    coalesce(p.broken, 0) AS broken_promises, coalesce(r.open_reasons, '[]') AS open_reasons,
+    coalesce(r.closed_on, '{}') AS closed_on
+FROM owed o JOIN accounts a ON a.organization_id = $1 AND a.id = o.account_id
+LEFT JOIN promised p ON p.account_id = o.account_id
+LEFT JOIN reasons r ON r.account_id = o.account_id
 """
 _INSERT = """
 INSERT INTO escalations (organization_id, id, account_id, reason_code, level, origin, rule_version_id, facts,
