@@ -8,8 +8,8 @@ is left alone: a wrong join would hand a payment somebody else's lines.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from itertools import combinations
@@ -21,6 +21,8 @@ EARLY_DAYS = 10
 LATE_DAYS = 45
 NEAR_DAYS = 5
 CUT_NAME_MINIMUM = 8
+SHARING_LIMIT = 200
+"""So many may share a reference, a payer or an amount; where more do, nobody is told apart by it."""
 
 
 class Evidence(IntEnum):
@@ -112,13 +114,66 @@ def _some(value: str | None) -> frozenset[str]:
     return frozenset((value,)) if value else frozenset()
 
 
-@dataclass(slots=True)
+class _Index:
+    """One side by what the other may share with it: the reference, the payer, the amount."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, Hashable], list[str]] = defaultdict(list)
+
+    def add(self, id_: str, keys: Iterable[tuple[str, Hashable]]) -> None:
+        """A member under its keys."""
+        for key in set(keys):
+            self._found[key].append(id_)
+
+    def sharing(self, keys: Iterable[tuple[str, Hashable]]) -> list[str]:
+        """Members with one of the keys; none where very many share one, because then a rival could be overlooked."""
+        members = [self._found.get(key, ()) for key in set(keys)]
+        if any(len(some) > SHARING_LIMIT for some in members):
+            return []
+        return sorted({id_ for some in members for id_ in some})
+
+
+def _keys_of(one: Advice | Receipt) -> dict[Evidence, list[tuple[str, Hashable]]]:
+    """What joins by each evidence: the keys that a partner then shares."""
+    if isinstance(one, Advice):
+        references = [one.reference_key] if one.reference_key is not None else []
+        names = one.names
+    else:
+        references, names = sorted(one.reference_keys), _some(one.name)
+    reference: list[tuple[str, Hashable]] = [("reference", key) for key in references]
+    payer: list[tuple[str, Hashable]] = [("account", account) for account in one.accounts]
+    payer += [("bank", value) for value in _some(one.bank_identifier)]
+    payer += [("name", name[:CUT_NAME_MINIMUM]) for name in names]
+    amount: list[tuple[str, Hashable]] = [("amount", (one.currency, one.amount_minor))]
+    return {Evidence.REFERENCE: reference, Evidence.PAYER: [*reference, *payer], Evidence.DATE: amount}
+
+
 class _Board:
     """What is still to be joined, and what was."""
 
-    advices: dict[str, Advice]
-    receipts: dict[str, Receipt]
-    joins: list[Join] = field(default_factory=list)
+    def __init__(self, advices: Iterable[Advice], receipts: Iterable[Receipt]) -> None:
+        self.advices = {one.id: one for one in advices}
+        self.receipts = {one.id: one for one in receipts}
+        self.joins: list[Join] = []
+        both: list[Advice | Receipt] = [*self.advices.values(), *self.receipts.values()]
+        self._keys = {one.id: _keys_of(one) for one in both}
+        self._of_advices, self._of_receipts = _Index(), _Index()
+        for id_ in self.advices:
+            self._of_advices.add(id_, [key for keys in self._keys[id_].values() for key in keys])
+        for id_ in self.receipts:
+            self._of_receipts.add(id_, [key for keys in self._keys[id_].values() for key in keys])
+
+    def receipts_for(self, advice: Advice, evidence: Evidence) -> list[Receipt]:
+        """Payments that fit the advice by so much evidence or more, whatever their amounts."""
+        ids = self._of_receipts.sharing(self._keys[advice.id][evidence])
+        here = (self.receipts[id_] for id_ in ids if id_ in self.receipts)
+        return [one for one in here if evidence_of(advice, one) >= evidence]
+
+    def advices_for(self, receipt: Receipt, evidence: Evidence) -> list[Advice]:
+        """Advices that fit the payment by so much evidence or more, whatever their amounts."""
+        ids = self._of_advices.sharing(self._keys[receipt.id][evidence])
+        here = (self.advices[id_] for id_ in ids if id_ in self.advices)
+        return [one for one in here if evidence_of(one, receipt) >= evidence]
 
     def take(self, found: Iterable[Join]) -> None:
         """Keep those joins that no other one contradicts, all at once: the order never decides."""
@@ -139,7 +194,7 @@ class _Board:
 
 def plan_joins(advices: Iterable[Advice], receipts: Iterable[Receipt]) -> tuple[Join, ...]:
     """The joins that are unique, the strongest evidence first: one to one, then several on one side."""
-    board = _Board({one.id: one for one in advices if not one.repeats}, {one.id: one for one in receipts})
+    board = _Board((one for one in advices if not one.repeats), receipts)
     for evidence in (Evidence.REFERENCE, Evidence.PAYER, Evidence.DATE):
         board.take(_one_to_one(board, evidence))
         if evidence is Evidence.REFERENCE:
@@ -151,27 +206,17 @@ def plan_joins(advices: Iterable[Advice], receipts: Iterable[Receipt]) -> tuple[
 
 
 def _one_to_one(board: _Board, evidence: Evidence) -> Iterator[Join]:
-    by_amount: Mapping[Hashable, list[Receipt]] = _grouped(
-        board.receipts.values(), lambda one: (one.currency, one.amount_minor)
-    )
-    for advice in board.advices.values():
-        for receipt in by_amount.get((advice.currency, advice.amount_minor), ()):
-            if evidence_of(advice, receipt) >= evidence:
+    for advice in list(board.advices.values()):
+        for receipt in board.receipts_for(advice, evidence):
+            if receipt.amount_minor == advice.amount_minor:
                 yield Join((advice.id,), (receipt.id,), evidence)
 
 
 def _by_whole_reference(board: _Board) -> Iterator[Join]:
     """All payments that carry the reference of one advice, or all advices of one payment, with the same sum."""
-    by_key = _grouped(
-        ((key, receipt) for receipt in board.receipts.values() for key in receipt.reference_keys), lambda pair: pair[0]
-    )
     carrying: dict[str, list[Advice]] = defaultdict(list)
-    for advice in board.advices.values():
-        receipts = [
-            receipt
-            for _, receipt in by_key.get(advice.reference_key, ())
-            if evidence_of(advice, receipt) is Evidence.REFERENCE
-        ]
+    for advice in list(board.advices.values()):
+        receipts = board.receipts_for(advice, Evidence.REFERENCE)
         for receipt in receipts:
             carrying[receipt.id].append(advice)
         if len(receipts) > 1 and sum(one.amount_minor for one in receipts) == advice.amount_minor:
@@ -183,11 +228,11 @@ def _by_whole_reference(board: _Board) -> Iterator[Join]:
 
 
 def _several_payments(board: _Board, evidence: Evidence) -> Iterator[Join]:
-    for advice in board.advices.values():
+    for advice in list(board.advices.values()):
         fitting = [
             (one.id, one.amount_minor)
-            for one in board.receipts.values()
-            if one.amount_minor < advice.amount_minor and evidence_of(advice, one) >= evidence
+            for one in board.receipts_for(advice, evidence)
+            if one.amount_minor < advice.amount_minor
         ]
         chosen = unique_set(fitting, advice.amount_minor)
         if chosen is not None:
@@ -195,22 +240,15 @@ def _several_payments(board: _Board, evidence: Evidence) -> Iterator[Join]:
 
 
 def _several_advices(board: _Board, evidence: Evidence) -> Iterator[Join]:
-    for receipt in board.receipts.values():
+    for receipt in list(board.receipts.values()):
         fitting = [
             (one.id, one.amount_minor)
-            for one in board.advices.values()
-            if one.amount_minor < receipt.amount_minor and evidence_of(one, receipt) >= evidence
+            for one in board.advices_for(receipt, evidence)
+            if one.amount_minor < receipt.amount_minor
         ]
         chosen = unique_set(fitting, receipt.amount_minor)
         if chosen is not None:
             yield Join(chosen, (receipt.id,), evidence)
-
-
-def _grouped(values: Iterable[object], key: Callable[..., Hashable]) -> dict[Hashable, list]:  # type: ignore[type-arg]
-    found: dict[Hashable, list[object]] = defaultdict(list)
-    for value in values:
-        found[key(value)].append(value)
-    return found
 
 
 def unique_set(amounts: Sequence[tuple[str, int]], target: int) -> tuple[str, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import date
 from itertools import permutations
@@ -156,6 +157,32 @@ def test_sums_agree_nobody_is_joined_twice_and_order_does_not_matter(
     random.shuffle(mixed)
     random.shuffle(paid)
     assert plan_joins(mixed, paid) == plan
+
+
+def test_many_advices_and_payments_are_joined_in_time() -> None:
+    advices = [
+        advice(f"a{n}", 1000 + n % 50, reference_key=f"R{n}", accounts=keys(f"C{n % 300}"), expected=DAY)
+        for n in range(3000)
+    ]
+    receipts = [
+        receipt(f"p{n}", 1000 + n % 50, reference_keys=keys(f"R{n}") if n % 2 else keys(), accounts=keys(f"C{n % 300}"))
+        for n in range(6000)
+    ]
+    started = time.perf_counter()
+    plan = plan_joins(advices, receipts)
+    assert time.perf_counter() - started < 20
+    assert sum(join.evidence is Evidence.REFERENCE for join in plan) == 1500
+    assert all(join.advices[0][1:] == join.payments[0][1:] for join in plan if join.evidence is Evidence.REFERENCE)
+
+
+def test_a_rival_is_never_overlooked_in_a_crowd() -> None:
+    one = advice("a", 1000, accounts=keys("C1"), names=keys("brandt maschinenbau"))
+    crowd = [receipt(f"p{n}", 2000, accounts=keys("C1")) for n in range(300)]
+    named = receipt("q", 1000, name="brandt maschinenbau")
+    rival = receipt("r", 1000, accounts=keys("C1"))
+    assert joined([one], [*crowd, named, rival]) == []
+    assert joined([one], [named, rival]) == []
+    assert joined([one], [*crowd[:100], named]) == [(("a",), ("q",), "PAYER")]
 
 
 def test_lines_are_shared_only_in_one_way() -> None:
