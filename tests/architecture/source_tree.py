@@ -11,9 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "workers")
 ROOMS = (
-    "organizations", "documents", "ledger", "accounts", "invoices", "payments", "disputes", "remittances",
-    "cash_application", "promises", "customer_data", "credit", "correspondence", "collections", "dunning", "forecasting", "reports",
-    "desk", "integrations",
+    "organizations", "documents", "exports", "ledger", "accounts", "invoices", "payments", "disputes", "remittances",
+    "cash_application", "promises", "credit", "customer_data", "correspondence", "collections", "reports", "desk",
+    "integrations", "privacy",
 )  # fmt: skip
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
