@@ -66,6 +66,7 @@ from app.organizations.token_router import router as token_router
 from app.organizations.tokens import AccessTokens
 from app.payments.router import router as payments_router
 from app.payments.router_applications import router as applications_router
+from app.privacy.router import router as privacy_router
 from app.promises.router import router as promises_router
 from app.promises.router_plans import router as payment_plans_router
 from app.remittances.router import router as remittances_router
@@ -130,6 +131,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     access_reports_router,
     desk_router,
     papers_router,
+    privacy_router,
 )
 
 

@@ -26,6 +26,7 @@ from workers import (
     desk,
     disputes,
     mailbox,
+    privacy,
     promises,
     remittances,
 )
@@ -38,6 +39,7 @@ NIGHTLY: dict[str, Handler] = {
     "disputes.sla": disputes.check_clocks,
     "worklist": desk.handle,
     collections.NIGHT: collections.handle_night,
+    privacy.NIGHT: privacy.handle_night,
     promises.NIGHT: promises.handle_night,
     "remittances.nightly": remittances.handle,
     "invoice_receipt": correspondence.ask_for_receipt,

@@ -14,6 +14,7 @@ from workers import (
     matching,
     papers,
     period_balances,
+    privacy,
     reactions,
     remittances,
 )
@@ -32,6 +33,7 @@ HANDLERS: dict[str, Handler] = {
     "remittances": remittances.handle,
     "reaction": reactions.handle,
     "desk.evidence": papers.make_evidence,
+    "privacy.files": privacy.delete_files,
     "correspondence.send": correspondence.send,
     "inquiry.clock": correspondence.inquiry_clock,
     "mailbox.poll": mailbox.poll,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -21,6 +22,9 @@ class DocumentStore(Protocol):
 
     async def get(self, organization_id: UUID, sha256: str) -> bytes:
         """The bytes. Raises FileMissing, ObjectMissing, BucketUnavailable."""
+
+    async def remove(self, organization_id: UUID, sha256: str, written_before: datetime) -> None:
+        """Delete the bytes, unless (on disk) they were written again since. Raises BucketUnavailable."""
 
 
 class DiskStore:
@@ -43,6 +47,10 @@ class DiskStore:
         path = self._files.path(organization_id, sha256)
         return await asyncio.to_thread(path.read_bytes)
 
+    async def remove(self, organization_id: UUID, sha256: str, written_before: datetime) -> None:
+        """Delete the file."""
+        await asyncio.to_thread(self._files.remove, organization_id, sha256, written_before)
+
 
 class BucketStore:
     """Objects `<organization>/<hash>`."""
@@ -59,6 +67,10 @@ class BucketStore:
     async def get(self, organization_id: UUID, sha256: str) -> bytes:
         """Read the object."""
         return await self._bucket.get(f"{organization_id}/{sha256}")
+
+    async def remove(self, organization_id: UUID, sha256: str, written_before: datetime) -> None:
+        """Delete the object."""
+        await self._bucket.delete(f"{organization_id}/{sha256}")
 
 
 def document_store(settings: Settings, kept_in: str | None = None) -> DocumentStore:

@@ -58,6 +58,12 @@ class Bucket:
             raise BucketUnavailable(f"the bucket answered {response.status_code}")
         return response.content
 
+    async def delete(self, key: str) -> None:
+        """Delete an object; nothing when it is gone. Raises BucketUnavailable."""
+        response = await self._send("DELETE", key, b"", {})
+        if response.status_code not in (200, 202, 204, 404):
+            raise BucketUnavailable(f"the bucket answered {response.status_code}")
+
     async def _send(self, method: str, key: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
         path = f"/{quote(self.name, safe='')}/{quote(key, safe='/-_.~')}"
         host = urlsplit(self.endpoint).netloc
