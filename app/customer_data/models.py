@@ -13,7 +13,7 @@ from app.infra.tables import Base, TenantTable, Versioned, one_of, organization_
 
 
 class AccountDuplicate(Versioned, TenantTable, Base):
-    """Two accounts that may be the same customer; the service puts the smaller id first, so that a pair stands here once."""
+    """Two accounts that may be the same customer. The smaller id comes first, so that a pair stands here once."""
 
     __tablename__ = "account_duplicates"
     account_id: Mapped[UUID]
