@@ -88,8 +88,8 @@ async def test_settings_choose_the_store(tmp_path: Path) -> None:
         data_dir=tmp_path,
         bucket_endpoint="https://s3.example",
         bucket_name="papers",
-        bucket_access_key="a",  # type: ignore[arg-type]
-        bucket_secret_key="b",  # type: ignore[arg-type]
+        bucket_access_key="a",
+        bucket_secret_key="b",
     )
     assert document_store(bucketed).kept_in == "s3"
     assert await document_store(bucketed, "disk").get(organization_id, kept.sha256) == PDF
