@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.errors import Conflict, NotFound, RuleViolation
+from app.core.errors import Conflict, NotFound, RuleViolation, TooLarge
 from app.infra.constraints import on_constraint
 
 
@@ -82,6 +82,12 @@ class InvoiceCopyMissing(RuleViolation):
     """No copy of the invoice is stored, so that none can be sent."""
 
     code = "correspondence.invoice_copy_missing"
+
+
+class InboundTooLarge(TooLarge):
+    """The raw message is larger than what is taken in."""
+
+    code = "inbound_email.too_large"
 
 
 class InboundRefused(RuleViolation):

@@ -295,6 +295,11 @@ async def test_files_of_strangers_are_typed_and_programs_are_not_kept(client: ht
         assert (refused.status_code, refused.json()["code"]) == (422, "inbound_email.refused"), refused.text
 
 
+async def test_an_e_mail_that_is_too_large_is_not_read(client: httpx.AsyncClient) -> None:
+    refused = await _receive(client, b"From: a@else.example\n\n" + b"x" * 25_000_000)
+    assert (refused.status_code, refused.json()["code"]) == (413, "inbound_email.too_large")
+
+
 @pytest.mark.usefixtures("any_hour")
 async def test_an_e_mail_that_bounces_is_noticed(client: httpx.AsyncClient, tenant: Tenant) -> None:
     message = await _write(client, tenant, await _contact(client, tenant))

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.correspondence.errors import InboundRefused
+from app.correspondence.errors import InboundTooLarge
 from app.correspondence.inbound.mime import MESSAGE_BYTES_MAX
 from app.correspondence.inbound.receive import receive, take_in
 from app.correspondence.router import message_read
@@ -49,7 +49,7 @@ async def receive_email(request: Request, write: Annotated[Write, writes("corres
     async for piece in request.stream():
         raw += piece
         if len(raw) > MESSAGE_BYTES_MAX:
-            raise InboundRefused(f"the message is larger than {MESSAGE_BYTES_MAX} bytes")
+            raise InboundTooLarge(f"the message is larger than {MESSAGE_BYTES_MAX} bytes")
     organization_id = write.principal.organization_id
     incoming = await take_in(document_store(request.app.state.settings), organization_id, bytes(raw), write.now)
 
