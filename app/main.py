@@ -74,6 +74,7 @@ from app.reports.router import router as reports_router
 from app.reports.router_access import router as access_reports_router
 from app.reports.router_cash_application import router as cash_application_report_router
 from app.reports.router_disputes import router as dispute_reports_router
+from app.reports.router_insights import router as insights_router
 from app.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
@@ -129,6 +130,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     dispute_reports_router,
     cash_application_report_router,
     access_reports_router,
+    insights_router,
     desk_router,
     papers_router,
     privacy_router,
