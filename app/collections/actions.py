@@ -11,6 +11,7 @@ from uuid import UUID
 from app.collections import queries, sql
 from app.collections.asking import PlanAction, ask_planned, tell_done
 from app.collections.catalogue import Outcome, all_outcomes, outcome_in_use
+from app.collections.effects import hold_credit, note_not_received
 from app.collections.errors import (
     AccountUnknown,
     ActionClosed,
@@ -216,6 +217,8 @@ async def complete_action(
         action.contact_id = command.contact_id
     made = await _take_effect(session, action, outcome, command, today)
     done_on = command.done_on or today
+    await note_not_received(session, action, outcome, min(done_on, today))
+    await hold_credit(session, action, outcome, today)
     action.promise_id, action.dispute_id = made.promise_id, made.dispute_id
     await tell_done(session, [action], min(done_on, today), now)
     await _finish(session, action, outcome, command.note, min(done_on, today))

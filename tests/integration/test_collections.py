@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from app.collections import actions, escalations, queries
 from app.collections.actions import CompleteAction, FollowUp
 from app.collections.asking import PlanAction
 from app.collections.breaches import plan_for_breaches
+from app.collections.effects import HoldNotAllowed
 from app.collections.legal import cases
 from app.collections.portfolio import assignment
 from app.collections.rule_versions import add_version
@@ -244,3 +246,24 @@ async def test_a_dispute_past_its_time_becomes_an_action_once(session: WriteSess
         assert await plan_for_breaches(session, [dispute_id, new_id()], FRIDAY) == 1
     (row,) = await session.driver.fetch("SELECT * FROM collection_actions")
     assert (row["type"], row["owner_id"], row["priority"], row["origin"]) == ("note", ada, "high", "service")
+
+
+async def test_an_invoice_that_never_came_says_so_itself(session: WriteSession, tenant: Tenant) -> None:
+    invoice, owed = await issue(session, tenant, 10_000, JANUARY_5)
+    call = await plan(session, tenant, instalment_ids=(owed,))
+    done = await complete(session, call, "invoice_not_received")
+    assert await value(session, "invoices", invoice, "delivery_status") == "not_received"
+    assert done.next_action_id is not None
+    assert await value(session, "collection_actions", done.next_action_id, "type") == "email"
+
+
+async def test_a_credit_hold_that_is_done_holds_the_account_and_needs_the_right_to(
+    session: WriteSession, tenant: Tenant
+) -> None:
+    hold = await plan(session, tenant, type="credit_hold")
+    session.actor = replace(session.actor, scopes=frozenset({"collections:write"}))
+    with pytest.raises(HoldNotAllowed):
+        await complete(session, hold, "done")
+    session.actor = replace(session.actor, scopes=frozenset({"collections:write", "credit:write"}))
+    await complete(session, hold, "done")
+    assert await value(session, "accounts", tenant.account_id, "credit_status") == "hold"
