@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -207,6 +207,14 @@ def _matching_state(one: Decided) -> str:
     return "proposed" if one.lines else "no_match"
 
 
+def _fields(value: Any) -> dict[str, Any]:
+    """A flat data class with slots, as JSON has it; `asdict` would copy everything in it."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+_encode = json.JSONEncoder(default=_fields, separators=(",", ":")).encode  # `json.dumps` makes one each time
+
+
 def _row(one: Decided) -> tuple[Any, ...]:
     proposal = one.proposal
     lines = [
@@ -234,10 +242,10 @@ def _row(one: Decided) -> tuple[Any, ...]:
         proposal.strategy,
         str(proposal.band),
         round(proposal.confidence, 5),
-        json.dumps(asdict(proposal.scores)),
-        json.dumps([asdict(reason) for reason in proposal.reasons]),
-        json.dumps(lines),
-        json.dumps([asdict(alternative) for alternative in proposal.alternatives]),
+        _encode(proposal.scores),
+        _encode(proposal.reasons),
+        _encode(lines),
+        _encode(proposal.alternatives),
         one.state,
         one.group_id,
         one.note,

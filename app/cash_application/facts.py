@@ -164,7 +164,7 @@ async def load_facts(session: ReadSession, claims: Sequence[Claim]) -> Facts | N
         rows=tuple(rows),
         payments=tuple(payments),
         items=tuple(_item(row) for row in items.values()),
-        accounting_dates={str(row["id"]): row["accounting_date"] for row in items.values()},
+        accounting_dates={id_: row["accounting_date"] for id_, row in items.items()},
         parties=parties,
         earlier=await _load_earlier(session, payments),
     )
@@ -172,7 +172,7 @@ async def load_facts(session: ReadSession, claims: Sequence[Claim]) -> Facts | N
 
 async def _load_items(
     session: ReadSession, payments: Sequence[PaymentFacts], claims: Sequence[Claim], accounts: set[UUID]
-) -> dict[UUID, Any]:
+) -> dict[str, Any]:
     """Everything open of the accounts, every document that is named, and what is found beside it.
 
     Of an account with more than is read: what has just the amount of a payment. Of any account: documents with just
@@ -183,7 +183,7 @@ async def _load_items(
         raise TooManyItems
     found = {row["id"]: row for row in rows}
     counts = Counter(row["account_id"] for row in rows)
-    cut = {account for account, count in counts.items() if count >= sql.ITEMS_PER_ACCOUNT_LIMIT}
+    cut = {UUID(account) for account, count in counts.items() if count >= sql.ITEMS_PER_ACCOUNT_LIMIT}
     amounts = {UUID(payment.id): payment.amount_minor for payment in payments}
     beyond = {
         (account, amounts[claim.payment_id])
@@ -287,20 +287,23 @@ def _line(line: dict[str, Any], currency: str) -> RemittanceLine:
 
 def _item(row: Any) -> OpenItem:
     (id_, document_id, account_id, legal_entity_id, number, currency, open_minor, amount_minor, invoice_date, due_date,
-     discount_minor, discount_date, _, *others, is_credit) = row  # fmt: skip
+     discount_minor, discount_date, _, order, delivery, contract, external, is_credit) = row  # fmt: skip
+    references: tuple[str, ...] = ()
+    if order or delivery or contract or external:
+        references = tuple([other for other in (order, delivery, contract, external) if other and other != number])
     return OpenItem(
-        id=str(id_),
-        document_id=str(document_id),
-        account_id=str(account_id),
-        legal_entity_id=str(legal_entity_id),
-        number=number,
-        currency=currency,
-        open_minor=open_minor,
-        amount_minor=amount_minor,
-        invoice_date=invoice_date,
-        due_date=due_date,
-        kind=ItemKind.CREDIT_MEMO if is_credit else ItemKind.INVOICE,
-        references=tuple(other for other in others if other and other != number),
-        discount_minor=discount_minor,
-        discount_date=discount_date,
+        id_,
+        document_id,
+        account_id,
+        legal_entity_id,
+        number,
+        currency,
+        open_minor,
+        amount_minor,
+        invoice_date,
+        due_date,
+        ItemKind.CREDIT_MEMO if is_credit else ItemKind.INVOICE,
+        references,
+        discount_minor,
+        discount_date,
     )

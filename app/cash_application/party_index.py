@@ -13,14 +13,14 @@ import asyncio
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 from zlib import crc32
 
-from app.cash_application.matching.names import CUT_MINIMUM, loose_name, normalize_name
+from app.cash_application.matching.names import CUT_MINIMUM, loose_name, name_forms, normalize_name
 from app.cash_application.sql import facts as sql
 from app.core.reference_keys import number_keys
 from app.infra.database import Database, settled_before
@@ -58,10 +58,10 @@ class PartyIndex:
         """Index these accounts, also those that are in it under other names already. With `more` others follow, and
         nothing is found before they came.
         """
-        for party in parties:
+        for party, hashes in _hashes_of(list(parties)):
             ordinal = len(self._ids) // 16
             self._ids += party.id.bytes
-            self._recent.extend([_entry(key, ordinal) for key in _keys_of(party)])
+            self._recent.extend([hashed | ordinal for hashed in hashes])
         if more:
             return
         if len(self._recent) > max(RECENT_LIMIT, len(self._keys) // 8):
@@ -108,15 +108,24 @@ def _entry(key: str, ordinal: int) -> int:
     return crc32(key.encode()) << _ORDINAL_BITS | ordinal
 
 
-def _keys_of(party: Party) -> set[str]:
-    keys = {NUMBER + key for key in number_keys(party.number)[:2]}
-    for name in party.names:
-        strict, loose = normalize_name(name), loose_name(name)
-        keys |= {STRICT + strict, LOOSE + loose}
-        keys.update(WORD + word for word in loose.split())
-        if len(strict) > CUT_MINIMUM:
-            keys.add(BEGINNING + strict[:CUT_MINIMUM])
-    return keys
+def _hashes_of(parties: Sequence[Party]) -> Iterator[tuple[Party, set[int]]]:
+    """The entries of each party without its ordinal. Many parties share their words: these are hashed once."""
+    words: dict[str, int] = {}
+    forms = iter(name_forms([name for party in parties for name in party.names]))
+    for party in parties:
+        hashes = {_entry(NUMBER + key, 0) for key in number_keys(party.number)[:2]}
+        for _ in party.names:
+            strict, loose = next(forms)
+            hashes.add(_entry(STRICT + strict, 0))
+            hashes.add(_entry(LOOSE + loose, 0))
+            for word in loose.split():
+                known = words.get(word)
+                if known is None:
+                    known = words[word] = _entry(WORD + word, 0)
+                hashes.add(known)
+            if len(strict) > CUT_MINIMUM:
+                hashes.add(_entry(BEGINNING + strict[:CUT_MINIMUM], 0))
+        yield party, hashes
 
 
 _kept: OrderedDict[UUID, PartyIndex] = OrderedDict()

@@ -7,9 +7,10 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from app.cash_application.sql.policy import base_currency
 from app.core.money import MAX_MINOR, AmountInvalid, convert
 from app.infra.database import ReadSession, WriteSession
-from app.organizations.queries import find_rate, organization_facts
+from app.organizations.queries import find_rate
 from app.payments.withdraw import MarkNotReceivable, mark_not_receivable
 
 SURPLUS_REASON = "small surplus"
@@ -32,7 +33,7 @@ async def queue_values(session: ReadSession, amounts: Sequence[tuple[str, int]],
 
     Only the order of the review queue follows from it: without a rate an amount counts as if it were at par.
     """
-    base = (await organization_facts(session)).base_currency
+    base = await base_currency(session)
     foreign = {currency for currency, _ in amounts} - {base}
     rates = {currency: await find_rate(session, currency, base, on) for currency in foreign}
     values = []

@@ -12,7 +12,7 @@ from app.cash_application.matching.formats import NumberFormats
 from app.cash_application.matching.hypotheses import Case
 from app.cash_application.matching.index import ItemIndex
 from app.cash_application.matching.payer import AccountIndex, RunIdentities, identify_payer
-from app.cash_application.matching.references import payment_tokens
+from app.cash_application.matching.references import Token, payment_tokens
 from app.cash_application.matching.run import Run, known_account
 from app.cash_application.matching.strategies import exactly_named
 from app.cash_application.matching.text_evidence import exact_mentions
@@ -47,10 +47,11 @@ def match(
     chosen = settings or Settings()
     if any(payment.amount_minor <= 0 for payment in payments):
         raise ValueError("only payments with a positive amount can be matched")
-    index = ItemIndex(items, chosen, formats)
+    tokens = {payment.id: payment_tokens(payment) for payment in payments}
+    index = ItemIndex(items, chosen, formats, {token.key for found in tokens.values() for token in found})
     account_index = accounts if isinstance(accounts, AccountIndex) else AccountIndex(accounts, identities)
     ordered = sorted(payments, key=lambda payment: (payment.value_date, payment.id))
-    cases = {payment.id: _case(payment, index, account_index, chosen) for payment in ordered}
+    cases = {payment.id: _case(payment, tokens[payment.id], index, account_index, chosen) for payment in ordered}
     shown = learn_from_run(cases.values()) if chosen.learn_within_run else RunIdentities()
     for case in cases.values():
         case.payers = identify_payer(case.payment, case.tokens, account_index, shown)
@@ -60,8 +61,9 @@ def match(
     return tuple(proposals[payment.id] for payment in payments)
 
 
-def _case(payment: PaymentFacts, index: ItemIndex, accounts: AccountIndex, settings: Settings) -> Case:
-    tokens = payment_tokens(payment)
+def _case(
+    payment: PaymentFacts, tokens: tuple[Token, ...], index: ItemIndex, accounts: AccountIndex, settings: Settings
+) -> Case:
     mentions = exact_mentions(index, payment, tokens)
     return Case(payment, tokens, mentions, {}, index, accounts, settings)
 

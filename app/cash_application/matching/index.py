@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import date
 
 from app.cash_application.matching.formats import NumberFormats, learn_formats, running_number
@@ -12,6 +12,8 @@ from app.cash_application.matching.types import ItemKind, OpenItem, PaymentFacts
 from app.core.reference_keys import fold, number_keys, squeeze
 
 KEY_ITEMS_LIMIT = 60
+READ_THROUGH_LIMIT = 32
+"""So few numbers are read through for cut ones; of more a sorted list is made."""
 NUMBER_LENGTH_MINIMUM = 4
 
 
@@ -22,29 +24,44 @@ class ItemIndex:
     number, id), so that the order of the input is without effect.
     """
 
-    def __init__(self, items: Iterable[OpenItem], settings: Settings, formats: NumberFormats | None = None) -> None:
-        ordered = sorted(items, key=lambda item: (item.invoice_date, item.number, item.id))
+    def __init__(
+        self,
+        items: Iterable[OpenItem],
+        settings: Settings,
+        formats: NumberFormats | None = None,
+        asked: Set[str] = frozenset(),
+    ) -> None:
+        """`asked` are the keys that will be looked for; any other one makes the index of keys anew, with all."""
+        ordered = sorted(items, key=lambda item: (item.invoice_date.toordinal(), item.number, item.id))
         self.items = {item.id: item for item in ordered if item.open_minor > 0}
         self.settings = settings
         self.remaining = {item.id: item.open_minor for item in self.items.values()}
         self.by_account: defaultdict[tuple[str, str, str], list[OpenItem]] = defaultdict(list)
-        self.by_key: defaultdict[str, list[tuple[OpenItem, int, int]]] = defaultdict(list)
         self.by_amount: defaultdict[tuple[str, str, int], list[OpenItem]] = defaultdict(list)
+        self._parts: defaultdict[str, list[OpenItem]] = defaultdict(list)
         for item in self.items.values():
             self.by_account[item.account_id, item.legal_entity_id, item.currency].append(item)
             self.by_amount[item.legal_entity_id, item.currency, item.open_minor].append(item)
-            for field, number in enumerate((item.number, *item.references)):
-                for level, key in enumerate(number_keys(number)):
-                    self.by_key[key].append((item, field, level))
+            self._parts[item.document_id].append(item)
+        self._asked: Set[str] | None = asked
+        self._by_key = self._keyed() if asked else {}
         self.formats: NumberFormats = formats or learn_formats(
             number for item in self.items.values() for number in (item.number, *item.references)
         )
-        self._parts: defaultdict[str, list[OpenItem]] = defaultdict(list)
-        for item in self.items.values():
-            self._parts[item.document_id].append(item)
         self._information: dict[str, int] = {}
         self._by_size: dict[tuple[str, str, str], tuple[list[int], list[OpenItem]]] = {}
         self._numbers: dict[tuple[str, str, str], Numbers] = {}
+
+    def _keyed(self) -> dict[str, list[tuple[OpenItem, int, int]]]:
+        """Items with field and level by those keys of their numbers that are asked for (None: all)."""
+        asked = self._asked
+        found: dict[str, list[tuple[OpenItem, int, int]]] = {}
+        for item in self.items.values():
+            for field, number in enumerate((item.number, *item.references)):
+                for level, key in enumerate(number_keys(number)):
+                    if asked is None or key in asked:
+                        found.setdefault(key, []).append((item, field, level))
+        return found
 
     def is_open_for(self, item: OpenItem, payment: PaymentFacts) -> bool:
         """Whether the item can be paid by this payment at all: entity, currency, something left, dated
@@ -108,7 +125,10 @@ class ItemIndex:
 
     def find(self, key: str, payment: PaymentFacts) -> Sequence[tuple[OpenItem, int, int]]:
         """Items (with field and level of the key) that a key names; none when it names too many to mean one."""
-        hits = self.by_key.get(key, ())
+        if self._asked is not None and key not in self._asked:
+            self._asked = None
+            self._by_key = self._keyed()
+        hits = self._by_key.get(key, ())
         if not hits or len(hits) > KEY_ITEMS_LIMIT:
             return ()
         return [hit for hit in hits if self.is_open_for(hit[0], payment)]
@@ -146,15 +166,33 @@ class Numbers:
             running = running_number(item.number) if field == 0 else ""
             if len(running) > 1 and running != self.texts[position]:
                 self.by_running_number[running].append(position)
-        self._forwards = sorted((text, position) for position, text in enumerate(self.texts))
-        self._backwards = sorted((text[::-1], position) for position, text in enumerate(self.texts))
+        self._forwards: list[tuple[str, int]] | None = None
+        self._backwards: list[tuple[str, int]] | None = None
 
     def cut_at_end(self, beginning: str) -> list[int]:
         """Positions of longer numbers that begin so."""
+        if len(self.texts) <= READ_THROUGH_LIMIT:
+            fitting = [
+                (text, position)
+                for position, text in enumerate(self.texts)
+                if text.startswith(beginning) and len(text) > len(beginning)
+            ]
+            return [position for _, position in sorted(fitting)]
+        if self._forwards is None:
+            self._forwards = sorted((text, position) for position, text in enumerate(self.texts))
         return _beginning_so(self._forwards, beginning)
 
     def cut_at_start(self, ending: str) -> list[int]:
         """Positions of longer numbers that end so."""
+        if len(self.texts) <= READ_THROUGH_LIMIT:
+            fitting = [
+                (text[::-1], position)
+                for position, text in enumerate(self.texts)
+                if text.endswith(ending) and len(text) > len(ending)
+            ]
+            return [position for _, position in sorted(fitting)]
+        if self._backwards is None:
+            self._backwards = sorted((text[::-1], position) for position, text in enumerate(self.texts))
         return _beginning_so(self._backwards, ending[::-1])
 
 

@@ -40,17 +40,18 @@ _WAITING_IDS = """
 SELECT id FROM payments WHERE organization_id = $1 AND matching_state = 'waiting' AND id > $2 ORDER BY id LIMIT $3
 """
 _ITEM_COLUMNS = """
-s.id, i.id AS document_id, s.account_id, s.legal_entity_id, i.number, s.currency, s.open_minor,
-s.amount_minor + s.corrected_minor AS amount_minor,
+s.id::text, s.invoice_id::text AS document_id, s.account_id::text, s.legal_entity_id::text, i.number, s.currency,
+s.open_minor, s.amount_minor + s.corrected_minor AS amount_minor,
 s.invoice_date, s.due_date, s.discount_minor, s.discount_date, s.accounting_date, i.purchase_order,
 i.delivery_reference, i.contract_reference, i.external_id, false AS is_credit
 """
 _CREDIT_COLUMNS = """
-c.id, c.id AS document_id, c.account_id, c.legal_entity_id, c.number, c.currency, c.open_minor, c.amount_minor,
-c.credit_date AS invoice_date, c.credit_date AS due_date, 0::bigint AS discount_minor, NULL::date AS discount_date,
-c.accounting_date, NULL AS purchase_order, NULL AS delivery_reference, NULL AS contract_reference, c.external_id,
+c.id::text, c.id::text AS document_id, c.account_id::text, c.legal_entity_id::text, c.number, c.currency, c.open_minor,
+c.amount_minor, c.credit_date AS invoice_date, c.credit_date AS due_date, 0::bigint AS discount_minor,
+NULL::date AS discount_date, c.accounting_date, NULL AS purchase_order, NULL AS delivery_reference, NULL AS contract_reference, c.external_id,
 true AS is_credit
 """
+# Ids as text: the engine has them so, and tens of thousands of UUID objects a batch would only be made into text.
 _WHOLE = ("number_key", "digits_key")
 _OPEN = " JOIN instalments s ON s.organization_id = $1 AND s.invoice_id = d.id AND s.open_minor <> 0"
 _DOCUMENTS_BY_KEY = " UNION ALL ".join(

@@ -33,6 +33,12 @@ ON CONFLICT (organization_id, strategy) DO UPDATE SET figures = excluded.figures
 """
 
 
+async def base_currency(session: ReadSession) -> str:
+    """The currency in which the organization reports. Without its calendar, which takes a second to load."""
+    statement = "SELECT base_currency FROM organizations WHERE id = $1"
+    return str(await session.driver.fetchval(statement, session.organization_id))
+
+
 async def settings_row(session: ReadSession) -> Any:
     """The stored settings of the organization, or None where it uses the shipped ones."""
     return await session.driver.fetchrow(_SETTINGS, session.organization_id)

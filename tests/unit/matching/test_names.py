@@ -1,8 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.cash_application.matching.names import (
     is_cut_of,
     loose_name,
+    name_forms,
     name_parts,
     normalize_bank_identifier,
     normalize_name,
@@ -53,3 +56,33 @@ def test_similarity() -> None:
     assert similarity("Foods Alder GmbH", "Alder Foods GmbH") == pytest.approx(1.0)
     assert similarity("Zhao Ltd", "Alder Foods GmbH") < 0.5
     assert similarity("GmbH", "Alder Foods GmbH") == 0.0
+
+
+WORDS = st.sampled_from(
+    [
+        "Müller",
+        "MUELLER",
+        "G.m.b.H.",
+        "S. p. A.",
+        "& Co.",
+        "and",
+        "ltd.",
+        "a\nb",
+        "x_y",
+        ".",
+        "ae\u0301",
+        "İ",
+        "株式会社",
+    ]
+)
+NAMES = st.one_of(st.lists(WORDS, max_size=5).map(" ".join), st.text(alphabet="aeou .,-_\n\tÄüß&B", max_size=40))
+
+
+@given(st.lists(NAMES, max_size=8))
+def test_many_names_together_have_the_forms_of_each(names: list[str]) -> None:
+    assert name_forms(names) == [(normalize_name(name), loose_name(name)) for name in names]
+
+
+def test_a_name_past_the_limit_is_cut_before_it_is_read() -> None:
+    long = "Agrarwerk " * 40
+    assert name_forms([long, "Kurz AG"]) == [(normalize_name(long), loose_name(long)), ("kurz ag", "kurz")]
