@@ -2248,8 +2248,9 @@ def upgrade() -> None:
             server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
             nullable=False,
         ),
+        sa.CheckConstraint("language IN ('en', 'de', 'fr', 'es')", name=op.f("ck_evidence_files_language")),
         sa.CheckConstraint(
-            "(state = 'completed') = (document_id IS NOT NULL)", name=op.f("ck_evidence_files_document_when_completed")
+            "state <> 'completed' OR document_id IS NOT NULL", name=op.f("ck_evidence_files_document_when_completed")
         ),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'completed', 'failed')", name=op.f("ck_evidence_files_state")

@@ -82,6 +82,7 @@ EXPOSURE = {
 }  # fmt: skip
 
 ROW_VALUES: dict[str, dict[str, Any]] = {
+    "evidence_files": {"language": "en", "left_out": "[]"},
     "accounts": {"source": "gp", "external_id": "1000231"},
     "disputes": {"resolved_on": None, "awaiting_since": None, "disputed_minor": 1},
     "document_links": {"subject_kind": "legal_case"},

@@ -149,7 +149,7 @@ async def test_a_large_evidence_file_is_made_in_the_background(
     assert (await client.get(address)).json()["id"] == first.json()["id"], "asking again queues nothing more"
     file_id = UUID(first.json()["id"])
     for _ in range(2):  # repeatable
-        await evidence_making.make_queued(database, settings, tenant.organization_id, file_id, SYSTEM)
+        await evidence_making.make_queued(database, settings, tenant.organization_id, file_id, SYSTEM, utc_now())
     ready = await client.get(address)
     assert (ready.status_code, ready.headers["content-type"]) == (200, "application/pdf")
     assert (await client.get(first.headers["location"])).json()["state"] == "completed"

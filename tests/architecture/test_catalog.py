@@ -190,6 +190,11 @@ def test_grants_are_what_the_service_needs(catalog: Catalog) -> None:
         app, worker = found.pop(APP_ROLE, set()), found.pop(WORKER_ROLE, set())
         if found:
             faults.append((table.name, "granted to others", found))
+        mine = metadata.tables.get(table.name)
+        erasable = {f"UPDATE of {column}" for column in (mine.info.get("erasable", ()) if mine is not None else ())}
+        if {granted for granted in app if " of " in granted} != erasable:
+            faults.append((table.name, "erasable columns and granted ones differ", app))
+        app -= erasable
         if not app | worker <= {"SELECT", "INSERT", *CHANGES}:
             faults.append((table.name, "more than reading and changing rows", app | worker))
         if table.belongs_to_tenant:

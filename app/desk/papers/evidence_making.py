@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from app.core.clock import utc_now
 from app.core.errors import DomainError, NotFound, RuleViolation, TooLarge
 from app.core.ids import new_id
 from app.desk.papers.bundle import Bundle, Enclosure, Placed, bind
@@ -21,7 +20,7 @@ from app.documents.service import KeptContent, Subject, add_document, keep_conte
 from app.documents.storage import document_store
 from app.exports.service import Export, record_export
 from app.infra.change_log import ChangeRow, record_change
-from app.infra.database import Database, ReadSession, WriteSession
+from app.infra.database import Actor, Database, ReadSession, WriteSession
 from app.infra.jobs import owe
 from app.infra.rendering.papers import paper_pdf
 from app.infra.versions import RECORDED_NOW
@@ -117,7 +116,14 @@ async def queue_evidence(session: WriteSession, case_id: UUID, language: str, as
 
 
 async def keep_evidence(
-    session: WriteSession, made: Made, *, case_id: UUID, language: str, as_of: date, file_id: UUID | None = None
+    session: WriteSession,
+    made: Made,
+    *,
+    case_id: UUID,
+    language: str,
+    as_of: date,
+    now: datetime,
+    file_id: UUID | None = None,
 ) -> EvidenceFile:
     """Write down that the file is complete, as a document of the case. Raises EvidenceFileNotFound."""
     document_id = await add_document(session, made.kept, Subject("legal_case", case_id), category="evidence")
@@ -128,7 +134,7 @@ async def keep_evidence(
         row = await get_file(session, file_id, lock=True)
         row.state, row.version, row.updated_at = "completed", row.version + 1, RECORDED_NOW
     row.document_id, row.pages, row.attached = document_id, made.bundle.pages, len(made.bundle.placed)
-    row.left_out, row.error, row.finished_at = made.left_out, None, utc_now()
+    row.left_out, row.error, row.finished_at = made.left_out, None, now
     await session.flush()
     after = {"case_id": case_id, "document_id": document_id, "pages": row.pages, "state": "completed"}
     record_change(session, ChangeRow("evidence_file", row.id, "evidence_file.completed", after=after))
@@ -156,7 +162,7 @@ def export_of(case_id: UUID, as_of: date) -> Export:
 
 
 async def make_queued(database: Database, settings: Settings, organization_id: UUID, file_id: UUID,
-                      actor: Any) -> None:  # fmt: skip
+                      actor: Actor, now: datetime) -> None:  # fmt: skip
     """Make a queued file; safe to repeat. What cannot be made ends as failed, with the reason."""
     async with database.write(organization_id, actor) as session:
         row = await get_file(session, file_id, lock=True)
@@ -169,16 +175,18 @@ async def make_queued(database: Database, settings: Settings, organization_id: U
             facts = await evidence_facts(read, case_id, as_of)
         made = await bind_evidence(settings, organization_id, facts, language, as_of)
     except (NotFound, TooLarge, RuleViolation) as error:  # a store that is away is tried again
-        await _fail(database, organization_id, file_id, actor, str(error))
+        await _fail(database, organization_id, file_id, actor, str(error), now)
         return
     async with database.write(organization_id, actor) as session:
-        await keep_evidence(session, made, case_id=case_id, language=language, as_of=as_of, file_id=file_id)
+        await keep_evidence(session, made, case_id=case_id, language=language, as_of=as_of, now=now, file_id=file_id)
 
 
-async def _fail(database: Database, organization_id: UUID, file_id: UUID, actor: Any, error: str) -> None:
+async def _fail(
+    database: Database, organization_id: UUID, file_id: UUID, actor: Actor, error: str, now: datetime
+) -> None:
     async with database.write(organization_id, actor) as session:
         row = await get_file(session, file_id, lock=True)
-        row.state, row.error, row.finished_at = "failed", error[:500], utc_now()
+        row.state, row.error, row.finished_at = "failed", error[:500], now
         row.version, row.updated_at = row.version + 1, RECORDED_NOW
         record_change(session, ChangeRow("evidence_file", file_id, "evidence_file.failed", after={"state": "failed"}))
 

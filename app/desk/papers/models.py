@@ -31,8 +31,9 @@ class EvidenceFile(Versioned, TenantTable, Base):
         organization_fk(),
         tenant_fk("case_id", "legal_cases"),
         tenant_fk("document_id", "documents"),
+        one_of("language", "en", "de", "fr", "es"),
         one_of("state", "queued", "running", "completed", "failed"),
-        CheckConstraint("(state = 'completed') = (document_id IS NOT NULL)", name="document_when_completed"),
+        CheckConstraint("state <> 'completed' OR document_id IS NOT NULL", name="document_when_completed"),
         Index(None, "organization_id", "case_id", "id"),
         Index(None, "organization_id", "document_id"),
     )

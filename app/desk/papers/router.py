@@ -130,8 +130,9 @@ async def get_evidence(
     reading: Database = request.app.state.read_database
     writing: Database = request.app.state.database
     settings = request.app.state.settings
+    now = utc_now()
     async with reading.read(principal.organization_id, snapshot=True) as session:
-        today = await local_today(session, utc_now())
+        today = await local_today(session, now)
         facts = await evidence_facts(session, case_id, today)
         latest = await latest_file(session, case_id)
         account = facts.statement.account
@@ -156,7 +157,9 @@ async def get_evidence(
     made = await bind_evidence(settings, principal.organization_id, facts, language, today)
     async with writing.write(principal.organization_id, principal.actor) as session:
         file_id = None if current is None else current.id
-        row = await keep_evidence(session, made, case_id=case_id, language=spoken, as_of=today, file_id=file_id)
+        row = await keep_evidence(
+            session, made, case_id=case_id, language=spoken, as_of=today, now=now, file_id=file_id
+        )
         log_made(session, case_id, today)
     return _evidence(made.bundle.content, number, row)
 
