@@ -23,7 +23,7 @@ from app.organizations.queries import find_rate
 from app.payments import writes
 from app.payments.balances import minimum_since
 from app.payments.errors import CreditMemoNotFound, InstalmentUnknown, PaymentNotFound
-from app.payments.identify import AccountChange, check_change_date, write_account_changes
+from app.payments.identify import AccountChange, check_change_date, record_account_changes
 from app.payments.postings import ApplicationRow, Held, application_transfers
 from app.payments.queries import latest_event_dates, top_accounts
 from app.payments.rules import (
@@ -201,17 +201,22 @@ async def _write(
 ) -> list[ApplicationGroup]:
     """Write the decided commands: identifications, rows and balances, postings, change log."""
     if books.identified:
-        await write_account_changes(session, books.identified)
+        await record_account_changes(session, books.identified)
     stored: list[StoredApplication] = []
     groups = [(new_id(), command, _rows(command, books.sources[command.source], plan)) for command, plan in done]
     for group_id, command, rows in groups:
         shared = (group_id, command.effective_date, command.origin, command.proposal_id, command.reason)
         stored += [StoredApplication(row, *shared) for row in rows]
+    identified = {c.held.payment_id: (c.account_id, c.effective_date) for c in books.identified}
     touched = {command.source: books.sources[command.source] for command, _ in done}
     paid = {item.instalment.id: item.instalment for _, plan in done for item in plan}
     await writes.write_applications(
         session,
-        [Taken(s.source.id, s.balance.taken_minor, None) for s in touched.values() if s.source.kind == "payment"],
+        [
+            Taken(s.source.id, s.balance.taken_minor, None, None, *identified.get(s.source.id, ()))
+            for s in touched.values()
+            if s.source.kind == "payment"
+        ],
         [
             Taken(
                 s.source.id,
@@ -227,7 +232,6 @@ async def _write(
         ],
         stored,
     )
-    identified = {change.held.payment_id for change in books.identified}
     results = []
     for group_id, command, rows in groups:
         source = books.sources[command.source]

@@ -104,7 +104,7 @@ def check_change_date(on: date, since: date, latest_event: date | None) -> None:
 
 
 async def write_account_changes(session: WriteSession, changes: Sequence[AccountChange]) -> None:
-    """Write decided changes of locked payments: rows, movements, postings, change log."""
+    """Write decided changes of locked payments: rows, and what follows from them."""
     await writes.change_accounts(
         session,
         [change.held.payment_id for change in changes],
@@ -112,6 +112,11 @@ async def write_account_changes(session: WriteSession, changes: Sequence[Account
         [change.effective_date for change in changes],
         [HELD if change.account_id is None else WAITING for change in changes],
     )
+    await record_account_changes(session, changes)
+
+
+async def record_account_changes(session: WriteSession, changes: Sequence[AccountChange]) -> None:
+    """Movements, postings and change log of decided changes whose rows are written elsewhere."""
     movements = [
         Movement(
             payment_id=change.held.payment_id,

@@ -38,11 +38,15 @@ SELECT id, account_id, legal_entity_id, currency, accounting_date, amount_minor 
 FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _BALANCES = (("id", "uuid"), ("taken", "bigint"), ("state", "text"), ("reopened", "date"))
+_OF_PAYMENTS = (*_BALANCES, ("account", "uuid"), ("since", "date"))
 _UPDATES = {
+    # One that is identified by being applied has two events, hence two versions, and is written once.
     "payments": "matching_state = CASE WHEN r.unapplied_minor = t.taken THEN 'done'"
-    " ELSE coalesce(t.state, r.matching_state) END",
-    "credit_memos": "status = t.state",
-    "instalments": "status = t.state",
+    " ELSE coalesce(t.state, CASE WHEN t.account IS NOT NULL THEN 'waiting' END, r.matching_state) END,"
+    " account_id = coalesce(t.account, r.account_id), account_since = coalesce(t.since, r.account_since),"
+    " version = r.version + CASE WHEN t.account IS NULL THEN 1 ELSE 2 END",
+    "credit_memos": "status = t.state, version = r.version + 1",
+    "instalments": "status = t.state, version = r.version + 1",
 }
 _APPLICATIONS = (
     ("id", "uuid"), ("group_id", "uuid"), ("legal_entity_id", "uuid"), ("account_id", "uuid"),
@@ -195,12 +199,17 @@ def _offers(row: Any) -> tuple[tuple[date, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How much a locked row loses (negative: gets back), what it becomes, and when something came back."""
+    """How much a locked row loses (negative: gets back), what it becomes, and when something came back.
+
+    A payment that is identified by being applied gets its account, and the date since which it has it.
+    """
 
     id: UUID
     minor: int
     state: str | None
     reopened_on: date | None = None
+    account_id: UUID | None = None
+    account_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +236,11 @@ async def write_applications(
     All rows are locked by this transaction. Tables without rows are left out, and a single row is given as scalars:
     for that PostgreSQL keeps one plan, while it plans a statement over arrays anew at each execution.
     """
-    balances = [[(t.id, t.minor, t.state, t.reopened_on) for t in group] for group in
-                (payments, credit_memos, instalments)]  # fmt: skip
+    balances: list[list[tuple[Any, ...]]] = [
+        [(t.id, t.minor, t.state, t.reopened_on, t.account_id, t.account_since) for t in payments],
+        [(t.id, t.minor, t.state, t.reopened_on) for t in credit_memos],
+        [(t.id, t.minor, t.state, t.reopened_on) for t in instalments],
+    ]
     rows = [
         (a.row.id, a.group_id, *(getattr(a.row, name) for name in APPLICATION_COLUMNS), a.effective_date, a.origin,
          a.proposal_id, a.reason)
@@ -249,11 +261,12 @@ def _application_statement(counts: tuple[int, ...]) -> str:
     parts = []
     for (table, change), many in zip(_UPDATES.items(), counts, strict=False):
         if many:
+            columns = _OF_PAYMENTS if table == "payments" else _BALANCES
             parts.append(
                 f"{table}_taken AS (UPDATE {table} r SET applied_minor = r.applied_minor + t.taken, {change},"
-                " reopened_on = greatest(r.reopened_on, t.reopened), version = r.version + 1,"
+                " reopened_on = greatest(r.reopened_on, t.reopened),"
                 " updated_at = current_setting('app.recorded_at')::timestamptz"
-                f" FROM {_given(_BALANCES, many, parameter)} WHERE r.organization_id = $1 AND r.id = t.id)"
+                f" FROM {_given(columns, many, parameter)} WHERE r.organization_id = $1 AND r.id = t.id)"
             )
     names = ", ".join(name for name, _ in _APPLICATIONS)
     return (

@@ -48,8 +48,8 @@ i.delivery_reference, i.contract_reference, i.external_id, false AS is_credit
 _CREDIT_COLUMNS = """
 c.id::text, c.id::text AS document_id, c.account_id::text, c.legal_entity_id::text, c.number, c.currency, c.open_minor,
 c.amount_minor, c.credit_date AS invoice_date, c.credit_date AS due_date, 0::bigint AS discount_minor,
-NULL::date AS discount_date, c.accounting_date, NULL AS purchase_order, NULL AS delivery_reference, NULL AS contract_reference, c.external_id,
-true AS is_credit
+NULL::date AS discount_date, c.accounting_date, NULL AS purchase_order, NULL AS delivery_reference,
+NULL AS contract_reference, c.external_id, true AS is_credit
 """
 # Ids as text: the engine has them so, and tens of thousands of UUID objects a batch would only be made into text.
 _WHOLE = ("number_key", "digits_key")
