@@ -199,6 +199,8 @@ def _text(value: Any, length_max: int, pointer: str) -> Any:
         return None
     if len(found) > length_max:
         raise AccountInvalid(f"{pointer[1:]} has more than {length_max} characters", pointer=pointer)
+    if found.isprintable():  # nearly every text, and told at once
+        return found
     if any(ch < " " or "\x7f" <= ch <= "\x9f" or "\ud800" <= ch <= "\udfff" for ch in found):
         raise AccountInvalid(f"{pointer[1:]} holds characters that cannot be kept", pointer=pointer)
     return found

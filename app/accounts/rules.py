@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 
 from app.core.errors import RuleViolation
@@ -280,9 +281,12 @@ _LEGAL_FORMS = frozenset(
 )
 _CONJUNCTIONS = frozenset({"and", "und", "et"})
 _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "æ": "ae", "å": "aa", "ł": "l"})
+_ONE_LETTER = str.maketrans({"å": "a", "Å": "A", "œ": "o", "Œ": "O", "đ": "d", "Đ": "D"})
+_DIGRAPHS = re.compile(r"ae|oe|ue")
 MAX_NAME_LENGTH = 400
 
 
+@lru_cache(maxsize=8_192)  # a batch of payments asks for each name several times
 def normalize_account_name(name: str) -> str:
     """The key under which likely duplicates meet: case, accents, umlauts, punctuation and legal forms removed.
 
@@ -317,8 +321,25 @@ def normalize_bank_identifier(value: str) -> str:
 
 
 def normalize_identity(kind: str, value: str) -> str:
-    """The form of a payer identity that is compared; `kind` is `bank_identifier` or `payer_name`."""
-    return normalize_bank_identifier(value) if kind == "bank_identifier" else normalize_account_name(value)
+    """The form of a payer identity that is compared; `kind` is `bank_identifier` or `payer_name`.
+
+    Of a name the key of an account's name with every umlaut as one letter, however it was spelled: banks write "Müller"
+    as MUELLER and as MULLER.
+    """
+    if kind == "bank_identifier":
+        return normalize_bank_identifier(value)
+    plain = unicodedata.normalize("NFKC", value[:MAX_NAME_LENGTH]).translate(_ONE_LETTER)
+    return _DIGRAPHS.sub(_first_letter, normalize_account_name(plain))
+
+
+def identity_keys(kind: str, value: str) -> frozenset[str]:
+    """Every form under which this payer identity may be stored: the present one, and that of names stored earlier."""
+    known = normalize_identity(kind, value)
+    return frozenset((known,)) if kind == "bank_identifier" else frozenset((known, normalize_account_name(value)))
+
+
+def _first_letter(digraph: re.Match[str]) -> str:
+    return digraph.group()[0]
 
 
 def find_cycles(parents: Mapping[Hashable, Hashable | None], starts: Iterable[Hashable]) -> list[Hashable]:

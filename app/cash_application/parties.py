@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from app.accounts.rules import normalize_identity
+from app.accounts.rules import identity_keys, normalize_identity
 from app.cash_application.matching.names import (
     CUT_MINIMUM,
     loose_name,
@@ -104,7 +104,7 @@ async def _identities(session: ReadSession, payments: Sequence[PaymentFacts]) ->
             plain = normalize_bank_identifier(payment.payer_bank_identifier)
             banks |= {normalize_identity("bank_identifier", payment.payer_bank_identifier), plain}
         if payment.payer_name:
-            names.add(normalize_identity("payer_name", payment.payer_name))
+            names |= identity_keys("payer_name", payment.payer_name)
     rows = await sql.identity_rows(session, "bank_identifier", banks)
     rows += await sql.identity_rows(session, "payer_name", names)
     return [_identity(row) for row in rows]

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from app.accounts.rules import normalize_identity
+from app.accounts.rules import identity_keys, normalize_identity
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
 from app.infra.jobs import owe
@@ -119,7 +119,7 @@ async def _write(session: WriteSession, plan: Iterable[Join], payments: Mapping[
 
 
 async def _accounts_by_identity(session: ReadSession, rows: Iterable[Any]) -> dict[tuple[str, str], set[str]]:
-    values = {value for row in rows for value in (_name(row), _bank(row)) if value}
+    values = {value for row in rows for _, value in _identities(row)}
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in await queries.identity_rows(session, values):
         found[row["kind"], row["normalized_value"]].add(str(row["account_id"]))
@@ -135,12 +135,17 @@ def _bank(row: Any) -> str | None:
     return normalize_identity("bank_identifier", value) if value else None
 
 
+def _identities(row: Any) -> set[tuple[str, str]]:
+    """Kind and every stored form of what identifies the payer."""
+    given = (("payer_name", row["payer_name"]), ("bank_identifier", row["payer_bank_identifier"]))
+    return {(kind, key) for kind, value in given if value for key in identity_keys(kind, value)}
+
+
 def _known_accounts(row: Any, by_identity: Mapping[tuple[str, str], set[str]]) -> set[str]:
     """The account itself, or those that name and bank identifier stand for."""
     if row["account_id"] is not None:
         return {str(row["account_id"])}
-    pairs = (("payer_name", _name(row)), ("bank_identifier", _bank(row)))
-    return {account for kind, value in pairs if value for account in by_identity.get((kind, value), ())}
+    return {account for identity in _identities(row) for account in by_identity.get(identity, ())}
 
 
 def _advice(row: Any, by_identity: Mapping[tuple[str, str], set[str]]) -> Advice:

@@ -17,7 +17,7 @@ from app.accounts.commands import (
     canonical_language,
     normalized_account,
 )
-from app.accounts.rules import find_cycles, normalize_bank_identifier, normalize_identity
+from app.accounts.rules import find_cycles, identity_keys, normalize_bank_identifier, normalize_identity
 
 PLAIN = AccountCommand("C-1", "Brandt", "EUR")
 
@@ -86,6 +86,19 @@ def test_bank_identifiers_are_normal_after_one_step(value: str) -> None:
 def test_identities_meet_under_one_form() -> None:
     assert normalize_identity("bank_identifier", "de89 3704\u00a00044") == "DE8937040044"
     assert normalize_identity("payer_name", "Müller GmbH") == normalize_identity("payer_name", "MUELLER")
+
+
+@pytest.mark.parametrize(
+    ("name", "as_banks_write_it"),
+    [("Müller AG", "MULLER"), ("Åberg", "ABERG"), ("Sørensen", "SORENSEN"), ("Søren", "SOEREN"), ("Œuvre", "OEUVRE")],
+)
+def test_an_umlaut_is_one_letter_however_it_is_spelled(name: str, as_banks_write_it: str) -> None:
+    assert normalize_identity("payer_name", name) == normalize_identity("payer_name", as_banks_write_it)
+
+
+def test_names_that_were_stored_with_spelled_out_umlauts_are_still_asked_for() -> None:
+    assert identity_keys("payer_name", "Müller GmbH") == {"muller", "mueller"}
+    assert identity_keys("bank_identifier", "de89 3704") == {"DE893704"}
 
 
 @given(st.dictionaries(st.integers(0, 12), st.none() | st.integers(0, 12)))
