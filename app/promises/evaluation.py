@@ -18,12 +18,14 @@ from app.promises.rules import (
     PlanVerdict,
     PromiseFacts,
     Receipt,
+    Relief,
     Taken,
     Verdict,
     attribute,
     judge,
     judge_plan,
     paid_since,
+    relieved_after,
 )
 
 LOOK_BACK_DAYS = 730
@@ -39,6 +41,7 @@ class _Book:
 
     claims: list[Claim] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    reliefs: list[Relief] = field(default_factory=list)
     open_minor: int = 0
 
 
@@ -90,6 +93,12 @@ async def _books(
     for row in await queries.receipts(session, ids, first):
         if (book := books.get((row["account_id"], row["currency"]))) is not None:
             book.receipts.append(Receipt(row["value_date"], row["payment_id"], row["minor"], row["instalment_id"]))
+    broken = [row["decided_on"] for row in (*promises, *plans) if row["status"] == "broken"]
+    late = [row["kept_until"] for row in promises if row["status"] != "kept"]
+    if broken or late:
+        for row in await queries.reliefs(session, ids, min(broken + late)):
+            if (book := books.get((row["account_id"], row["currency"]))) is not None:
+                book.reliefs.append(Relief(row["effective_date"], row["minor"], row["instalment_id"]))
     if any(row["scope"] == "account" for row in promises):
         for row in await queries.open_instalments(session, ids):
             if (book := books.get((row["account_id"], row["currency"]))) is not None:
@@ -122,6 +131,7 @@ async def _judge_promises(
         book = books[row["account_id"], row["currency"]]
         claim = _claim_of_promise(row)
         open_minor = book.open_minor if claim.instalments is None else sum(opens.get(i, 0) for i in claim.instalments)
+        open_minor += relieved_after(claim, book.reliefs, row["kept_until"])
         facts = PromiseFacts(claim, row["kept_until"])
         verdict = judge(facts, taken[claim.id], paid_since(claim, book.receipts), open_minor, today)
         kept = {UUID(item[0]): item[1] for item in row["items"]}
@@ -176,6 +186,8 @@ async def _judge_plans(
             for part in row["parts"]
         ]
         open_minor = sum(opens.get(item, 0) for item in claim.instalments)
+        if row["status"] == "broken":
+            open_minor += relieved_after(claim, book.reliefs, row["decided_on"])
         verdict = judge_plan(parts, taken[claim.id], open_minor, paid_since(claim, book.receipts), today)
         known = [(part[0], part[4], part[5]) for part in row["parts"]]
         found = [(part.ordinal, part.status, part.paid_minor) for part in verdict.parts]

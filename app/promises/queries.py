@@ -72,6 +72,18 @@ UNION ALL
 SELECT p.account_id, p.currency, p.id, p.value_date, NULL, p.unapplied_minor FROM payments p
 WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.unapplied_minor <> 0 AND p.value_date >= $3
 """
+# What the seller gave after a day, or wrote off: it lowers what is open, and yet nobody paid.
+_RELIEFS = """
+SELECT a.account_id, a.currency, a.instalment_id, a.effective_date, a.amount_minor AS minor
+FROM applications a
+WHERE a.organization_id = $1 AND a.account_id = ANY($2::uuid[]) AND a.credit_memo_id IS NOT NULL
+  AND a.effective_date > $3
+UNION ALL
+SELECT j.account_id, j.currency, j.instalment_id, j.effective_date, j.amount_minor
+FROM instalments s JOIN adjustments j ON j.organization_id = $1 AND j.instalment_id = s.id AND j.state = 'posted'
+  AND j.kind NOT IN ('void', 'source_correction', 'opening_settlement') AND j.effective_date > $3
+WHERE s.organization_id = $1 AND s.account_id = ANY($2::uuid[])
+"""
 _CONCERNED = """
 SELECT DISTINCT x.account_id FROM (
     SELECT account_id FROM payments WHERE organization_id = $1 AND id = ANY($2::uuid[])
@@ -164,6 +176,14 @@ async def plans_to_judge(session: ReadSession, account_ids: Collection[UUID], si
 async def receipts(session: ReadSession, account_ids: Collection[UUID], since: date) -> list[asyncpg.Record]:
     """Money of the accounts with a value date on or after `since` that stands: applied, or not yet applied."""
     return list(await session.driver.fetch(_RECEIPTS, session.organization_id, list(account_ids), since))
+
+
+async def reliefs(session: ReadSession, account_ids: Collection[UUID], after: date) -> list[asyncpg.Record]:
+    """Credit memos applied and amounts written off after a day (undone ones cancel out), by instalment.
+
+    A voided or corrected invoice is no relief: that amount was never owed.
+    """
+    return list(await session.driver.fetch(_RELIEFS, session.organization_id, list(account_ids), after))
 
 
 async def instalment_open_minor(session: ReadSession, ids: Collection[UUID]) -> dict[UUID, int]:

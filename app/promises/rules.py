@@ -113,6 +113,26 @@ def paid_since(claim: Claim, receipts: Iterable[Receipt]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Relief:
+    """What a credit memo or a write-off took off an instalment: it is not owed any more, but nobody paid it."""
+
+    effective_date: date
+    minor: int
+    instalment_id: UUID
+
+
+def relieved_after(claim: Claim, reliefs: Iterable[Relief], day: date) -> int:
+    """What was taken off the claim's items after a day. A debt that is given up later was owed on that day: a promise
+    that was broken then does not become kept, or void, by writing the debt off.
+    """
+    return sum(
+        relief.minor
+        for relief in reliefs
+        if relief.effective_date > day and (claim.instalments is None or relief.instalment_id in claim.instalments)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PromiseFacts:
     """A promise as rows have it. `withdrawn`: a person cancelled or rescheduled it."""
 

@@ -279,3 +279,28 @@ async def test_evaluating_twice_changes_nothing(story: Story, session: WriteSess
         done = await evaluate_accounts(again, [story.tenant.account_id], FRIDAY)
     assert (done.promises, (await story.promise(promise)).version) == (0, version)
     await flush(session)
+
+
+async def test_a_debt_given_up_later_leaves_the_promise_broken(story: Story) -> None:
+    """Otherwise writing bad debts off would clear the record of those who never paid."""
+    partly, never = await story.owes(50_000), await story.owes(20_000)
+    first = await story.promises(50_000, FRIDAY, partly)
+    second = await story.promises(20_000, FRIDAY, never)
+    await story.clock.night_before(FRIDAY)
+    await story.pays(30_000, FRIDAY, partly)
+    await story.clock.night_before(WEDNESDAY)
+    assert (await story.state(first), await story.state(second)) == (
+        ("broken", 30_000, TUESDAY),
+        ("broken", 0, TUESDAY),
+    )
+    async with story.write() as session:
+        memo = await credit(session, story.tenant, 20_000, WEDNESDAY)
+        await settle(session, memo, partly, 20_000, WEDNESDAY, credit_memo=True)
+        loss = RequestAdjustment(never, "write_off", 20_000, WEDNESDAY, "uncollectible")
+        await request_adjustment(session, loss)
+    await story.clock.react()
+    async with story.write() as session:
+        assert await value(session, "instalments", never, "open_minor") == 0
+        await evaluate_accounts(session, [story.tenant.account_id], WEDNESDAY)
+    assert (await story.state(first))[0] == "broken"
+    assert (await story.state(second))[0] == "broken"
