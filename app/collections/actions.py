@@ -276,6 +276,9 @@ async def _follow(
     if wanted is False:
         return None
     items = tuple(await queries.instalments_of_action(session, action.id))
+    owner = action.owner_id
+    if owner is not None and not await queries.active_users(session, {owner}):
+        owner = None  # left the company: the account's collector goes on
     base = PlanAction(action.account_id, "note", today, "", contact_id=action.contact_id, instalment_ids=items,
                       follows_id=action.id)  # fmt: skip
     if isinstance(wanted, FollowUp):
@@ -286,7 +289,7 @@ async def _follow(
                 type=wanted.type,
                 due_date=wanted.due_date,
                 subject=wanted.subject or f"After: {outcome.label}",
-                owner_id=wanted.owner_id or action.owner_id,
+                owner_id=wanted.owner_id or owner,
                 priority=wanted.priority,
             ),
         )
@@ -303,10 +306,13 @@ async def _follow(
         due_date=following.due_date,
         subject=following.subject,
         contact_id=contact,
-        owner_id=action.owner_id,
+        owner_id=owner,
         origin="outcome",
     )
-    return await plan_action(session, planned)
+    try:
+        return await plan_action(session, planned)
+    except ContactRefused:  # what happened is written down all the same; whom to ask next is for the owner to find
+        return await plan_action(session, replace(planned, contact_id=None))
 
 
 async def complete_actions(
@@ -337,6 +343,8 @@ async def complete_actions(
             outcome = outcome_in_use(outcomes, outcome_code, action.type)
             if outcome.effect in ("promise", "dispute"):
                 raise OutcomeIncomplete("promises and disputes are made one by one", pointer="/outcome_code")
+            await note_not_received(session, action, outcome, today)
+            await hold_credit(session, action, outcome, today)
             await _finish(session, action, outcome, note, today)
             done.append(action)
             if follow_up:

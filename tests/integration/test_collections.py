@@ -267,3 +267,31 @@ async def test_a_credit_hold_that_is_done_holds_the_account_and_needs_the_right_
     session.actor = replace(session.actor, scopes=frozenset({"collections:write", "credit:write"}))
     await complete(session, hold, "done")
     assert await value(session, "accounts", tenant.account_id, "credit_status") == "hold"
+
+
+async def test_what_happened_is_written_down_although_nobody_may_be_called_again(
+    session: WriteSession, tenant: Tenant
+) -> None:
+    contact = await add_contact(session, tenant)
+    gone = await add_user(session, "Gone")
+    call = await plan(session, tenant, contact_id=contact, owner_id=gone)
+    flags = "UPDATE contacts SET do_not_contact = true WHERE organization_id = $1 AND id = $2"
+    await session.driver.execute(flags, tenant.organization_id, contact)
+    leave = "UPDATE users SET active = false WHERE organization_id = $1 AND id = $2"
+    await session.driver.execute(leave, tenant.organization_id, gone)
+    done = await complete(session, call, "no_answer")
+    assert done.next_action_id is not None
+    following = await queries.get_action(session, done.next_action_id)
+    assert (following.contact_id, following.owner_id) == (None, None)
+
+
+async def test_many_actions_at_once_have_the_effects_of_each(session: WriteSession, tenant: Tenant) -> None:
+    invoice, owed = await issue(session, tenant, 50_000, JANUARY_5)
+    call = await plan(session, tenant, instalment_ids=(owed,))
+    hold = await plan(session, tenant, "credit_hold")
+    done = await actions.complete_actions(session, [call], outcome_code="invoice_not_received", note=None, now=NOON)
+    assert done == [call]
+    assert await value(session, "invoices", invoice, "delivery_status") == "not_received"
+    (refused,) = await actions.complete_actions(session, [hold], outcome_code="done", note=None, now=NOON)
+    assert isinstance(refused, HoldNotAllowed)
+    assert await value(session, "collection_actions", hold, "status") == "planned"
