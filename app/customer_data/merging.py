@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from app.accounts.errors import AccountNotFound
-from app.accounts.queries import lock_account_tree
+from app.accounts.queries import lock_account_tree, parents_above
+from app.accounts.rules import find_cycles
 from app.core.ids import new_id
 from app.customer_data import queries
 from app.customer_data.errors import DuplicateDecided, MergeConflict, MergeInvalid
@@ -68,6 +69,9 @@ async def merge_accounts(session: WriteSession, survivor_id: UUID, merged_id: UU
         raise AccountNotFound("no such account")
     if any(row["status"] == "merged" for row in rows):
         raise MergeConflict("one of the accounts is merged already; undo that first")
+    if found[survivor_id]["parent_id"] != merged_id and merged_id in await parents_above(session, [survivor_id]):
+        detail = "the account is further up in the survivor's group; merge the account between them first"
+        raise MergeInvalid(detail, pointer="/merged_account_id")
     moved = await _move(session, found[survivor_id], found[merged_id])
     merge_id = new_id()
     session.add(
@@ -124,6 +128,9 @@ async def undo_merge(
     if found[merge.survivor_id]["status"] == "merged":
         raise MergeConflict("the survivor was itself merged since; undo that merge first")
     await _move_back(session, merge, found[merge.survivor_id])
+    both = [merge.survivor_id, merge.merged_id]
+    if find_cycles(dict(await parents_above(session, both)), both):
+        raise MergeConflict("the group was rearranged since: the two would be each other's parents")
     merge.state, merge.undone_on, merge.undone_by, merge.undo_reason = "undone", on, session.actor.name, reason
     merge.version, merge.updated_at = merge.version + 1, RECORDED_NOW
     await session.flush()

@@ -159,3 +159,17 @@ async def test_findings_open_close_and_come_back(committed: Database, tenant: Te
     await care_for_accounts(committed, tenant.organization_id, TODAY)
     assert "no_country" in await kinds("open")
     assert "no_dunning_contact" in await kinds("accepted")
+
+
+async def test_a_merge_makes_no_circle_of_parents(committed: Database, tenant: Tenant) -> None:
+    async with committed.write(tenant.organization_id, tenant.actor) as session:
+        top = await add_account(session, "TOP")
+        middle = await add_account(session, "MIDDLE", parent_id=top)
+        low = await add_account(session, "LOW", parent_id=middle)
+        with pytest.raises(MergeInvalid):
+            await merge_accounts(session, low, top, reason="one customer", on=TODAY)
+        await merge_accounts(session, middle, top, reason="one customer", on=TODAY)
+        await merge_accounts(session, low, middle, reason="one customer", on=TODAY)
+        found = await rows(session, "SELECT id, parent_id FROM accounts WHERE organization_id = $1 ORDER BY number")
+    parents = {row["id"]: row["parent_id"] for row in found}
+    assert (parents[low], parents[middle], parents[top]) == (None, low, low)
