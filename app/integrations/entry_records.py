@@ -76,7 +76,7 @@ def remittance_of(transaction: Transaction) -> dict[str, Any]:
 
 
 def _documents(block: StructuredRemittance) -> list[dict[str, Any]]:
-    """Amounts belong to a document only when the block names one."""
+    """The amounts of a block belong to a document only when it is the only one; those of its lines always do."""
     lines: list[dict[str, Any]] = []
     for document in block.documents:
         line: dict[str, Any] = {"number": clean(document.number, 140)}
@@ -84,8 +84,10 @@ def _documents(block: StructuredRemittance) -> list[dict[str, Any]]:
             line["kind"] = clean(document.kind, 35)
         if document.on:
             line["date"] = document.on.isoformat()
-        if len(block.documents) == 1:
-            amount = block.remitted or block.due_payable
+        if document.remitted is not None:
+            line.update(_texts(amount=document.remitted, discount=document.discount))
+        elif len(block.documents) == 1:
+            amount = block.remitted or (block.credit_note if document.kind == "CREN" else None) or block.due_payable
             line.update(_texts(amount=amount, discount=block.discount))
             taken = [d for d in block.deductions if d.is_credit is not True]
             if taken and len({d.amount.currency for d in taken}) == 1:

@@ -6,7 +6,7 @@ Version 1 and 2 name several things differently from later ones; each lookup lis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 
 from app.core.money import Money
@@ -260,7 +260,20 @@ def _document(node: Node, block: Node, note: Note) -> ReferredDocument:
     except FieldRefused as refused:
         note(f"transaction.document_{refused.code}", refused.detail)
         on = None
-    return ReferredDocument(given(node.first(("Nb",), ("RfrdDocNb",))), kind, on)
+    lines = tuple(node.all("LineDtls"))
+    remitted, discount = (_line_amount(lines, name, note) for name in ("RmtdAmt", "DscntApldAmt"))
+    return ReferredDocument(given(node.first(("Nb",), ("RfrdDocNb",))), kind, on, remitted, discount)
+
+
+def _line_amount(lines: Iterable[Node], name: str, note: Note) -> Money | None:
+    """The sum of that amount over the lines of a document (from version 6 on); None where a line does not have it."""
+    total: Money | None = None
+    for line in lines:
+        amount = _document_amount(line.child("Amt"), name, note)
+        if amount is None or (total is not None and total.currency != amount.currency):
+            return None
+        total = amount if total is None else total + amount
+    return total
 
 
 def _document_amount(amounts: Node | None, name: str, note: Note) -> Money | None:

@@ -101,11 +101,16 @@ class CreditorReference:
 
 @dataclass(frozen=True, slots=True)
 class ReferredDocument:
-    """A document the payer names: `CINV` invoice, `CREN` credit note, `DEBN` debit note … number and date."""
+    """A document the payer names: `CINV` invoice, `CREN` credit note, `DEBN` debit note … number and date.
+
+    `remitted` and `discount`: the sums over its lines, where the bank itemizes them.
+    """
 
     number: str | None
     kind: str | None = None
     on: date | None = None
+    remitted: Money | None = None
+    discount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
