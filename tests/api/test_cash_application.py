@@ -79,6 +79,19 @@ async def test_a_proposal_shows_the_payment_the_documents_and_what_may_be_done(d
     assert found["allowed_actions"] == ["accept", "correct", "split", "put_on_account", "reject", "hold"]
 
 
+async def test_an_alternative_names_its_documents_too(desk: Desk) -> None:
+    async with desk.database.write(desk.tenant.organization_id, desk.tenant.actor) as session:
+        for number in ("RE-1000801", "RE-1000955"):
+            await owed(session, desk.tenant, number, 333_00, desk.hansen)
+        tied = await receipt(session, desk.tenant, 333_00, payer_name="Hansen Logistik GmbH")
+    await match(desk.database, desk.tenant)
+    proposal = await proposal_of(desk.database, desk.tenant, tied)
+    found = (await desk.client.get(f"{QUEUE}/proposals/{proposal}")).json()
+    named = {number for other in found["alternatives"] for number in other["numbers"]}
+    assert {"RE-1000801", "RE-1000955"} & named
+    assert "" not in named
+
+
 async def test_the_actions_follow_the_scopes(desk: Desk, authenticator: StaticAuthenticator) -> None:
     for held, allowed in (
         (ALL_SCOPES - {"cash-application:write"}, []),

@@ -48,8 +48,9 @@ class Documents:
 
 def named_items(rows: Iterable[Proposal]) -> set[UUID]:
     """Every instalment and credit memo that these proposals and their alternatives name."""
-    lines = {UUID(line["item_id"]) for row in rows for line in row.lines}
-    return lines | {UUID(item) for row in rows for other in row.alternatives for item in other["item_ids"]}
+    known = tuple(rows)  # read twice
+    lines = {UUID(line["item_id"]) for row in known for line in row.lines}
+    return lines | {UUID(item) for row in known for other in row.alternatives for item in other["item_ids"]}
 
 
 class ProposalLineRead(BaseModel):
