@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime
+from typing import Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
@@ -24,8 +26,36 @@ MESSAGE_BYTES_MAX = 25_000_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{3,250}>", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,90}", re.ASCII)
+_ENCODED_WORD = "=?"
+_LITERAL = frozenset({"to", "reply-to", "subject", "message-id", "in-reply-to", "references"})
+
+
+class _Wire(EmailPolicy):
+    """The library's policy, but headers made of what others wrote go out as they were made here.
+
+    The library decodes encoded words in a value that it is given, so that a customer's message id or a subject such as
+    `=?utf-8?q?a=0d=0aBcc:...?=` would become a header of its own; and it encodes ids that are longer than a line.
+    """
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        if name.lower() in _LITERAL:
+            return name, str(value)
+        return super().header_store_parse(name, value)
+
+    def fold(self, name: str, value: Any) -> str:
+        if name.lower() in _LITERAL:
+            return f"{name}: {value}{self.linesep}"
+        return str(super().fold(name, value))
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name.lower() in _LITERAL:
+            return self.fold(name, value).encode("ascii")
+        return bytes(super().fold_binary(name, value))
+
+
 # 7bit: bodies are encoded, so that no server on the way has to take eight bits or lines of any length.
-_POLICY = SMTP.clone(cte_type="7bit")
+_POLICY = _Wire(linesep="\r\n", cte_type="7bit")
 
 
 class RecipientInvalid(RuleViolation):
@@ -125,12 +155,12 @@ def build_message(draft: Draft, sender: Sender, attachments: Sequence[Attachment
     """The message as it goes over the wire (RFC 5322, CRLF, ASCII only). Raises HeaderInvalid, MailTooLarge."""
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address(display_name=sender.name or "", addr_spec=sender.address)
-    message["To"] = Address(addr_spec=check_address(draft.recipient))
-    message["Subject"] = check_header(draft.subject)
+    message["To"] = check_address(draft.recipient)
+    message["Subject"] = _subject(check_header(draft.subject))
     message["Date"] = format_datetime(draft.created_at)
     message["Message-ID"] = draft.message_id
     if draft.reply_to is not None:
-        message["Reply-To"] = Address(addr_spec=check_address(draft.reply_to, pointer="/reply_to"))
+        message["Reply-To"] = check_address(draft.reply_to, pointer="/reply_to")
     if draft.in_reply_to is not None:
         message["In-Reply-To"] = check_message_id(draft.in_reply_to)
         message["References"] = draft.in_reply_to
@@ -138,12 +168,20 @@ def build_message(draft: Draft, sender: Sender, attachments: Sequence[Attachment
     if draft.html is not None:
         message.add_alternative(draft.html, subtype="html")
     for attachment in attachments:
-        main, _, sub = attachment.media_type.partition("/")
+        plain = _MEDIA_TYPE.fullmatch(attachment.media_type)
+        main, _, sub = (attachment.media_type if plain else "").partition("/")
         # As bytes whatever it is: a text, too, must arrive as it was stored, and a message must not be unpacked.
         kind = (main, sub) if sub and main not in ("message", "multipart", "text") else ("application", "octet-stream")
-        name = check_header(attachment.name, pointer="/attachments")
+        name = check_header(attachment.name, pointer="/attachments").replace(_ENCODED_WORD, "=_")
         message.add_attachment(attachment.content, maintype=kind[0], subtype=kind[1], filename=name)
     wire = message.as_bytes()
     if len(wire) > MESSAGE_BYTES_MAX:
         raise MailTooLarge(f"the message has {len(wire)} bytes; at most {MESSAGE_BYTES_MAX} can be sent")
     return wire
+
+
+def _subject(value: str) -> str:
+    """The subject in encoded words (RFC 2047) where it is not plain ASCII, or would be taken for one."""
+    if value.isascii() and _ENCODED_WORD not in value:
+        return value
+    return Header(value, "utf-8", maxlinelen=76, header_name="Subject").encode(linesep="\r\n")
