@@ -28,6 +28,8 @@ HEADER_BYTES_MAX = 256 * 1024
 PARTS_MAX = 200
 DEPTH_MAX = 15
 BOUNDARIES_MAX = 400
+LINES_MAX = 8_000_000
+"""Lines, times the multiparts whose boundaries are looked for in each: about two seconds of reading."""
 ATTACHMENTS_MAX = 50
 HTML_BYTES_MAX = 1_000_000
 HEADER_LENGTH_MAX = 2_000
@@ -46,6 +48,7 @@ _ACTION = re.compile(r"^Action:\s*(\w{1,20})", re.IGNORECASE | re.MULTILINE)
 _DIAGNOSTIC = re.compile(r"^Diagnostic-Code:\s*([^\r\n]{1,300})", re.IGNORECASE | re.MULTILINE)
 _PARTSTAT = re.compile(r"PARTSTAT=(ACCEPTED|TENTATIVE|DECLINED)", re.IGNORECASE)
 _UID = re.compile(r"^UID:([\x21-\x7e]{1,200})\r?$", re.MULTILINE)
+_NESTED = re.compile(rb"(?:\A|[\r\n])content-type:[\s\x1c-\x1f]*(?:multipart|message)/", re.IGNORECASE)
 _METHOD = re.compile(r"^METHOD:REPLY\r?$", re.MULTILINE | re.IGNORECASE)
 _BLOCK = frozenset({"p", "div", "br", "tr", "li", "table", "h1", "h2", "h3", "h4", "blockquote", "hr", "ul", "ol"})
 _SILENT = frozenset({"script", "style", "head", "title", "template", "noscript", "svg", "math"})
@@ -131,8 +134,10 @@ def _check_form(raw: bytes) -> None:
     if b":" not in head.split(b"\n", 1)[0]:
         raise InboundRefused("this does not begin with a header")
     # The library reads multiparts by recursion and looks for every boundary in every line.
-    if len(re.findall(rb"(?im)^content-type:\s*(?:multipart|message)/", raw)) > BOUNDARIES_MAX:
-        raise InboundRefused("the message has too many parts")
+    nested = len(_NESTED.findall(raw))
+    lines = raw.count(b"\n") + raw.count(b"\r")
+    if nested > BOUNDARIES_MAX or lines * (nested + 1) > LINES_MAX:
+        raise InboundRefused("the message has too many parts or lines")
 
 
 def _parts(message: Message) -> Iterator[tuple[Message, int]]:
@@ -195,9 +200,9 @@ def _sender(message: Message) -> tuple[str | None, str | None]:
 def _date(message: Message, now: datetime) -> datetime | None:
     try:
         found = parsedate_to_datetime((_raw(message, "Date") or "")[:100])
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     return found if now - timedelta(days=30) <= found <= now + timedelta(minutes=10) else None
 
 

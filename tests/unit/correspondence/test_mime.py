@@ -176,3 +176,17 @@ def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
 @given(st.text(alphabet="<>!-/ascript &#;x\n", max_size=300))
 def test_any_html_becomes_text(source: str) -> None:
     assert "<script" not in text_of_html(source)
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -0100", "Mon, 01 Jan 0001 00:00:00 +2359"])
+def test_a_date_beyond_the_calendar_is_not_believed(date: str) -> None:
+    assert read_message(f"From: a@b.example\nDate: {date}\n\nhi".encode(), NOW).sent_at is None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_many_lines_in_many_multiparts_are_not_read(end: str) -> None:
+    parts = "".join(f"Content-Type:\x1cmultipart/mixed; boundary=b{n}{end}{end}--b{n}{end}" for n in range(190))
+    started = time.monotonic()
+    with pytest.raises(InboundRefused):
+        read_message(f"From: a@b.example{end}{parts}".encode() + f"-{end}".encode() * 1_000_000, NOW)
+    assert time.monotonic() - started < 5
