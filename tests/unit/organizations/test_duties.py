@@ -27,6 +27,8 @@ def test_duties_of_some_scopes() -> None:
         ([], ["collections:write", "cash-application:write"], "/scopes"),
         (["collections_manager", "cash_application"], [], "/roles"),
         (["collector", "credit_manager"], [], "/roles"),
+        (["collector", "integration"], [], "/roles"),
+        (["integration"], ["collections:write"], "/scopes"),
     ],
 )
 def test_duties_that_are_put_together_are_refused(roles: list[str], scopes: list[str], pointer: str) -> None:
