@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from app.correspondence.errors import CorrespondenceNotFound, MessageNotFound, TemplateNotFound
 from app.correspondence.models import (
@@ -130,11 +130,19 @@ async def email_states(session: ReadSession, email_ids: Iterable[UUID]) -> dict[
     return {row[0]: row[1] for row in (await session.execute(statement)).all()}
 
 
-async def find_received(session: ReadSession, sha256: str, message_id: str | None) -> CorrespondenceMessage | None:
-    """The incoming message with this content or message id, or None."""
+async def find_received(
+    session: ReadSession, sha256: str, message_id: str | None, sender: str | None
+) -> CorrespondenceMessage | None:
+    """The incoming message with this content, or with this message id of this sender; or None.
+
+    A message id alone does not count: whoever knows one could keep another's e-mail from being taken in.
+    """
     same = CorrespondenceMessage.content_sha256 == sha256
     if message_id is not None:
-        same = or_(same, CorrespondenceMessage.message_id == message_id)
+        of_sender = and_(
+            CorrespondenceMessage.message_id == message_id, CorrespondenceMessage.sender.is_not_distinct_from(sender)
+        )
+        same = or_(same, of_sender)
     statement = select(CorrespondenceMessage).where(
         CorrespondenceMessage.organization_id == session.organization_id, CorrespondenceMessage.direction == "in", same
     )
@@ -155,6 +163,17 @@ async def find_by_reference(
         .limit(1)
     )
     return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def was_written_to(session: ReadSession, thread_id: UUID, address: str) -> bool:
+    """Whether an e-mail of the thread went to this address."""
+    statement = select(CorrespondenceMessage.id).where(
+        CorrespondenceMessage.organization_id == session.organization_id,
+        CorrespondenceMessage.correspondence_id == thread_id,
+        CorrespondenceMessage.direction == "out",
+        func.lower(CorrespondenceMessage.recipient) == address.lower(),
+    )
+    return (await session.execute(statement.limit(1))).first() is not None
 
 
 async def find_thread_by_tokens(session: ReadSession, tokens: Sequence[str]) -> Correspondence | None:

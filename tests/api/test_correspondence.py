@@ -356,3 +356,26 @@ async def test_what_was_written_and_answered_stands_on_the_timeline(
     shown = [row for row in rows if row["event"] in TIMELINE_EVENTS]
     assert {row["event"] for row in shown} == {"correspondence.sent", "correspondence.received"}
     assert all(row["after"]["account_id"] == str(tenant.account_id) for row in shown)
+
+
+@pytest.mark.usefixtures("any_hour")
+async def test_a_contact_of_another_account_does_not_get_into_the_thread(
+    client: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    message = await _write(client, tenant, await _contact(client, tenant))
+    other = (await client.post("/v1/accounts", json={"number": "C-2", "name": "Other", "currency": "EUR"})).json()["id"]
+    contact = {"role": "accounts_payable", "name": "Eve", "email": "eve@other.example"}
+    assert (await client.post(f"/v1/accounts/{other}/contacts", json=contact)).status_code == 201
+    reply = _mail(From="eve@other.example", In_Reply_To=f"<{message['email_id']}@acme.example>")
+    received = (await _receive(client, reply)).json()
+    assert received["correspondence_id"] != message["correspondence_id"]
+    thread = (await client.get(f"{PATH}/{received['correspondence_id']}")).json()
+    assert thread["account_id"] == other
+
+
+async def test_the_message_id_of_another_sender_keeps_nothing_out(client: httpx.AsyncClient) -> None:
+    first = await _receive(client, _mail(From="eve@other.example", Message_ID="<same@brandt.example>"))
+    second = await _receive(client, _mail(From="ada@brandt.example", Message_ID="<same@brandt.example>"))
+    again = await _receive(client, _mail(From="ada@brandt.example", Message_ID="<same@brandt.example>", X_Hop="2"))
+    assert (first.status_code, second.status_code, again.status_code) == (201, 201, 200)
+    assert again.json()["message"]["id"] == second.json()["message"]["id"]

@@ -81,10 +81,11 @@ async def receive(session: WriteSession, incoming: Incoming, now: datetime) -> R
     """Write the e-mail into its thread; one that was received before is recognised.
 
     The thread is found by the messages that it answers, by the token in its subject, else by its sender: a contact of
-    one account gets a new thread there; anybody else gets one without an account, for a person to assign.
+    one account gets a new thread there; anybody else gets one without an account, for a person to assign. A contact of
+    another account than the thread's does not get into it with what was forwarded to it, but gets a thread of its own.
     """
     mail = incoming.message
-    known = await queries.find_received(session, mail.sha256, mail.message_id)
+    known = await queries.find_received(session, mail.sha256, mail.message_id, mail.sender)
     if known is not None:
         return Received(known.id, known.correspondence_id, created=False)
     answered = await _answered(session, mail)
@@ -109,14 +110,18 @@ async def _answered(session: WriteSession, mail: InboundMessage) -> Corresponden
 async def _thread(
     session: WriteSession, mail: InboundMessage, answered: CorrespondenceMessage | None, now: datetime
 ) -> Correspondence:
-    if answered is not None:
-        return await queries.get_thread(session, answered.correspondence_id, lock=True)
-    tokens = tokens_in(mail.subject)
-    if tokens:
-        found = await queries.find_thread_by_tokens(session, tokens)
-        if found is not None:
-            return await queries.get_thread(session, found.id, lock=True)
     account_id, contact_id = await _sender_of(session, mail)
+    tokens = tokens_in(mail.subject)
+    thread_id = None if answered is None else answered.correspondence_id
+    if thread_id is None and tokens:
+        found = await queries.find_thread_by_tokens(session, tokens)
+        thread_id = None if found is None else found.id
+    if thread_id is not None:
+        thread = await queries.get_thread(session, thread_id, lock=True)
+        # Another customer's contact writes into this thread only when somebody wrote to that address in it.
+        of_another = None not in (account_id, thread.account_id) and account_id != thread.account_id
+        if not of_another or await queries.was_written_to(session, thread.id, mail.sender or ""):
+            return thread
     return await open_thread(session, account_id, contact_id, plain_subject(mail.subject), "general", now)
 
 
