@@ -68,6 +68,7 @@ _SORTS = {
 )
 async def create(body: AccountCreate, write: Writing) -> Response:
     """Create one account. Its number, and its external reference if it has one, must be free."""
+    _require_limit_right(write.principal, body)
 
     async def work(session: WriteSession) -> Answer:
         account_id = await create_account(session, body.command(body.external_ref))
@@ -132,8 +133,9 @@ async def batch(
     """One result for each item, in their order; an item that is refused does not touch the others.
 
     Parents may stand anywhere in the batch. With `atomic` the whole batch is refused with the fields of every item
-    that was at fault.
+    that was at fault. A credit limit needs `accounts:approve` or `imports:write` besides.
     """
+    _require_limit_right(write.principal, *body.items)
 
     async def work(session: WriteSession) -> Answer:
         results = await _upsert(session, body)
@@ -178,7 +180,11 @@ async def _upsert(session: WriteSession, body: AccountBatch) -> list[Upserted | 
 async def upsert(
     source: Annotated[Source, Path()], external_id: Annotated[ExternalId, Path()], body: AccountUpsert, write: Writing
 ) -> Response:
-    """Fields that are left out keep their values. An account without reference but with this number is taken over."""
+    """Fields that are left out keep their values. An account without reference but with this number is taken over.
+
+    A credit limit needs the scope `accounts:approve`, or `imports:write` of a system that leads the limits.
+    """
+    _require_limit_right(write.principal, body)
 
     async def work(session: WriteSession) -> Answer:
         expected = write.expected_version(required=False)
@@ -194,6 +200,12 @@ async def upsert(
         return answer(made, version=made.version)
 
     return await write.run(work)
+
+
+def _require_limit_right(principal: Principal, *items: AccountUpsert) -> None:
+    """A limit is approved here, or led by the system whose data is loaded; whoever keeps accounts does not set it."""
+    if "imports:write" not in principal.scopes and any("credit_limit" in item.model_fields_set for item in items):
+        principal.require("accounts:approve")
 
 
 async def _check_reference(session: WriteSession, source: str, external_id: str, expected: int) -> None:

@@ -144,9 +144,15 @@ def _converted(command: CheckOrder, view: CreditView, currency: str) -> int | No
 async def _reserve(session: WriteSession, command: CheckOrder) -> None:
     assert command.source is not None
     assert command.external_id is not None
+    known = await session.driver.fetchrow(
+        "SELECT number, order_date, expected_invoice_date FROM credit_orders"
+        " WHERE organization_id = $1 AND source = $2 AND external_id = $3",
+        session.organization_id, command.source, command.external_id,
+    )  # fmt: skip
     order = OrderCommand(
-        command.source, command.external_id, command.currency, command.amount_minor, account_id=command.account_id
-    )
+        command.source, command.external_id, command.currency, command.amount_minor, account_id=command.account_id,
+        **({} if known is None else dict(known)),
+    )  # fmt: skip
     await upsert_orders(session, [order])
 
 

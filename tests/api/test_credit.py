@@ -11,6 +11,7 @@ import pytest
 from app.core.ids import new_id
 from app.infra.database import Actor
 from app.infra.principal import Principal
+from app.organizations.rules import ROLES
 from tests.conftest import StaticAuthenticator
 from tests.factories import ALL_SCOPES, Tenant
 
@@ -211,3 +212,32 @@ async def test_a_limit_is_not_set_by_whoever_may_only_change_accounts(
     refused = await client.patch(where, json={"credit_limit": "5.00"}, headers=headers | tag)
     assert (refused.status_code, refused.json()["code"]) == (403, "auth.scope_missing")
     assert (await client.patch(where, json={"segment": "x"}, headers=headers | tag)).status_code == 200
+
+
+async def test_a_limit_comes_from_the_system_that_leads_it_not_from_a_collector(
+    client: httpx.AsyncClient, tenant: Tenant, authenticator: StaticAuthenticator
+) -> None:
+    body = {"number": "C-1", "name": "Brandt", "currency": "EUR", "credit_limit": "5.00"}
+    batch = {"items": [body | {"external_ref": {"source": "erp", "id": "1"}}]}
+    collector = {"Authorization": f"Bearer {authenticator.grant(tenant, *ROLES['collector'])}"}
+    for answered in (
+        await client.put("/v1/accounts/by-ref/erp/1", json=body, headers=collector),
+        await client.post("/v1/accounts/batch", json=batch, headers=collector),
+        await client.post("/v1/accounts", json=body | {"number": "C-9"}, headers=collector),
+    ):
+        assert (answered.status_code, answered.json()["code"]) == (403, "auth.scope_missing")
+    plain = {name: value for name, value in body.items() if name != "credit_limit"}
+    assert (await client.put("/v1/accounts/by-ref/erp/1", json=plain, headers=collector)).status_code == 200
+    erp = {"Authorization": f"Bearer {authenticator.grant(tenant, *ROLES['integration'])}"}
+    led = await client.put("/v1/accounts/by-ref/erp/1", json=body, headers=erp)
+    assert (led.status_code, led.json()["credit_limit"]) == (200, "5.00")
+
+
+async def test_reserving_an_order_keeps_what_the_erp_reported_of_it(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    order = {"currency": "EUR", "open_amount": "10.00", "account_id": str(tenant.account_id), "number": "SO-1",
+             "order_date": "2026-01-01", "expected_invoice_date": "2026-02-01"}  # fmt: skip
+    assert (await client.put("/v1/credit/orders/by-ref/erp/1", json=order)).status_code == 201
+    await check(client, tenant, "12.00", order_ref={"source": "erp", "id": "1"}, reserve=True)
+    (kept,) = (await client.get("/v1/credit/orders")).json()["data"]
+    assert (kept["open_amount"], kept["number"]) == ("12.00", "SO-1")
+    assert (kept["order_date"], kept["expected_invoice_date"]) == ("2026-01-01", "2026-02-01")
