@@ -16,6 +16,8 @@ from app.core.errors import TooLarge
 
 CELLS_MAX = 60_000
 CHARACTERS_MAX = 2_000_000
+TAGGED_CHARACTERS_MAX = 100_000
+"""Longer papers carry no tags for screen readers: they would make them several times as large and slow."""
 _TYPST = b"""
 #let paper = json(bytes(sys.inputs.paper))
 #set document(title: paper.title, author: paper.sender.at(0, default: ""))
@@ -156,7 +158,10 @@ def _compile(source: bytes, name: str, facts: Any, on: date, form: Literal["pdf"
 
     stamp = int(datetime.combine(on, time(), UTC).timestamp())
     inputs = {name: json.dumps(facts)}
-    return typst.compile(source, format=form, ignore_system_fonts=True, sys_inputs=inputs, timestamp=stamp)
+    tagged = len(inputs[name]) <= TAGGED_CHARACTERS_MAX
+    return typst.compile(
+        source, format=form, ignore_system_fonts=True, sys_inputs=inputs, timestamp=stamp, pdf_tags=tagged
+    )
 
 
 def _facts(paper: Paper) -> dict[str, Any]:
