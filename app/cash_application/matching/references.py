@@ -64,10 +64,10 @@ _LIST_SIGN = re.compile(r"\s?(?:[/,;+&]|UND|AND|ET|Y|E)\s?")
 _EMPTY_END_TO_END = frozenset({"NOTPROVIDED", "NOTAVAILABLE", "NONREF", "NONE", "UNKNOWN"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Token:
     """One number that a text may mean. `kind`: whole, joined, digits, expanded, tiled,
-    structured, masked."""
+    structured, masked. Not frozen for the same reason as `OpenItem`."""
 
     key: str
     kind: str
