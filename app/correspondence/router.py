@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from app.correspondence import queries
 from app.correspondence.compose import prepare
+from app.correspondence.errors import MessageInvalid
 from app.correspondence.models import Correspondence, CorrespondenceMessage
 from app.correspondence.queries import ThreadFilter
 from app.correspondence.rules import Direction, Purpose, ThreadState
@@ -27,7 +28,8 @@ from app.correspondence.schemas import (
 )
 from app.correspondence.sending import cancel_message, post_letter, send
 from app.correspondence.threads import assign_thread, mark_thread, set_thread_owner, set_thread_state
-from app.documents.service import keep_content
+from app.documents.errors import DocumentNotFound
+from app.documents.service import keep_content, visible_document
 from app.documents.storage import document_store
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.fields import ETAG_HEADER, Instant, resource_response
@@ -78,6 +80,7 @@ async def message_read(session: ReadSession, message_id: UUID) -> Correspondence
 async def create(body: CorrespondenceCreate, request: Request, write: Writing) -> Response:
     """An e-mail or letter. What the rules of contact put off waits (`planned`); what they refuse is kept `refused`."""
     principal = write.principal
+    await _check_documents(write, body.document_ids)
     prepared = await prepare(
         write.database, principal.organization_id, body.command(), author=principal.actor.name, now=write.now
     )
@@ -106,6 +109,7 @@ async def create(body: CorrespondenceCreate, request: Request, write: Writing) -
 async def preview(body: CorrespondenceCreate, write: Writing) -> Response:
     """Nothing is written or sent."""
     principal = write.principal
+    await _check_documents(write, body.document_ids)
     prepared = await prepare(
         write.database, principal.organization_id, body.command(), author=principal.actor.name, now=write.now
     )
@@ -339,6 +343,18 @@ async def post(message_id: UUID, write: Writing) -> Response:
         return answer(made, version=made.version)
 
     return await write.run(work)
+
+
+async def _check_documents(write: Write, document_ids: Sequence[UUID]) -> None:
+    """What one may not see is not sent either: it would come to be seen by way of the thread."""
+    if not document_ids:
+        return
+    async with write.database.read(write.principal.organization_id) as session:
+        try:
+            for document_id in document_ids:
+                await visible_document(session, write.principal, document_id)
+        except DocumentNotFound:
+            raise MessageInvalid("no such document", pointer="/document_ids") from None
 
 
 async def _change(write: Write, thread_id: UUID, change: Callable[[WriteSession], Awaitable[None]]) -> Response:

@@ -26,7 +26,7 @@ from app.disputes.schemas import (
     DisputeUpdate,
 )
 from app.disputes.schemas_shown import dispute_reads, shown_dispute
-from app.documents.service import guard_subject
+from app.documents.service import guard_subject, visible_document
 from app.infra.database import Actor, ReadSession, WriteSession
 from app.infra.http.fields import BusinessDate, Currency, Instant, Number, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
@@ -68,6 +68,8 @@ async def create(body: DisputeCreate, write: Writing) -> Response:
     """Parts of one or several instalments of an account; what is not disputed stays collectable. The team is told."""
 
     async def work(session: WriteSession) -> Answer:
+        for document_id in body.document_ids:
+            await visible_document(session, write.principal, document_id)
         dispute_id = await open_dispute(session, body.command(await local_today(session, write.now)))
         made = await shown_dispute(session, write.principal, dispute_id)
         return created(made, version=made.version, location=f"/v1/disputes/{dispute_id}")

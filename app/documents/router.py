@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from app.documents import queries
 from app.documents.errors import DocumentNotFound, DocumentTooLarge, DocumentUploadInvalid
-from app.documents.models import Document, DocumentLink
+from app.documents.models import DocumentLink
 from app.documents.rules import scope_of_subject
 from app.documents.schemas import DocumentCategory, DocumentLinkCreate, DocumentRead, SubjectKind
 from app.documents.service import (
@@ -28,6 +28,7 @@ from app.documents.service import (
     link_document,
     may_see,
     unlink_document,
+    visible_document,
 )
 from app.documents.storage import document_store
 from app.infra.database import ReadSession, WriteSession
@@ -155,7 +156,7 @@ async def get(document_id: UUID, read: Reading, caller: Caller) -> Response:
 )
 async def content(document_id: UUID, request: Request, read: Reading, caller: Caller) -> Response:
     """Always as an attachment, never to be shown or run inside the service's own pages."""
-    found, links = await _visible(read, caller, document_id)
+    found, links = await visible_document(read, caller, document_id)
     store = document_store(request.app.state.settings, found.kept_in)
     body = await store.get(caller.organization_id, found.sha256)
     name = links[0].name if links else found.name
@@ -182,7 +183,7 @@ async def link(document_id: UUID, body: DocumentLinkCreate, write: Writing) -> R
     async def work(session: WriteSession) -> Answer:
         subject = Subject(body.subject_kind, body.subject_id)
         _require_scope(write.principal, subject.kind)
-        await _visible(session, write.principal, document_id)
+        await visible_document(session, write.principal, document_id)
         await check_subject(session, session.actor, subject)
         await link_document(session, document_id, subject, category=body.category, note=body.note)
         return created(await _document(session, write.principal, document_id), location=f"/v1/documents/{document_id}")
@@ -201,7 +202,7 @@ async def unlink(document_id: UUID, link_id: UUID, write: Writing) -> Response:
     """The document itself stays in the store."""
 
     async def work(session: WriteSession) -> Answer:
-        _, links = await _visible(session, write.principal, document_id)
+        _, links = await visible_document(session, write.principal, document_id)
         if link_id in {found.id for found in links} or not links:
             await unlink_document(session, document_id, link_id)
             return Answer(None, 204)
@@ -264,28 +265,6 @@ def _require_scope(principal: Principal, kind: str) -> None:
         principal.require(scope)
 
 
-async def _visible(
-    session: ReadSession, principal: Principal, document_id: UUID
-) -> tuple[Document, list[DocumentLink]]:
-    """The document with the links that the caller may see. One that belongs only to others is not found.
-
-    One without any link is visible to everybody who reads documents: somebody must be able to attach it again.
-    """
-    document = await queries.get_document(session, document_id)
-    links = await queries.links_of(session, document_id)
-    seen = [found for found in links if await _sees(session, principal, found)]
-    if links and not seen:
-        raise DocumentNotFound("no such document")
-    return document, seen
-
-
-async def _sees(session: ReadSession, principal: Principal, found: DocumentLink) -> bool:
-    scope = scope_of_subject(found.subject_kind, SCOPES)
-    if scope is not None and scope not in principal.scopes:
-        return False
-    return await may_see(session, principal.actor, Subject(found.subject_kind, found.subject_id))
-
-
 async def _document(session: ReadSession, principal: Principal, document_id: UUID) -> DocumentRead:
-    document, links = await _visible(session, principal, document_id)
+    document, links = await visible_document(session, principal, document_id)
     return DocumentRead.of(document, links, may_write="documents:write" in principal.scopes)

@@ -14,11 +14,14 @@ from uuid import UUID
 from app.core.errors import DomainError
 from app.core.ids import new_id
 from app.documents import queries
-from app.documents.errors import DocumentSubjectUnknown, DocumentTooLarge
-from app.documents.rules import clean_name, media_type_of
+from app.documents.errors import DocumentNotFound, DocumentSubjectUnknown, DocumentTooLarge
+from app.documents.models import Document, DocumentLink
+from app.documents.rules import clean_name, media_type_of, scope_of_subject
 from app.documents.storage import DocumentStore
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import Actor, ReadSession, WriteSession
+from app.infra.principal import Principal
+from app.organizations.rules import SCOPES
 
 DOCUMENT_BYTES_MAX = 25_000_000
 Guard = Callable[[ReadSession, Actor, UUID], Awaitable[None]]
@@ -68,6 +71,29 @@ async def may_see(session: ReadSession, actor: Actor, subject: Subject) -> bool:
     except DomainError:
         return False
     return True
+
+
+async def visible_document(
+    session: ReadSession, principal: Principal, document_id: UUID
+) -> tuple[Document, list[DocumentLink]]:
+    """The document with the links that the caller may see. Raises DocumentNotFound, for one of others' records, too.
+
+    One without any link is visible to everybody who reads documents: somebody must be able to attach it again.
+    Whoever attaches a document to another record asks this first, or would see it by way of that record.
+    """
+    document = await queries.get_document(session, document_id)
+    links = await queries.links_of(session, document_id)
+    seen = [found for found in links if await _sees(session, principal, found)]
+    if links and not seen:
+        raise DocumentNotFound("no such document")
+    return document, seen
+
+
+async def _sees(session: ReadSession, principal: Principal, found: DocumentLink) -> bool:
+    scope = scope_of_subject(found.subject_kind, SCOPES)
+    if scope is not None and scope not in principal.scopes:
+        return False
+    return await may_see(session, principal.actor, Subject(found.subject_kind, found.subject_id))
 
 
 async def keep_content(

@@ -267,3 +267,19 @@ async def test_reasons_and_teams_are_resources(
     assert (emptied.json()["member_ids"], emptied.json()["email"]) == ([], None)
     wrong = await client.post("/v1/dispute-teams", json={"code": "x", "label": "X", "member_ids": [str(new_id())]})
     assert wrong.json()["errors"][0]["pointer"] == "/member_ids/0"
+
+
+async def test_a_document_of_others_is_not_drawn_into_an_own_dispute(
+    client: httpx.AsyncClient, tenant: Tenant, owed: UUID, authenticator: StaticAuthenticator
+) -> None:
+    secret = (await upload(client, PDF, "a.pdf", ("account", tenant.account_id))).json()["id"]
+    token = authenticator.grant(tenant, *RESOLVER, "correspondence:write")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await client.get(f"/v1/documents/{secret}", headers=headers)).status_code == 404
+    refused = await client.post("/v1/disputes", json=body(owed, document_ids=[secret]), headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (404, "document.not_found")
+    message = {"account_id": str(tenant.account_id), "channel": "letter", "subject": "s", "body": "b",
+               "document_ids": [secret]}  # fmt: skip
+    kept = await client.post("/v1/correspondences", json=message, headers=headers)
+    assert (kept.status_code, kept.json()["code"]) == (422, "correspondence.invalid")
+    assert (await client.get(f"/v1/documents/{secret}", headers=headers)).status_code == 404
