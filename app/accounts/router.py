@@ -133,7 +133,7 @@ async def batch(
     """One result for each item, in their order; an item that is refused does not touch the others.
 
     Parents may stand anywhere in the batch. With `atomic` the whole batch is refused with the fields of every item
-    that was at fault. A credit limit needs `accounts:approve` or `imports:write` besides.
+    that was at fault. Credit limit and status need `accounts:approve` or `imports:write` besides.
     """
     _require_limit_right(write.principal, *body.items)
 
@@ -182,7 +182,7 @@ async def upsert(
 ) -> Response:
     """Fields that are left out keep their values. An account without reference but with this number is taken over.
 
-    A credit limit needs the scope `accounts:approve`, or `imports:write` of a system that leads the limits.
+    Credit limit and status need the scope `accounts:approve`, or `imports:write` of a system that leads them.
     """
     _require_limit_right(write.principal, body)
 
@@ -203,8 +203,12 @@ async def upsert(
 
 
 def _require_limit_right(principal: Principal, *items: AccountUpsert) -> None:
-    """A limit is approved here, or led by the system whose data is loaded; whoever keeps accounts does not set it."""
-    if "imports:write" not in principal.scopes and any("credit_limit" in item.model_fields_set for item in items):
+    """Limit and credit status are led by the system whose data is loaded, or approved here.
+
+    Whoever keeps accounts sets neither: a collector neither raises a limit nor lifts what the ERP stopped.
+    """
+    led = {"credit_limit", "credit_status"}
+    if "imports:write" not in principal.scopes and any(led & item.model_fields_set for item in items):
         principal.require("accounts:approve")
 
 

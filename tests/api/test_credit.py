@@ -218,15 +218,16 @@ async def test_a_limit_comes_from_the_system_that_leads_it_not_from_a_collector(
     client: httpx.AsyncClient, tenant: Tenant, authenticator: StaticAuthenticator
 ) -> None:
     body = {"number": "C-1", "name": "Brandt", "currency": "EUR", "credit_limit": "5.00"}
+    plain = {name: value for name, value in body.items() if name != "credit_limit"}
     batch = {"items": [body | {"external_ref": {"source": "erp", "id": "1"}}]}
     collector = {"Authorization": f"Bearer {authenticator.grant(tenant, *ROLES['collector'])}"}
     for answered in (
         await client.put("/v1/accounts/by-ref/erp/1", json=body, headers=collector),
         await client.post("/v1/accounts/batch", json=batch, headers=collector),
         await client.post("/v1/accounts", json=body | {"number": "C-9"}, headers=collector),
+        await client.put("/v1/accounts/by-ref/erp/1", json=plain | {"credit_status": "ok"}, headers=collector),
     ):
         assert (answered.status_code, answered.json()["code"]) == (403, "auth.scope_missing")
-    plain = {name: value for name, value in body.items() if name != "credit_limit"}
     assert (await client.put("/v1/accounts/by-ref/erp/1", json=plain, headers=collector)).status_code == 200
     erp = {"Authorization": f"Bearer {authenticator.grant(tenant, *ROLES['integration'])}"}
     led = await client.put("/v1/accounts/by-ref/erp/1", json=body, headers=erp)
