@@ -9,6 +9,7 @@ items as the survivor's. What a source still sends for it is taken, and stands t
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -129,7 +130,8 @@ async def undo_merge(
         raise MergeConflict("the survivor was itself merged since; undo that merge first")
     await _move_back(session, merge, found[merge.survivor_id])
     both = [merge.survivor_id, merge.merged_id]
-    if find_cycles(dict(await parents_above(session, both)), both):
+    above = await parents_above(session, both)
+    if find_cycles(dict[Hashable, Hashable | None](above.items()), both):
         raise MergeConflict("the group was rearranged since: the two would be each other's parents")
     merge.state, merge.undone_on, merge.undone_by, merge.undo_reason = "undone", on, session.actor.name, reason
     merge.version, merge.updated_at = merge.version + 1, RECORDED_NOW

@@ -57,6 +57,13 @@ SELECT c.account_id, 'invalid_email', jsonb_build_object('contact_ids', jsonb_ag
 WHERE c.organization_id = $1 AND c.account_id = ANY($2::uuid[]) AND c.active
   AND c.email IS NOT NULL AND c.email !~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s.]+$' GROUP BY c.account_id
 UNION ALL
+SELECT c.account_id, 'bounced_address', jsonb_build_object('contact_ids', jsonb_agg(DISTINCT c.id))
+FROM correspondences x
+JOIN correspondence_messages m ON m.organization_id = $1 AND m.correspondence_id = x.id AND m.bounced_at IS NOT NULL
+JOIN contacts c ON c.organization_id = $1 AND c.id = m.contact_id AND c.active AND lower(c.email) = lower(m.recipient)
+WHERE x.organization_id = $1 AND x.account_id = ANY($2::uuid[]) AND c.account_id = ANY($2::uuid[])
+GROUP BY c.account_id
+UNION ALL
 SELECT c.account_id, 'stale_contact', jsonb_build_object('latest', max(c.updated_at)::date) FROM contacts c
 WHERE c.organization_id = $1 AND c.account_id = ANY($2::uuid[]) AND c.active
 GROUP BY c.account_id HAVING max(c.updated_at) < $3

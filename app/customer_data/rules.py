@@ -132,6 +132,7 @@ FINDINGS: dict[str, str] = {
     "no_country": "No country: language, holidays and legal rules cannot be chosen",
     "no_collector": "Nobody collects this account",
     "invalid_email": "An e-mail address that cannot be one",
+    "bounced_address": "An e-mail came back from an address that is still used",
     "stale_contact": "No contact was changed or confirmed for two years",
     "terms_differ": "Invoices were issued with other terms than those agreed",
 }

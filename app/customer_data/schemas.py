@@ -15,8 +15,8 @@ from app.infra.http.fields import Comment, Input, Reason
 DuplicateState = Literal["proposed", "dismissed", "merged"]
 FindingState = Literal["open", "accepted", "mended"]
 FindingKind = Literal[
-    "no_dunning_contact", "no_payment_terms", "no_country", "no_collector", "invalid_email", "stale_contact",
-    "terms_differ",
+    "no_dunning_contact", "no_payment_terms", "no_country", "no_collector", "invalid_email", "bounced_address",
+    "stale_contact", "terms_differ",
 ]  # fmt: skip
 
 

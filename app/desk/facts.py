@@ -35,17 +35,35 @@ SELECT instalment_id, sum(minor)::bigint AS minor FROM (
     WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.status = 'active'
 ) x WHERE minor > 0 GROUP BY 1
 """
-_MONEY = f"""
-SELECT s.account_id, s.currency, sum(s.open_minor)::bigint AS open_minor,
-    coalesce(sum(s.open_minor) FILTER (WHERE s.due_date < $3::date), 0)::bigint AS overdue_minor,
-    sum(greatest(0, s.open_minor - coalesce(d.minor, 0)))::bigint AS collectable_minor,
-    sum(least(s.open_minor, coalesce(h.minor, 0)))::bigint AS held_minor,
-    greatest(0, max($3::date - s.due_date)) AS days_late
-FROM instalments s
-LEFT JOIN ({DISPUTED}) d ON d.instalment_id = s.id
-LEFT JOIN ({HELD}) h ON h.instalment_id = s.id
-WHERE s.organization_id = $1 AND s.account_id = ANY($2::uuid[]) AND s.open_minor <> 0
+IN_CASES = """
+SELECT t.instalment_id FROM legal_cases c
+JOIN legal_case_items t ON t.organization_id = $1 AND t.case_id = c.id AND t.active
+WHERE c.organization_id = $1 AND c.account_id = ANY($2::uuid[]) GROUP BY 1
+"""
+# A promise for the account as a whole holds what it names of no instalment.
+_HELD_WHOLE = """
+SELECT account_id, currency, sum(amount_minor - kept_minor)::bigint AS minor FROM promises
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('open', 'partly_kept') AND scope = 'account'
 GROUP BY 1, 2
+"""
+_MONEY = f"""
+SELECT m.account_id, m.currency, m.open_minor, m.overdue_minor, m.collectable_minor, m.days_late,
+    least(m.collectable_minor, m.held_minor + coalesce(w.minor, 0))::bigint AS held_minor
+FROM (
+    SELECT s.account_id, s.currency, sum(s.open_minor)::bigint AS open_minor,
+        coalesce(sum(s.open_minor) FILTER (WHERE s.due_date < $3::date), 0)::bigint AS overdue_minor,
+        coalesce(sum(greatest(0, s.open_minor - coalesce(d.minor, 0)))
+            FILTER (WHERE k.instalment_id IS NULL), 0)::bigint AS collectable_minor,
+        coalesce(sum(least(s.open_minor, coalesce(h.minor, 0))) FILTER (WHERE k.instalment_id IS NULL), 0)::bigint
+            AS held_minor,
+        greatest(0, max($3::date - s.due_date)) AS days_late
+    FROM instalments s
+    LEFT JOIN ({DISPUTED}) d ON d.instalment_id = s.id
+    LEFT JOIN ({HELD}) h ON h.instalment_id = s.id
+    LEFT JOIN ({IN_CASES}) k ON k.instalment_id = s.id
+    WHERE s.organization_id = $1 AND s.account_id = ANY($2::uuid[]) AND s.open_minor <> 0
+    GROUP BY 1, 2
+) m LEFT JOIN ({_HELD_WHOLE}) w ON w.account_id = m.account_id AND w.currency = m.currency
 """
 _HABIT = """
 SELECT s.account_id, count(*) AS items, avg(least(1, coalesce(a.paid, 0)::numeric / s.amount_minor)) AS share

@@ -12,23 +12,36 @@ FROM promises p
 WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.status = 'broken'
   AND p.decided_on BETWEEN $3::date - 60 AND $3
   AND EXISTS (SELECT FROM instalments s WHERE s.organization_id = $1 AND s.account_id = p.account_id
-              AND s.open_minor <> 0)
+              AND s.open_minor <> 0 AND (p.scope = 'account' OR EXISTS (
+                  SELECT FROM promise_items t
+                  WHERE t.organization_id = $1 AND t.promise_id = p.id AND t.instalment_id = s.id)))
   AND NOT EXISTS (SELECT FROM promises n WHERE n.organization_id = $1 AND n.reschedules_id = p.id)
 GROUP BY p.account_id, p.currency
 """
 _PROMISE_DUE = """
-SELECT account_id, count(*)::int AS count, min(promised_date) AS on_date,
-    sum(amount_minor - kept_minor)::bigint AS amount_minor, currency
-FROM promises
-WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('open', 'partly_kept')
-  AND promised_date = $3
-GROUP BY account_id, currency
+SELECT account_id, count(*)::int AS count, min(on_date) AS on_date, sum(minor)::bigint AS amount_minor, currency FROM (
+    SELECT account_id, promised_date AS on_date, amount_minor - kept_minor AS minor, currency FROM promises
+    WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('open', 'partly_kept')
+      AND promised_date = $3
+    UNION ALL
+    SELECT p.account_id, t.due_date, t.amount_minor - t.paid_minor, p.currency FROM payment_plans p
+    JOIN payment_plan_parts t ON t.organization_id = $1 AND t.plan_id = p.id AND t.due_date = $3
+      AND t.status IN ('open', 'partly_kept')
+    WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.status = 'active'
+) x GROUP BY account_id, currency
 """
 _PLAN_BROKEN = """
 SELECT account_id, count(*)::int AS count, min(decided_on) AS on_date,
     sum(total_minor - paid_minor)::bigint AS amount_minor, currency
-FROM payment_plans
-WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'broken' AND decided_on >= $3::date - 60
+FROM payment_plans p
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'broken'
+  AND decided_on BETWEEN $3::date - 60 AND $3
+  AND EXISTS (SELECT FROM payment_plan_items t
+              JOIN instalments s ON s.organization_id = $1 AND s.id = t.instalment_id AND s.open_minor <> 0
+              WHERE t.organization_id = $1 AND t.plan_id = p.id AND NOT EXISTS (
+                  SELECT FROM payment_plan_items n
+                  JOIN payment_plans a ON a.organization_id = $1 AND a.id = n.plan_id AND a.status = 'active'
+                  WHERE n.organization_id = $1 AND n.instalment_id = t.instalment_id))
 GROUP BY account_id, currency
 """
 _CONTACT_MISSING = """
@@ -39,6 +52,12 @@ WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[])
               AND s.due_date < $3)
   AND NOT EXISTS (SELECT FROM contacts c WHERE c.organization_id = $1 AND c.account_id = a.id AND c.active
                   AND NOT c.do_not_contact AND (c.email IS NOT NULL OR c.phone IS NOT NULL))
+"""
+_CONTACT_BOUNCED = """
+SELECT account_id, 1 AS count, found_on AS on_date, 0::bigint AS amount_minor, NULL::text AS currency
+FROM data_findings
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND kind = 'bounced_address' AND state = 'open'
+  AND found_on <= $3::date
 """
 _DISPUTE_LATE = """
 SELECT account_id, count(*)::int AS count, min(sla_due_on) AS on_date, sum(disputed_minor)::bigint AS amount_minor,
@@ -93,6 +112,7 @@ SIGNAL_QUERIES: dict[str, str] = {
     "reply_due": _REPLY_DUE,
     "invoice_not_received": _NOT_RECEIVED,
     "credit_review_due": _REVIEW_DUE,
+    "contact_bounced": _CONTACT_BOUNCED,
     "contact_missing": _CONTACT_MISSING,
 }
 """Kind of signal → statement. The names are those of `rules.SIGNALS`."""
