@@ -12,10 +12,18 @@ from app.core.ids import new_id
 from app.disputes import queries
 from app.disputes.catalogue import reason_in_use, team_in_use
 from app.disputes.errors import AssigneeUnknown, CreditPending
-from app.disputes.models import Dispute, DisputeComment
+from app.disputes.models import Dispute, DisputeComment, DisputeTransition
 from app.disputes.moves import move, touch
 from app.disputes.notices import tell_assigned
-from app.disputes.rules import ACTIVE, DisputedTooMuch, DisputeInvalid, DisputeStateInvalid, check_move, sla_due
+from app.disputes.rules import (
+    ACTIVE,
+    DisputedTooMuch,
+    DisputeInvalid,
+    DisputeStateInvalid,
+    check_move,
+    sla_after_pause,
+    sla_due,
+)
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.versions import check_version
@@ -44,8 +52,8 @@ async def lock_active(session: WriteSession, dispute_id: UUID, expected_version:
 async def edit_dispute(
     session: WriteSession, dispute_id: UUID, changes: Mapping[str, Any], *, today: date, expected_version: int | None
 ) -> None:
-    """Change description, customer reference or reason (`reason_code`; its clock runs from the opening), or lower
-    what is disputed (`lines`: minor units by instalment; what is taken off is owed and collectable again).
+    """Change description, customer reference or reason (`reason_code`; its clock runs from the opening, with the
+    pauses that there were), or lower what is disputed (`lines`: minor units by instalment; what is taken off is owed and collectable again).
 
     Raises DisputeNotFound, StaleVersion, DisputeStateInvalid, DisputeReasonUnknown, DisputeInvalid, DisputedTooMuch.
     """
@@ -60,8 +68,7 @@ async def edit_dispute(
         if reason.id != dispute.reason_id:
             before["reason_id"], after["reason_id"] = dispute.reason_id, reason.id
             dispute.reason_id = reason.id
-            calendar = (await organization_facts(session)).calendar
-            dispute.sla_due_on = sla_due(calendar, dispute.opened_on, reason.sla_business_days)
+            dispute.sla_due_on = await _due_anew(session, dispute, reason.sla_business_days)
             dispute.sla_breached_on = None
     for name, value in wanted.items():
         if getattr(dispute, name) != value:
@@ -75,6 +82,20 @@ async def edit_dispute(
         touch(dispute)
         await session.flush()
         record_change(session, ChangeRow("dispute", dispute.id, "dispute.changed", before, after, today))
+
+
+async def _due_anew(session: WriteSession, dispute: Dispute, business_days: int) -> date:
+    """The last day of another clock that began when the dispute was opened (or reopened), with the same pauses."""
+    calendar = (await organization_facts(session)).calendar
+    due, waiting_since = sla_due(calendar, dispute.opened_on, business_days), None
+    steps = queries.transitions_statement(session.organization_id, dispute.id).order_by(DisputeTransition.id)
+    for step in await session.scalars(steps):
+        if step.to_state == "open":
+            due = sla_due(calendar, step.effective_date, business_days)
+        if waiting_since is not None:
+            due = sla_after_pause(calendar, due, waiting_since, step.effective_date)
+        waiting_since = step.effective_date if step.to_state == "awaiting_customer" else None
+    return due
 
 
 async def _lower(session: WriteSession, dispute: Dispute, wanted: Mapping[UUID, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from app.disputes import queries
+from app.disputes.moves import touch
 from app.disputes.notices import tell_breached
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
@@ -28,7 +29,7 @@ async def mark_breaches(session: WriteSession, today: date) -> int:
         if not overdue or dispute.sla_breached_on is not None:  # somebody was quicker
             continue
         dispute.sla_breached_on = today
-        dispute.version += 1
+        touch(dispute)
         await session.flush()
         facts = {
             "sla_due_on": dispute.sla_due_on,
