@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from app.accounts.models import Account
 from app.accounts.queries import get_account
 from app.desk import queries
 from app.desk.errors import WorklistEntryNotFound
@@ -60,7 +59,7 @@ WHERE organization_id = $1 AND account_id = $2 AND status IN ('proposed', 'activ
 class Overview:
     """The account, its money by currency, its latest receipt, what is open, and its row of the worklist."""
 
-    account: Account
+    account: Any  # a row of accounts
     balances: list[Any]
     last_payment: Any | None
     open_counts: dict[str, int]

@@ -229,12 +229,12 @@ def overview_read(found: Overview) -> OverviewRead:
     account, last = found.account, found.last_payment
     return OverviewRead.model_validate(
         {
-            "account_id": account.id,
-            "number": account.number,
-            "name": account.name,
-            "collector_id": account.collector_id,
-            "credit_status": account.credit_status,
-            "risk_class": account.risk_class,
+            "account_id": account["id"],
+            "number": account["number"],
+            "name": account["name"],
+            "collector_id": account["collector_id"],
+            "credit_status": account["credit_status"],
+            "risk_class": account["risk_class"],
             "balances": [_balance(row) for row in found.balances],
             "last_payment": None if last is None else _last_payment(last),
             "open_counts": found.open_counts,
