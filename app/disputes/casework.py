@@ -53,7 +53,8 @@ async def edit_dispute(
     session: WriteSession, dispute_id: UUID, changes: Mapping[str, Any], *, today: date, expected_version: int | None
 ) -> None:
     """Change description, customer reference or reason (`reason_code`; its clock runs from the opening, with the
-    pauses that there were), or lower what is disputed (`lines`: minor units by instalment; what is taken off is owed and collectable again).
+    pauses that there were), or lower what is disputed (`lines`: minor units by instalment; what is taken off is owed
+    and collectable again).
 
     Raises DisputeNotFound, StaleVersion, DisputeStateInvalid, DisputeReasonUnknown, DisputeInvalid, DisputedTooMuch.
     """
