@@ -50,7 +50,12 @@ async def take_in_new(job: JobContext, mailbox: Mailbox) -> int:
     try:
         for uid in await asyncio.to_thread(session.unseen):
             await job.extend(LEASE_SECONDS)
-            taken += await _take_one(job, session, uid)
+            try:
+                taken += await _take_one(job, session, uid)
+            except MailboxUnavailable:
+                raise
+            except Exception:  # one that always fails must not keep the later ones out; it stays unseen, and is told
+                log.exception("mailbox.failed", uid=uid)
     finally:
         await asyncio.to_thread(opening.__exit__, None, None, None)
     return taken

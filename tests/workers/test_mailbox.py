@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.core.ids import new_id
+from app.correspondence.inbound.receive import take_in
 from app.infra.jobs import JobContext
 from app.settings import Settings
 from tests.conftest import RolledBackDatabase
@@ -160,3 +161,24 @@ async def test_only_the_mailboxs_own_organization_looks(
     assert (imap.logins, await _looks_owed(database, tenant)) == (0, 0)
     await mailbox.start(_job(database, tenant, tmp_path, port))
     assert await _looks_owed(database, tenant) == 1
+
+
+async def test_a_message_that_always_fails_keeps_no_other_out(
+    database: RolledBackDatabase,
+    tenant: Tenant,
+    tmp_path: Path,
+    server: tuple[ImapServer, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imap, port = server
+    imap.messages, imap.flags = {1: GOOD, 2: OTHER}, {1: set(), 2: set()}
+    imap.sizes = {1: len(GOOD), 2: len(OTHER)}
+    async def fails_once(store: Any, organization_id: Any, raw: bytes, now: Any) -> Any:
+        if raw == GOOD:
+            raise RuntimeError("nobody thought of this")
+        return await take_in(store, organization_id, raw, now)
+
+    monkeypatch.setattr(mailbox, "take_in", fails_once)
+    await mailbox.poll(_job(database, tenant, tmp_path, port))
+    assert await _subjects(database, tenant) == ["Two"]
+    assert imap.flags == {1: set(), 2: {"\\Seen"}}

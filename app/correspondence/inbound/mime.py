@@ -98,12 +98,16 @@ def read_message(raw: bytes, now: datetime) -> InboundMessage:
     """
     _check_form(raw)
     try:
-        message = message_from_bytes(raw, policy=compat32)
-        parts = list(_parts(message))
+        return _read(raw, now)
     except InboundRefused:
         raise
-    except (RecursionError, ValueError, LookupError, IndexError, AttributeError, TypeError, AssertionError):
+    except (RecursionError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError, AssertionError):
         raise InboundRefused("the message cannot be read") from None
+
+
+def _read(raw: bytes, now: datetime) -> InboundMessage:
+    message = message_from_bytes(raw, policy=compat32)
+    parts = list(_parts(message))
     sender, name = _sender(message)
     return InboundMessage(
         sha256=hashlib.sha256(raw).hexdigest(),
