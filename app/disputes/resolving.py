@@ -19,7 +19,7 @@ from app.disputes.casework import lock_active
 from app.disputes.errors import CreditByRequester, CreditLimitExceeded, CreditPending, NoCreditPending, NotPaid
 from app.disputes.models import Dispute, DisputeCredit, DisputeLine
 from app.disputes.moves import move, touch
-from app.disputes.rules import ACTIVE, DisputeStateInvalid, Line, reductions, split_credit
+from app.disputes.rules import ACTIVE, DisputeInvalid, DisputeStateInvalid, Line, reductions, split_credit
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
@@ -63,6 +63,7 @@ async def credit_dispute(
     instalments, lines = await _lock_parts(session, dispute_id)
     amount = order.amount_minor if order.amount_minor is not None else sum(minor for _, minor in lines)
     parts = split_credit(amount, lines)
+    _check_order(order, amount, max(instalments[key].accounting_date for key, _ in parts), today)
     credit = DisputeCredit(
         organization_id=session.organization_id,
         id=new_id(),
@@ -91,6 +92,15 @@ async def credit_dispute(
     facts = {"credit_id": credit.id, "amount_minor": amount, "currency": dispute.currency}
     record_change(session, ChangeRow("dispute", dispute.id, "dispute.credit_requested", None, facts, today, order.note))
     return "requested"
+
+
+def _check_order(order: CreditOrder, amount_minor: int, earliest: date, today: date) -> None:
+    """Refuse what nobody could approve later: otherwise it would wait for ever. Raises DisputeInvalid."""
+    if not earliest <= order.effective_date <= max(today, earliest):
+        detail = f"the credit is dated between {earliest}, when the last of its documents was posted, and today"
+        raise DisputeInvalid(detail, pointer="/effective_date")
+    if order.tax_minor is not None and not 0 <= order.tax_minor <= amount_minor:
+        raise DisputeInvalid("the tax is a part of the credit", pointer="/tax_amount")
 
 
 async def approve_credit(

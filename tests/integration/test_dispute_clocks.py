@@ -1,11 +1,15 @@
-"""The clock of a dispute whose reason changes."""
+"""The clock of a dispute whose reason changes, and credits that nobody could approve."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Any
 
+import pytest
+
 from app.disputes import casework, queries, resolving
+from app.disputes.resolving import CreditOrder
+from app.disputes.rules import DisputeInvalid
 from app.infra.database import SYSTEM, WriteSession
 from tests.disputing import dispute
 from tests.factories import Tenant
@@ -35,3 +39,22 @@ async def test_another_reason_keeps_the_pauses_and_begins_with_the_reopening(
     assert (await queries.get_dispute(session, made, SYSTEM)).sla_due_on == date(
         2026, 4, 14
     )  # five business days from the reopening
+
+
+@pytest.mark.parametrize(
+    ("order", "pointer"),
+    [
+        (CreditOrder(date(2026, 3, 3)), "/effective_date"),
+        (CreditOrder(date(2026, 3, 1)), "/effective_date"),
+        (CreditOrder(MARCH_2, amount_minor=1_000, tax_minor=1_001), "/tax_amount"),
+    ],
+)
+async def test_a_credit_that_nobody_could_approve_is_not_asked_for(
+    session: WriteSession, tenant: Tenant, order: CreditOrder, pointer: str
+) -> None:
+    _, owed = await issue(session, tenant, 10_000, MARCH_2)
+    made = await dispute(session, (owed, 6_000), on=MARCH_2)
+    with pytest.raises(DisputeInvalid) as refused:
+        await resolving.credit_dispute(session, made, order, today=MARCH_2, expected_version=None)
+    assert refused.value.errors[0].pointer == pointer
+    assert await queries.pending_credit(session, made) is None
