@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
 from app.infra.jobs import owe
 from app.remittances import queries
-from app.remittances.joining import EARLY_DAYS, LATE_DAYS, Advice, Join, Receipt, plan_joins, share_lines
+from app.remittances.joining import EARLY_DAYS, LATE_DAYS, NAMED_DAYS, Advice, Join, Receipt, plan_joins, share_lines
 from app.remittances.rules import reference_keys
 
 
@@ -37,8 +37,8 @@ async def join_open(session: WriteSession) -> int:
     rows = await queries.open_advices(session)
     if not rows:
         return 0
-    starts = [row["expected_date"] or row["received_on"] for row in rows]
-    earliest, latest = min(starts) - timedelta(days=LATE_DAYS), max(starts) + timedelta(days=LATE_DAYS + EARLY_DAYS)
+    days = [_days(row) for row in rows]
+    earliest, latest = min(first for first, _ in days), max(last for _, last in days)
     receipts = await queries.open_receipts(session, {row["currency"] for row in rows}, earliest, latest)
     if not receipts:
         return 0
@@ -53,6 +53,14 @@ async def join_open(session: WriteSession) -> int:
     if await queries.wait_again(session, joined):
         owe(session, "matching", "run")
     return sum(len(join.advices) for join in plan)
+
+
+def _days(advice: Any) -> tuple[date, date]:
+    """The first and the last day on which the payment of this advice may count."""
+    if advice["expected_date"] is None:
+        return advice["received_on"] - timedelta(days=NAMED_DAYS), advice["received_on"] + timedelta(days=NAMED_DAYS)
+    expected: date = advice["expected_date"]
+    return expected - timedelta(days=EARLY_DAYS), expected + timedelta(days=LATE_DAYS)
 
 
 async def advised_parts(session: ReadSession, payment_ids: Iterable[UUID]) -> dict[UUID, list[AdvisedPart]]:

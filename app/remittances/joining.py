@@ -20,6 +20,8 @@ TOGETHER_LIMIT = 4
 EARLY_DAYS = 10
 LATE_DAYS = 45
 NEAR_DAYS = 5
+NAMED_DAYS = 400
+"""An advice without an announced day may be recorded long after its payment; its reference still tells which."""
 CUT_NAME_MINIMUM = 8
 SHARING_LIMIT = 200
 """So many may share a reference, a payer or an amount; where more do, nobody is told apart by it."""
@@ -79,17 +81,22 @@ def evidence_of(advice: Advice, receipt: Receipt) -> Evidence:
     """How well the two fit besides their amounts; NONE where currency, legal entity, payer or date contradict."""
     if advice.currency != receipt.currency or advice.legal_entity_id not in (None, receipt.legal_entity_id):
         return Evidence.NONE
-    start = advice.expected or advice.received
-    days = (receipt.value_date - start).days
-    if not -EARLY_DAYS <= days <= LATE_DAYS and not (advice.expected is None and -LATE_DAYS <= days <= LATE_DAYS):
-        return Evidence.NONE
+    days = (receipt.value_date - (advice.expected or advice.received)).days
     same = _same_payer(advice, receipt)
     if advice.reference_key is not None and advice.reference_key in receipt.reference_keys:
-        return Evidence.NONE if same is False and receipt.accounts and advice.accounts else Evidence.REFERENCE
+        contradicts = same is False and receipt.accounts and advice.accounts
+        return Evidence.REFERENCE if _in_time(advice, days, NAMED_DAYS) and not contradicts else Evidence.NONE
+    if not _in_time(advice, days, LATE_DAYS):
+        return Evidence.NONE
     if same:
         return Evidence.PAYER
     near = advice.expected is not None and abs((receipt.value_date - advice.expected).days) <= NEAR_DAYS
     return Evidence.DATE if same is None and near else Evidence.NONE
+
+
+def _in_time(advice: Advice, days: int, unannounced: int) -> bool:
+    """Whether money may come so many days behind the announced day; `unannounced`: the bound where there is none."""
+    return -EARLY_DAYS <= days <= LATE_DAYS if advice.expected is not None else abs(days) <= unannounced
 
 
 def _same_payer(advice: Advice, receipt: Receipt) -> bool | None:

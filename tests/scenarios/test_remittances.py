@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import httpx
+from openpyxl import Workbook
 
 from app.core.ids import new_id
 from app.infra.jobs import Handler, JobContext
@@ -223,3 +226,43 @@ async def test_a_cancelled_advice_takes_its_lines_back(
     assert (await _read(client, f"/v1/payments/{payment}"))["matching_state"] == "no_match"
     assert (await client.post(f"{PATH}/{advice}/cancel", json={})).status_code == 200
     assert (await _read(client, f"/v1/payments/{payment}"))["matching_state"] == "waiting"
+
+
+async def test_an_advice_decides_however_it_came(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    """As CSV, as workbook and as the text of an e-mail: each settles two of four documents of equal amounts."""
+    for place in range(12):
+        await _invoice(database, tenant, f"RE-2026-01{place:02}", 100_00)
+    mapping = {"columns": {"payment_reference": "Avis", "document_number": "No", "amount": "Paid", "currency": "Cur"}}
+    table = "Avis,No,Paid,Cur\nAVIS-7001,RE-2026-0100,100.00,EUR\nAVIS-7001,RE-2026-0103,70.00,EUR\n"
+    book = Workbook()
+    assert book.active is not None
+    for row in (
+        ["Avis", "No", "Paid", "Cur"], ["AVIS-7002", "RE-2026-0105", 100, "EUR"],
+        ["AVIS-7002", "RE-2026-0107", 80.5, "EUR"],
+    ):  # fmt: skip
+        book.active.append(row)
+    stream = io.BytesIO()
+    book.save(stream)
+    for name, content in (("advice.csv", table.encode()), ("advice.xlsx", stream.getvalue())):
+        made = await client.post(
+            f"{PATH}/upload", data={"mapping": json.dumps(mapping)}, files={"file": (name, content)}
+        )
+        assert (made.status_code, made.json().get("created")) == (200, 1), made.text
+    text = "Reference: AVIS-7003\nRE-2026-0109 100.00 EUR\nRE-2026-0111 55.00 EUR\nTotal 155.00 EUR"
+    told = await client.post(f"{PATH}/from-text", json={"text": text})
+    assert told.status_code == 201, told.text
+
+    paid = [
+        await _pay(client, tenant, amount, remittance_text=f"your advice {reference}")
+        for reference, amount in (("AVIS-7001", "170.00"), ("AVIS-7002", "180.50"), ("AVIS-7003", "155.00"))
+    ]
+    await _work(database, tenant, matching.handle)
+    states = [(await _read(client, f"/v1/payments/{payment}"))["status"] for payment in paid]
+    assert states == ["applied"] * 3
+    left = {number: minor for number, minor in (await _open_minor(database, tenant)).items() if minor != 100_00}
+    assert left == {
+        "RE-2026-0100": 0, "RE-2026-0103": 30_00, "RE-2026-0105": 0, "RE-2026-0107": 19_50,
+        "RE-2026-0109": 0, "RE-2026-0111": 45_00,
+    }  # fmt: skip

@@ -42,6 +42,15 @@ def test_reference_and_amount_join() -> None:
     assert joined([one], [receipt("p", 999, reference_keys=keys("PAY815"))]) == []
 
 
+def test_an_advice_recorded_long_after_its_payment_still_has_its_reference() -> None:
+    paid = receipt("p", 1000, reference_keys=keys("PAY815"), accounts=keys("C1"), value_date=date(2025, 9, 2))
+    one = advice("a", 1000, reference_key="PAY815", accounts=keys("C1"))
+    assert joined([one], [paid]) == [(("a",), ("p",), "REFERENCE")]
+    assert joined([replace(one, expected=DAY)], [paid]) == [], "the announced day contradicts"
+    assert joined([replace(one, reference_key=None)], [paid]) == []
+    assert joined([one], [replace(paid, value_date=date(2024, 9, 2))]) == []
+
+
 def test_the_payer_and_the_amount_join_within_the_days() -> None:
     one = advice("a", 1000, accounts=keys("C1"), expected=DAY)
     assert joined([one], [receipt("p", 1000, accounts=keys("C1"))]) == [(("a",), ("p",), "PAYER")]
