@@ -176,6 +176,24 @@ async def was_written_to(session: ReadSession, thread_id: UUID, address: str) ->
     return (await session.execute(statement.limit(1))).first() is not None
 
 
+async def has_asked(session: ReadSession, account_id: UUID, thread_id: UUID | None, since: datetime) -> bool:
+    """Whether the customer wrote since then (in that thread, if one is named), or has an inquiry that is not closed."""
+    return bool(
+        await session.driver.fetchval(
+            "SELECT EXISTS (SELECT FROM inquiries"
+            " WHERE organization_id = $1 AND account_id = $2 AND state <> 'closed')"
+            " OR EXISTS (SELECT FROM correspondences c JOIN correspondence_messages m"
+            " ON m.organization_id = $1 AND m.correspondence_id = c.id"
+            " WHERE c.organization_id = $1 AND c.account_id = $2 AND ($3::uuid IS NULL OR c.id = $3)"
+            " AND m.direction = 'in' AND m.kind = 'message' AND m.at >= $4)",
+            session.organization_id,
+            account_id,
+            thread_id,
+            since,
+        )
+    )
+
+
 async def find_thread_by_tokens(session: ReadSession, tokens: Sequence[str]) -> Correspondence | None:
     """The thread of one of these tokens, or None."""
     statement = select(Correspondence).where(

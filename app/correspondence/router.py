@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -38,6 +38,7 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
 
 router = APIRouter(prefix="/correspondences", tags=["correspondence"])
+ANSWER_DAYS_MAX = 30
 messages_router = APIRouter(prefix="/correspondence-messages", tags=["correspondence"])
 _SORTS = {
     "created": (SortKey(Correspondence.id, UUID),),
@@ -81,6 +82,7 @@ async def create(body: CorrespondenceCreate, request: Request, write: Writing) -
     """An e-mail or letter. What the rules of contact put off waits (`planned`); what they refuse is kept `refused`."""
     principal = write.principal
     await _check_documents(write, body.document_ids)
+    await _check_answer(write, body)
     prepared = await prepare(
         write.database, principal.organization_id, body.command(), author=principal.actor.name, now=write.now
     )
@@ -110,6 +112,7 @@ async def preview(body: CorrespondenceCreate, write: Writing) -> Response:
     """Nothing is written or sent."""
     principal = write.principal
     await _check_documents(write, body.document_ids)
+    await _check_answer(write, body)
     prepared = await prepare(
         write.database, principal.organization_id, body.command(), author=principal.actor.name, now=write.now
     )
@@ -355,6 +358,17 @@ async def _check_documents(write: Write, document_ids: Sequence[UUID]) -> None:
                 await visible_document(session, write.principal, document_id)
         except DocumentNotFound:
             raise MessageInvalid("no such document", pointer="/document_ids") from None
+
+
+async def _check_answer(write: Write, body: CorrespondenceCreate) -> None:
+    """Caps and do-not-contact give way to an answer only where the customer has asked something."""
+    if not body.answer:
+        return
+    async with write.database.read(write.principal.organization_id) as session:
+        since = write.now - timedelta(days=ANSWER_DAYS_MAX)
+        if not await queries.has_asked(session, body.account_id, body.correspondence_id, since):
+            detail = f"no e-mail of the customer within {ANSWER_DAYS_MAX} days, nor an inquiry, is there to be answered"
+            raise MessageInvalid(detail, pointer="/answer")
 
 
 async def _change(write: Write, thread_id: UUID, change: Callable[[WriteSession], Awaitable[None]]) -> Response:

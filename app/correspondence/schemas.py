@@ -73,7 +73,10 @@ class CorrespondenceCreate(Input):
     legal_entity_id: UUID | None = None
     purpose: Purpose = "general"
     send_at: Instant | None = None
-    answer: bool = Field(default=False, description="It answers what the customer asked: hours and caps do not bind")
+    answer: bool = Field(
+        default=False,
+        description="It answers what the customer asked, by e-mail or as an inquiry: hours and caps do not bind it",
+    )
 
     def command(self) -> Compose:
         """The plain command."""

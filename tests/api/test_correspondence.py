@@ -338,6 +338,11 @@ async def test_caps_hold_over_messages(client: httpx.AsyncClient, tenant: Tenant
     contact = await _contact(client, tenant)
     states = [(await _write(client, tenant, contact))["state"] for _ in range(3)]
     assert states == ["sent", "sent", "planned"]
+    body = {"account_id": str(tenant.account_id), "channel": "email", "contact_id": contact, "subject": "s",
+            "body": "b", "answer": True}  # fmt: skip
+    nothing_asked = await client.post(PATH, json=body)
+    assert (nothing_asked.status_code, nothing_asked.json()["code"]) == (422, "correspondence.invalid")
+    await _receive(client, _mail())
     answer = await _write(client, tenant, contact, answer=True)
     assert answer["state"] == "sent", "what they asked is answered"
 
