@@ -50,7 +50,8 @@ WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[]) AND a.status = 'active' 
 UNION ALL
 SELECT a.id, x.kind, '{}'::jsonb FROM accounts a CROSS JOIN LATERAL (VALUES
     ('no_payment_terms', a.payment_terms_id IS NULL), ('no_country', a.country IS NULL),
-    ('no_collector', a.collector_id IS NULL)) AS x(kind, missing)
+    ('no_collector', NOT EXISTS (
+        SELECT FROM users u WHERE u.organization_id = $1 AND u.id = a.collector_id AND u.active))) AS x(kind, missing)
 WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[]) AND a.status = 'active' AND x.missing
 UNION ALL
 SELECT c.account_id, 'invalid_email', jsonb_build_object('contact_ids', jsonb_agg(c.id ORDER BY c.id)) FROM contacts c

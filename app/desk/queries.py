@@ -8,12 +8,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, exists, or_, select
 
 from app.accounts.models import Account
 from app.desk.errors import WorklistEntryNotFound
 from app.desk.models import TimelineEntry, WorklistEntry, WorklistSnooze
-from app.infra.database import ReadSession
+from app.disputes.models import Dispute
+from app.disputes.queries import visible_to
+from app.infra.database import Actor, ReadSession
 
 SEARCH_LIMIT = 20
 _SEARCH = """
@@ -52,6 +54,8 @@ class TimelineFilter:
     kinds: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
+    only_disputes_of: Actor | None = None
+    """Of disputes only those that this actor may see."""
 
 
 def timeline_statement(organization_id: UUID, account_id: UUID, wanted: TimelineFilter) -> Select[Any]:
@@ -65,6 +69,11 @@ def timeline_statement(organization_id: UUID, account_id: UUID, wanted: Timeline
         statement = statement.where(TimelineEntry.recorded_at >= wanted.since)
     if wanted.until is not None:
         statement = statement.where(TimelineEntry.recorded_at < wanted.until)
+    if wanted.only_disputes_of is not None:
+        seen = exists().where(
+            visible_to(organization_id, wanted.only_disputes_of), Dispute.id == TimelineEntry.entity_id
+        )
+        statement = statement.where(or_(TimelineEntry.entity_type != "dispute", seen))
     return statement
 
 

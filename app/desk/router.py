@@ -177,18 +177,23 @@ async def wake_entry(worklist_entry_id: UUID, write: Annotated[Write, writes("co
 async def list_timeline(
     account_id: UUID,
     read: Annotated[ReadSession, reads("accounts:read")],
+    caller: Annotated[Principal, callers("accounts:read")],
     page: Annotated[PageRequest, Depends(page_request)],
     kind: Annotated[list[TimelineKind] | None, Query(description="Only these kinds; may be repeated")] = None,
     since: Annotated[BusinessDate | None, Query(description="Recorded on this day or later")] = None,
     until: Annotated[BusinessDate | None, Query(description="Recorded on this day or earlier")] = None,
 ) -> Response:
-    """In the order in which changes were committed; a change appears when it is sealed, mostly within a second."""
+    """In the order in which changes were committed; a change appears when it is sealed, mostly within a second.
+
+    Whoever works on some disputes only meets those.
+    """
     await get_account(read, account_id)
     local = zone((await organization_facts(read)).time_zone)
     wanted = TimelineFilter(
         kinds=tuple(kind or ()),
         since=None if since is None else datetime.combine(since, time.min, local),
         until=None if until is None else datetime.combine(until, time.min, local) + timedelta(days=1),
+        only_disputes_of=caller.actor,
     )
     sort, keys = choose_sort(page, _TIMELINE, "-position")
     statement = queries.timeline_statement(read.organization_id, account_id, wanted)
