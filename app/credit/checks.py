@@ -115,17 +115,18 @@ async def check_order(session: WriteSession, command: CheckOrder, today: date) -
         session, command.account_id, today, without_order=reference, order_currency=command.currency,
         lock=command.reserve,
     )  # fmt: skip
+    group, group_limit_minor = _group(view)
     order = Order(_converted(command, view, view.exposure.currency))
-    if view.group_exposure is not None:
-        order = Order(order.amount_minor, _converted(command, view, view.group_exposure.currency))
+    if group is not None:
+        order = Order(order.amount_minor, _converted(command, view, group.currency))
     facts = CreditFacts(
         exposure=view.exposure,
         limit_minor=view.account["credit_limit_minor"],
         status=view.status,
         score=view.account["score"],
         limit_valid_until=view.account["limit_valid_until"],
-        group_exposure=view.group_exposure,
-        group_limit_minor=None if view.top is None else view.top["credit_limit_minor"],
+        group_exposure=group,
+        group_limit_minor=group_limit_minor,
         group_status=view.group_status,
         account_status=view.account["status"],
     )
@@ -134,6 +135,18 @@ async def check_order(session: WriteSession, command: CheckOrder, today: date) -
     if command.reserve and reference is not None and outcome == "approve":
         await _reserve(session, command)
     return row
+
+
+def _group(view: CreditView) -> tuple[Exposure | None, int | None]:
+    """The exposure of the whole group and its limit, that of the top account.
+
+    For an order of the top itself, too: what its members owe leaves it no more room than it leaves them.
+    """
+    if view.top is not None:
+        return view.group_exposure, view.top["credit_limit_minor"]
+    if all(row["account_id"] == view.account["id"] for row in view.rows.rows):
+        return None, None
+    return view.rows.exposure(view.exposure.currency), view.account["credit_limit_minor"]
 
 
 def _converted(command: CheckOrder, view: CreditView, currency: str) -> int | None:
@@ -165,9 +178,10 @@ async def _keep(
         "status": worst([view.status, view.group_status]),
         "score": view.account["score"],
     }
-    if view.group_exposure is not None and view.top is not None:
-        facts["group_exposure"] = exposure_json(view.group_exposure)
-        facts["group_limit_minor"] = view.top["credit_limit_minor"]
+    group, group_limit_minor = _group(view)
+    if group is not None:
+        facts["group_exposure"] = exposure_json(group)
+        facts["group_limit_minor"] = group_limit_minor
     row = _new(session, command.account_id, command.currency, command.amount_minor, outcome, today)
     row.source, row.external_id = command.source, command.external_id
     row.reasons = [reason.as_json() for reason in reasons]

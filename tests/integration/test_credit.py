@@ -131,6 +131,8 @@ async def test_the_groups_limit_counts_for_its_members(session: WriteSession, te
     await flush(session)
     assert await answer(session, child, 10_00) == "approve"
     assert await answer(session, child, 10_01) == "refer"
+    assert await answer(session, child, 10_00, source="gp", external_id="SO-1", reserve=True) == "approve"
+    assert await answer(session, tenant.account_id, 1) == "refer", "no more room for the top than for its members"
     await place_hold(session, PlaceHold(tenant.account_id, "hold", "stop", "insolvency"), TODAY)
     assert await answer(session, child, 1) == "refuse", "a hold on the top holds for the group"
 
