@@ -23,6 +23,7 @@ from app.cash_application.matching.types import (
     ResidualTreatment,
     Scores,
 )
+from app.core.money import CurrencyUnknown, to_text
 
 ALTERNATIVES_LIMIT = 4
 REASONS_LIMIT = 12
@@ -243,6 +244,13 @@ def _scores(hypothesis: Hypothesis, raw: float) -> Scores:
     )
 
 
+def _money(minor: int, currency: str) -> str:
+    try:
+        return f"{currency} {to_text(minor, currency)}"
+    except CurrencyUnknown:  # labelled data of others name what they like
+        return f"{minor} minor units of {currency}"
+
+
 def _reasons(case: Case, hypothesis: Hypothesis) -> tuple[Reason, ...]:
     reasons = [Reason(f"strategy.{hypothesis.strategy}", STRATEGY_TEXTS.get(hypothesis.strategy, ""))]
     relation = hypothesis.relation
@@ -252,7 +260,8 @@ def _reasons(case: Case, hypothesis: Hypothesis) -> tuple[Reason, ...]:
         reasons.append(Reason("amount.discount_late", "A discount was taken after its date; that part stays open"))
     elif not relation.free and relation.difference_minor:
         what = "less" if relation.difference_minor > 0 else "more"
-        text = f"The payment is {abs(relation.difference_minor)} minor units {what} than the open amounts"
+        difference = _money(abs(relation.difference_minor), case.payment.currency)
+        text = f"The payment is {difference} {what} than the open amounts"
         reasons.append(Reason(f"amount.{relation.kind}", text))
     elif not relation.free and not relation.discount_minor:
         reasons.append(Reason("amount.exact", "The amounts agree exactly"))

@@ -126,6 +126,14 @@ def test_a_small_difference_is_written_off_and_a_larger_one_stays_open(short: in
     assert found.band is Band.AUTOMATIC
     assert found.allocations[0].difference is difference
     assert found.allocations[0].write_off_minor == (short if difference is Difference.WRITE_OFF else 0)
+    said = [reason.text for reason in found.reasons if reason.code.startswith("amount.")]
+    assert said == [f"The payment is EUR 0.{short:02} less than the open amounts"]
+
+
+def test_a_currency_that_nobody_knows_has_no_decimals_to_show() -> None:
+    items = [item("i", 100_000, "INV4711001", currency="???"), *filler()]
+    found = one(payment(99_999, "INV4711001", currency="???", **NAMED), items)
+    assert "The payment is 1 minor units of ??? less than the open amounts" in [r.text for r in found.reasons]
 
 
 def test_an_overpayment_within_tolerance_goes_on_account() -> None:
