@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 
 import pytest
@@ -125,3 +126,10 @@ def test_subjects_name_scopes_that_exist() -> None:
     assert set(SUBJECT_TABLES) <= set(SUBJECT_KINDS)
     assert scope_of_subject("dispute", SCOPES) == "disputes:read"
     assert scope_of_subject("nothing", SCOPES) is None
+
+
+def test_a_large_text_is_judged_at_once() -> None:
+    for content in (b"< " * 12_000_000, b"<" + b" " * 24_000_000):
+        started = time.monotonic()
+        assert media_type_of(content, "a.txt") == "text/plain"
+        assert time.monotonic() - started < 2
