@@ -151,7 +151,7 @@ class CoverOverlaps(Conflict):
 
 
 class TargetNotFound(NotFound):
-    """No such target."""
+    """No such target of a collector in this organization."""
 
     code = "collector_target.not_found"
 

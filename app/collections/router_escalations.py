@@ -45,7 +45,7 @@ _RULE_SORTS = {"created": (SortKey(RuleVersion.id, UUID),)}
 
 @router.post(
     "/escalations",
-    operation_id="escalate",
+    operation_id="escalateAccount",
     summary="Escalate an account by hand",
     status_code=201,
     response_model=EscalationRead,

@@ -66,8 +66,10 @@ async def merge_accounts(session: WriteSession, survivor_id: UUID, merged_id: UU
     await lock_account_tree(session)
     rows = await session.driver.fetch(_ACCOUNTS, session.organization_id, [survivor_id, merged_id])
     found = {row["id"]: row for row in rows}
-    if len(found) < 2:
+    if survivor_id not in found:
         raise AccountNotFound("no such account")
+    if merged_id not in found:
+        raise MergeInvalid("no such account", pointer="/merged_account_id")
     if any(row["status"] == "merged" for row in rows):
         raise MergeConflict("one of the accounts is merged already; undo that first")
     if found[survivor_id]["parent_id"] != merged_id and merged_id in await parents_above(session, [survivor_id]):

@@ -216,7 +216,7 @@ async def get_overview(account_id: UUID, read: Annotated[ReadSession, reads("acc
 
 @router.get(
     "/search",
-    operation_id="search",
+    operation_id="searchEverything",
     summary="Find accounts and documents",
     response_model=SearchResult,
     responses=problems(),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from app.core.ids import new_id
@@ -25,8 +26,12 @@ from workers.runner import Services
 
 
 @pytest.fixture
-async def organization(committed: Database) -> UUID:
-    return (await make_tenant(committed)).organization_id
+async def organization(committed: Database, owner_url: str) -> AsyncIterator[UUID]:
+    """An organization of real commits; afterwards nothing is owed to subscribers that only these tests know."""
+    yield (await make_tenant(committed)).organization_id
+    owner = await asyncpg.connect(owner_url)
+    await owner.execute("DELETE FROM jobs WHERE kind LIKE 'diary-%' OR (kind = 'reaction' AND key LIKE 'diary-%')")
+    await owner.close()
 
 
 @pytest.fixture

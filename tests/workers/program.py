@@ -13,6 +13,7 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM
 from app.infra.jobs import JobContext
 from workers import main, sweeper
+from workers.nightly import NIGHTLY
 from workers.process import run_process
 from workers.registry import HANDLERS
 
@@ -35,5 +36,6 @@ async def slow(job: JobContext) -> None:
 
 
 if __name__ == "__main__":
+    NIGHTLY.clear()  # the nights of all tenants of other tests are not meant
     HANDLERS.update({"test.quick": quick, "test.slow": slow})
     sys.exit(run_process({"main": main.serve, "sweeper": sweeper.serve}[sys.argv[1]]))

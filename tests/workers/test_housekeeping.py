@@ -179,7 +179,8 @@ async def test_a_sweep_returns_leases_names_unsealed_organizations_and_gives_a_s
     monkeypatch.setattr(sealing, "wake", named.update)
     await Sweep(services, Runner(services, {}, max_jobs=1), sealing).once()
     assert organization in named
-    assert await _count(services.database, organization, "SELECT count(*) FROM jobs WHERE state = 'due'") == 2
+    due = f"SELECT count(*) FROM jobs WHERE state = 'due' AND kind = '{kind}'"
+    assert await _count(services.database, organization, due) == 2
     async with services.claims.across() as driver:
         signs = await heartbeats.latest(driver)
     assert signs["sweeper"].age_seconds < 5

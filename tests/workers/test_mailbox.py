@@ -173,6 +173,7 @@ async def test_a_message_that_always_fails_keeps_no_other_out(
     imap, port = server
     imap.messages, imap.flags = {1: GOOD, 2: OTHER}, {1: set(), 2: set()}
     imap.sizes = {1: len(GOOD), 2: len(OTHER)}
+
     async def fails_once(store: Any, organization_id: Any, raw: bytes, now: Any) -> Any:
         if raw == GOOD:
             raise RuntimeError("nobody thought of this")
