@@ -163,7 +163,7 @@ class TargetTaken(Conflict):
 
 
 class PlaybookNotFound(NotFound):
-    """No such playbook."""
+    """No such playbook in this organization."""
 
     code = "playbook.not_found"
 

@@ -37,7 +37,7 @@ class DecisionNotReferred(Conflict):
 
 
 class HoldNotFound(NotFound):
-    """No such hold."""
+    """No such hold of an account in this organization."""
 
     code = "credit_hold.not_found"
 
@@ -67,7 +67,7 @@ class AccountUnknown(RuleViolation):
 
 
 class SecurityNotFound(NotFound):
-    """No such security."""
+    """No such security of an account in this organization."""
 
     code = "credit_security.not_found"
 
