@@ -26,9 +26,7 @@ class Export:
     rows: int | None = None
 
 
-async def log_export(
-    database: Database, principal: Principal, export: Export
-) -> None:
+async def log_export(database: Database, principal: Principal, export: Export) -> None:
     """Write the row in a transaction of its own, before the first byte leaves: what cannot be logged does not go out.
 
     `database` is the writing one. Call it when no other transaction is open.
