@@ -72,7 +72,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "worklist_entry_id": ("worklist_entries", "id"),
 }
 """Path parameter → table and column of the resource that it names."""
-KEYS = {"source", "external_id"}
+KEYS = {"source", "external_id", "strategy"}
 """Path parameters that the caller chooses: another tenant may use the same ones for its own records."""
 
 EXPOSURE = {
