@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from app.core.clock import utc_now
-from app.core.errors import DomainError
+from app.core.errors import DomainError, Unavailable
 from app.documents.queries import get_document
 from app.documents.storage import document_store
 from app.infra.database import SYSTEM, WriteSession
@@ -84,8 +84,13 @@ async def _hand_over(job: JobContext, server: SmtpServer, mailer: Mailer, claime
     try:
         attachments = await _attachments(job, row["attachments"])
         message = await asyncio.to_thread(build_message, draft, server.sender, attachments)
+    except Unavailable as refusal:
+        return Sent("retry", f"{refusal.code}: {refusal.detail}")
     except DomainError as refusal:
         return Sent("failed", f"{refusal.code}: {refusal.detail}")
+    except Exception as error:  # a fault of ours: nothing has left, so that it may be tried again
+        log.exception("mail.not_prepared", email_id=str(claimed.id))
+        return Sent("retry", f"could not be prepared: {type(error).__name__}")
     await job.extend(LEASE_SECONDS)  # just before the network; raises LeaseLost
     return await mailer.send(row["recipient"], message)
 

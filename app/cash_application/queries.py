@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
-
-from app.cash_application.errors import ProposalNotFound, RunNotFound
-from app.cash_application.models import MatchingRun, Proposal
+from app.cash_application.errors import RunNotFound
+from app.cash_application.models import MatchingRun
 from app.infra.database import ReadSession, WriteSession
 
 _COUNT_WAITING = "SELECT count(*) FROM payments WHERE organization_id = $1 AND matching_state = 'waiting'"
@@ -87,30 +85,3 @@ async def get_run(session: ReadSession, run_id: UUID) -> MatchingRun:
     if found is None:
         raise RunNotFound("no such matching run")
     return found
-
-
-async def get_proposal(session: ReadSession, proposal_id: UUID, *, lock: bool = False) -> Proposal:
-    """The proposal as it is now. Raises ProposalNotFound."""
-    key = (session.organization_id, proposal_id)
-    found = await session.get(Proposal, key, populate_existing=True, with_for_update=lock or None)
-    if found is None:
-        raise ProposalNotFound("no such proposal")
-    return found
-
-
-def proposals_statement(
-    organization_id: UUID,
-    *,
-    state: str | None = None,
-    band: str | None = None,
-    run_id: UUID | None = None,
-    payment_id: UUID | None = None,
-    account_id: UUID | None = None,
-) -> Select[Any]:
-    """The statement of a list of proposals, without order and bounds."""
-    statement = select(Proposal).where(Proposal.organization_id == organization_id)
-    wanted = {"state": state, "band": band, "run_id": run_id, "payment_id": payment_id, "account_id": account_id}
-    for name, value in wanted.items():
-        if value is not None:
-            statement = statement.where(getattr(Proposal, name) == value)
-    return statement

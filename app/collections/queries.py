@@ -60,16 +60,6 @@ async def active_users(session: ReadSession, ids: Iterable[UUID]) -> set[UUID]:
     return {row["id"] for row in rows}
 
 
-async def user_names(session: ReadSession, ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Names of users by id, active or not."""
-    rows = await session.driver.fetch(
-        "SELECT id, display_name FROM users WHERE organization_id = $1 AND id = ANY($2::uuid[])",
-        session.organization_id,
-        list(ids),
-    )
-    return {row["id"]: row["display_name"] for row in rows}
-
-
 async def accounts_of_instalments(session: ReadSession, ids: Iterable[UUID]) -> dict[UUID, UUID]:
     """The account of each instalment that exists."""
     wanted = list(ids)

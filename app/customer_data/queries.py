@@ -177,18 +177,6 @@ async def set_pair_state(session: WriteSession, left: UUID, right: UUID, state: 
     )
 
 
-async def standing_merges(session: ReadSession, account_ids: Sequence[UUID]) -> list[Any]:
-    """Merges that stand in which one of these accounts takes part."""
-    return list(
-        await session.driver.fetch(
-            "SELECT id, survivor_id, merged_id FROM account_merges WHERE organization_id = $1 AND state = 'merged'"
-            " AND (survivor_id = ANY($2::uuid[]) OR merged_id = ANY($2::uuid[])) ORDER BY id",
-            session.organization_id,
-            list(account_ids),
-        )
-    )
-
-
 def duplicates_statement(organization_id: UUID, state: str | None, account_id: UUID | None) -> Select[Any]:
     """The statement of a list of pairs, without order and bounds."""
     statement = select(AccountDuplicate).where(AccountDuplicate.organization_id == organization_id)

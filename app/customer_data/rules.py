@@ -137,9 +137,3 @@ FINDINGS: dict[str, str] = {
     "terms_differ": "Invoices were issued with other terms than those agreed",
 }
 """Kinds of findings with what they say."""
-
-
-def looks_like_email(value: str) -> bool:
-    """Whether mail could be sent to it: one @, a dot in the domain, nothing blank."""
-    local, at, domain = value.rpartition("@")
-    return bool(at and local and "@" not in local and "." in domain.strip(".") and not any(c.isspace() for c in value))

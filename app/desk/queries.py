@@ -123,7 +123,7 @@ def worklist_statement(organization_id: UUID, wanted: WorklistFilter, today: dat
         statement = statement.where(WorklistEntry.collector_id.is_(None))
     if wanted.snoozed is not None:
         there = WorklistSnooze.id.is_not(None)
-        statement = statement.where(there if wanted.snoozed else or_(WorklistSnooze.id.is_(None)))
+        statement = statement.where(there if wanted.snoozed else ~there)
     return statement
 
 

@@ -231,7 +231,7 @@ async def find(
         SearchHit(kind=row["kind"], id=row["id"], number=row["number"], text=row["text"], account_id=row["account_id"])
         for row in sorted(rows, key=lambda row: row["place"])
     ]
-    seen: set[UUID] = set()
-    return resource_response(
-        SearchResult(data=[hit for hit in data if not (hit.id in seen or seen.add(hit.id))])  # type: ignore[func-returns-value]
-    )
+    first: dict[UUID, SearchHit] = {}  # an account found by number and by name stands once
+    for hit in data:
+        first.setdefault(hit.id, hit)
+    return resource_response(SearchResult(data=list(first.values())))

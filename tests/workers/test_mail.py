@@ -12,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from app.core.clock import utc_now
+from app.core.errors import Unavailable
 from app.core.ids import new_id
 from app.infra.database import Database
 from app.infra.jobs import JobContext
@@ -201,6 +202,25 @@ async def test_a_worker_that_dies_between_claim_and_record_leaves_it_unknown_aft
         assert not await outbox.record_outcome(session, claimed, "sent", None, later), "the claim is over"
     await mail.send(job(database, tenant, settings, email_id))
     assert (await row(database, tenant, email_id)).state == "unknown"
+    assert inbox.received == []
+
+
+@pytest.mark.parametrize("fault", [OSError("disk"), Unavailable("the store does not answer")])
+async def test_what_fails_before_the_network_is_tried_again(
+    database: RolledBackDatabase, tenant: Tenant, settings: Settings, inbox: Inbox, monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+) -> None:  # fmt: skip
+    """Nothing has left: the outcome is known, and a fault of ours must not hold the e-mail back for ever."""
+
+    def fail(*_: Any) -> None:
+        raise fault
+
+    email_id = await queue(database, tenant)
+    monkeypatch.setattr(mail, "build_message", fail)
+    await mail.send(job(database, tenant, settings, email_id))
+    waiting = await row(database, tenant, email_id)
+    assert (waiting.state, waiting.attempts) == ("planned", 1)
+    assert ("mail.send", True) in await owed(database, tenant, email_id)
     assert inbox.received == []
 
 

@@ -96,12 +96,6 @@ async def manual_lines(session: ReadSession, groups: Iterable[UUID]) -> list[Any
     return list(await session.driver.fetch(_MANUAL, session.organization_id, list(groups)))
 
 
-async def document_numbers(session: ReadSession, instalment_ids: Iterable[UUID]) -> list[str]:
-    """The numbers of the documents of these instalments."""
-    rows = await session.driver.fetch(_NUMBERS, session.organization_id, list(instalment_ids))
-    return [row["number"] for row in rows]
-
-
 async def get_lesson(session: ReadSession, lesson_id: UUID, *, lock: bool = False) -> Lesson:
     """The lesson as it is now. Raises LessonNotFound."""
     found = await session.get(

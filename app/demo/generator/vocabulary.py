@@ -50,7 +50,6 @@ COUNTRIES = (
     Country("MX", "US01", "USD", "es", "America/Mexico_City", 15, "spanish", "", _LATIN),
     Country("JP", "US01", "JPY", "en", "Asia/Tokyo", 15, "japanese", "", _NORTH),
 )
-BY_CODE = {country.code: country for country in COUNTRIES}
 
 
 def _words(text: str, separator: str = " ") -> tuple[str, ...]:

@@ -174,17 +174,6 @@ async def record_outcome(
     return True
 
 
-async def release_claim(session: WriteSession, claimed: ClaimedEmail, seconds: float, now: datetime) -> None:
-    """Give a claim back that never touched the network: planned again, the try does not count."""
-    await session.driver.execute(
-        "UPDATE outgoing_emails SET state = 'planned', claim = NULL, attempts = attempts - 1, next_attempt_at = $4,"
-        " version = version + 1, updated_at = current_setting('app.recorded_at')::timestamptz"
-        " WHERE organization_id = $1 AND id = $2 AND claim = $3",
-        session.organization_id, claimed.id, claimed.claim, now + timedelta(seconds=seconds),
-    )  # fmt: skip
-    owe(session, SEND, str(claimed.id), run_at=now + timedelta(seconds=seconds))
-
-
 async def end_lost_claim(session: WriteSession, email_id: UUID, now: datetime) -> bool:
     """Call the outcome unknown of a try whose grace is over; True when it was so."""
     row = await session.driver.fetchrow(

@@ -139,12 +139,6 @@ def paper_pdf(paper: Paper, on: date) -> bytes:
     return made
 
 
-def paper_png(paper: Paper, on: date) -> list[bytes]:
-    """Each page as a picture, for eyes and tests. Raises PaperTooLarge."""
-    made = _compile(_TYPST, "paper", _facts(paper), on, "png")
-    return [made] if isinstance(made, bytes) else list(made)
-
-
 def page_numbers_pdf(pages: Sequence[tuple[int, int, str]], on: date) -> bytes:
     """Empty pages with a number at the lower right, to be laid over others: width and height in points, text."""
     facts = [{"width": width, "height": height, "text": text} for width, height, text in pages]
