@@ -200,9 +200,10 @@ def _method_not_allowed(request: Request, allowed: Sequence[str]) -> Response:
 
 
 def _methods_of_literal_path(app: FastAPI, request: Request) -> list[str]:
-    """The methods of a path that stands in the document without parameters; none when there is no such path."""
-    path = app.openapi().get("paths", {}).get(request.scope["path"], {})
-    return sorted(method.upper() for method in path)
+    """The methods of a path that is served without parameters; none when there is no such path."""
+    routes = [inner for route in app.router.routes for inner in getattr(route, "routes", None) or (route,)]
+    found = [route for route in routes if getattr(route, "path", None) == request.scope["path"]]
+    return sorted({method for route in found for method in getattr(route, "methods", None) or ()})
 
 
 def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
