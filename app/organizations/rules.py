@@ -72,6 +72,11 @@ SCOPES: Mapping[str, str] = {
     "all-disputes:read": "Read all disputes, not only those that one works on",
     "disputes:write": "Open, assign, comment and resolve disputes",
     "disputes:approve": "Approve credits of disputes that others asked for; change the reasons for disputes",
+    "dunning:read": "Read dunning policies, runs, notices, messages, rates and charges",
+    "dunning:write": "Simulate and start dunning runs, change drafts of policies and templates, test messages",
+    "dunning:approve": "Activate dunning policies and rates, approve notices, waive charges",
+    "forecasts:read": "Read forecasts of collections and their accuracy",
+    "forecasts:write": "Start forecasts and what-if questions, choose the model in force",
     "mail:read": "Read outgoing e-mails and what came of them",
     "mail:write": "Decide about e-mails that failed or whose outcome is unknown",
     "events:read": "Read events by cursor",
@@ -104,11 +109,17 @@ ROLES: Mapping[str, frozenset[str]] = {
         "mail:write",
         "correspondence:write",
         "correspondence:approve",
+        "dunning:write",
+        "dunning:approve",
+        "forecasts:write",
     },
     "collections_manager": _BUSINESS_READS
     | {
         "correspondence:write",
         "correspondence:approve",
+        "dunning:write",
+        "dunning:approve",
+        "forecasts:write",
         "promises:write",
         "collections:write",
         "collections:approve",
@@ -121,6 +132,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "collector": _BUSINESS_READS
     | {
         "correspondence:write",
+        "dunning:write",
         "promises:write",
         "collections:write",
         "accounts:write",

@@ -13,7 +13,7 @@ PACKAGES = ("app", "workers")
 ROOMS = (
     "organizations", "documents", "exports", "ledger", "accounts", "invoices", "payments", "disputes", "remittances",
     "cash_application", "promises", "credit", "customer_data", "correspondence", "collections", "reports", "desk",
-    "integrations", "privacy",
+    "integrations", "privacy", "statements", "dunning", "forecasting",
 )  # fmt: skip
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
