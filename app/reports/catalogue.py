@@ -6,46 +6,9 @@ A router, a schedule and a job all say the same thing: `REPORTS[name].build(sess
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from uuid import UUID
+from collections.abc import Mapping
 
-from app.infra.database import ReadSession
-from app.reports.tables import Report
+from app.reports.definitions import ReportDefinition
 
-
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """What a report is asked for; a report ignores what it has no use for.
-
-    `months`: how many month ends the series has. `in_currency`: everything converted to it by dated rates (None: each
-    currency for itself). `start` and `limit` page the main table (limit None: all rows). `options` are a report's own
-    words ("days": "90", "by": "overdue"); each report checks its own.
-    """
-
-    as_of: date
-    known_at: datetime | None = None
-    group_by: str = "organization"
-    legal_entity_id: UUID | None = None
-    account_id: UUID | None = None
-    currency: str | None = None
-    in_currency: str | None = None
-    months: int = 0
-    start: int = 0
-    limit: int | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ReportDefinition:
-    """A report by name: its title, the scopes it needs, the groups it knows, and what builds it from a snapshot."""
-
-    name: str
-    title: str
-    scopes: tuple[str, ...]
-    groups: tuple[str, ...]
-    build: Callable[[ReadSession, ReportRequest], Awaitable[Report]]
-
-
-REPORTS: Mapping[str, ReportDefinition] = {}
+_ALL: tuple[ReportDefinition, ...] = ()
+REPORTS: Mapping[str, ReportDefinition] = {definition.name: definition for definition in _ALL}
