@@ -13,6 +13,7 @@ import app.desk.papers.models
 import app.disputes.models
 import app.documents.models
 import app.exports.models
+import app.forecasting.models
 import app.infra.mail.models
 import app.infra.models
 import app.integrations.models
