@@ -23,7 +23,8 @@ import app.organizations.models
 import app.payments.models
 import app.privacy.models
 import app.promises.models
-import app.remittances.models  # noqa: F401 - importing a room's models registers its tables
+import app.remittances.models
+import app.reports.schedules.models  # noqa: F401 - importing a room's models registers its tables
 from app.infra.tables import Base
 
 metadata = Base.metadata

@@ -71,6 +71,79 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'active'"),
     )
     op.create_table(
+        "report_schedules",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("frequency", sa.Text(), nullable=False),
+        sa.Column("weekday", sa.Integer(), nullable=True),
+        sa.Column("month_day", sa.Integer(), nullable=True),
+        sa.Column("send_at", sa.Text(), server_default="07:00", nullable=False),
+        sa.Column("business_days", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("as_of_rule", sa.Text(), server_default="run_date", nullable=False),
+        sa.Column("recipients", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("active", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("next_on", sa.Date(), nullable=True),
+        sa.Column("next_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_by_id", sa.UUID(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(frequency = 'monthly') = (month_day IS NOT NULL)", name=op.f("ck_report_schedules_month_day_of_monthly")
+        ),
+        sa.CheckConstraint(
+            "(frequency = 'weekly') = (weekday IS NOT NULL)", name=op.f("ck_report_schedules_weekday_of_weekly")
+        ),
+        sa.CheckConstraint(
+            "as_of_rule IN ('run_date', 'previous_day', 'previous_month_end')",
+            name=op.f("ck_report_schedules_as_of_rule"),
+        ),
+        sa.CheckConstraint("format IN ('json', 'csv', 'xlsx', 'pdf')", name=op.f("ck_report_schedules_format")),
+        sa.CheckConstraint("frequency IN ('daily', 'weekly', 'monthly')", name=op.f("ck_report_schedules_frequency")),
+        sa.CheckConstraint(
+            "active = (next_on IS NOT NULL) AND active = (next_at IS NOT NULL)",
+            name=op.f("ck_report_schedules_next_while_active"),
+        ),
+        sa.CheckConstraint("month_day BETWEEN 1 AND 31", name=op.f("ck_report_schedules_month_day_bounded")),
+        sa.CheckConstraint(
+            "weekday BETWEEN 1 AND 7 AND month_day IS NULL OR weekday IS NULL",
+            name=op.f("ck_report_schedules_weekday_bounded"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_report_schedules_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_report_schedules")),
+    )
+    op.create_index(
+        "ix_report_schedules_due",
+        "report_schedules",
+        ["organization_id", "next_at"],
+        unique=False,
+        postgresql_where=sa.text("active"),
+    )
+    op.create_index(
+        op.f("ix_report_schedules_organization_id_report_id"),
+        "report_schedules",
+        ["organization_id", "report", "id"],
+        unique=False,
+    )
+    op.create_table(
         "forecast_runs",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -181,6 +254,79 @@ def upgrade() -> None:
         ["organization_id", "as_of"],
         unique=True,
         postgresql_where=sa.text("kind = 'nightly'"),
+    )
+    op.create_table(
+        "report_runs",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="queued", nullable=False),
+        sa.Column("progress", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("schedule_id", sa.UUID(), nullable=True),
+        sa.Column("rows", sa.BigInteger(), nullable=True),
+        sa.Column("file_name", sa.Text(), nullable=True),
+        sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("media_type", sa.Text(), nullable=True),
+        sa.Column("kept_in", sa.Text(), nullable=True),
+        sa.Column("kept_until", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("requested_by_id", sa.UUID(), nullable=True),
+        sa.Column("started_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("format IN ('json', 'csv', 'xlsx', 'pdf')", name=op.f("ck_report_runs_format")),
+        sa.CheckConstraint("kept_in IN ('disk', 's3')", name=op.f("ck_report_runs_kept_in")),
+        sa.CheckConstraint(
+            "state <> 'completed' OR sha256 IS NOT NULL", name=op.f("ck_report_runs_file_when_completed")
+        ),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'completed', 'failed', 'cancelled', 'expired')",
+            name=op.f("ck_report_runs_state"),
+        ),
+        sa.CheckConstraint("progress BETWEEN 0 AND 100", name=op.f("ck_report_runs_progress_is_percent")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "schedule_id"],
+            ["report_schedules.organization_id", "report_schedules.id"],
+            name=op.f("fk_report_runs_organization_id_schedule_id"),
+        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_report_runs_organization_id")),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_report_runs")),
+    )
+    op.create_index(
+        "ix_report_runs_kept",
+        "report_runs",
+        ["organization_id", "kept_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'completed'"),
+    )
+    op.create_index(
+        op.f("ix_report_runs_organization_id_report_id"),
+        "report_runs",
+        ["organization_id", "report", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_report_runs_organization_id_sha256"), "report_runs", ["organization_id", "sha256"], unique=False
+    )
+    op.create_index(
+        op.f("ix_report_runs_organization_id_state_id"), "report_runs", ["organization_id", "state", "id"], unique=False
     )
     op.create_table(
         "forecast_accuracy",
@@ -295,6 +441,81 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "report_deliveries",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("schedule_id", sa.UUID(), nullable=False),
+        sa.Column("run_id", sa.UUID(), nullable=False),
+        sa.Column("period_on", sa.Date(), nullable=False),
+        sa.Column("trigger", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="preparing", nullable=False),
+        sa.Column("recipients", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("document_id", sa.UUID(), nullable=True),
+        sa.Column("email_ids", sa.ARRAY(sa.UUID()), server_default="{}", nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("state IN ('preparing', 'queued', 'failed')", name=op.f("ck_report_deliveries_state")),
+        sa.CheckConstraint("trigger IN ('schedule', 'manual')", name=op.f("ck_report_deliveries_trigger")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "document_id"],
+            ["documents.organization_id", "documents.id"],
+            name=op.f("fk_report_deliveries_organization_id_document_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "run_id"],
+            ["report_runs.organization_id", "report_runs.id"],
+            name=op.f("fk_report_deliveries_organization_id_run_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "schedule_id"],
+            ["report_schedules.organization_id", "report_schedules.id"],
+            name=op.f("fk_report_deliveries_organization_id_schedule_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_report_deliveries_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_report_deliveries")),
+    )
+    op.create_index(
+        op.f("ix_report_deliveries_organization_id_document_id"),
+        "report_deliveries",
+        ["organization_id", "document_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_report_deliveries_organization_id_run_id"),
+        "report_deliveries",
+        ["organization_id", "run_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_report_deliveries_organization_id_schedule_id_id"),
+        "report_deliveries",
+        ["organization_id", "schedule_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_report_deliveries_period",
+        "report_deliveries",
+        ["organization_id", "schedule_id", "period_on"],
+        unique=True,
+        postgresql_where=sa.text("trigger = 'schedule'"),
+    )
+    op.create_table(
         "forecast_invoices",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -363,9 +584,12 @@ def upgrade() -> None:
     op.add_column("legal_entities", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("city", sa.Text(), nullable=True))
     secure_table("forecast_models")
+    secure_table("report_schedules")
     secure_table("forecast_runs")
+    secure_table("report_runs")
     secure_table("forecast_accuracy")
     secure_table("forecast_weeks")
+    secure_table("report_deliveries")
     secure_table("forecast_invoices")
 
 
@@ -385,6 +609,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_forecast_invoices_organization_id_run_id_account_id"), table_name="forecast_invoices")
     op.drop_table("forecast_invoices")
     op.drop_index(
+        "uq_report_deliveries_period", table_name="report_deliveries", postgresql_where=sa.text("trigger = 'schedule'")
+    )
+    op.drop_index(op.f("ix_report_deliveries_organization_id_schedule_id_id"), table_name="report_deliveries")
+    op.drop_index(op.f("ix_report_deliveries_organization_id_run_id"), table_name="report_deliveries")
+    op.drop_index(op.f("ix_report_deliveries_organization_id_document_id"), table_name="report_deliveries")
+    op.drop_table("report_deliveries")
+    op.drop_index(
         op.f("ix_forecast_weeks_organization_id_run_id_group_by_layer_total_minor_id"), table_name="forecast_weeks"
     )
     op.drop_table("forecast_weeks")
@@ -392,6 +623,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_forecast_accuracy_organization_id_group_by_layer_as_of"), table_name="forecast_accuracy")
     op.drop_index(op.f("ix_forecast_accuracy_organization_id_ends_on"), table_name="forecast_accuracy")
     op.drop_table("forecast_accuracy")
+    op.drop_index(op.f("ix_report_runs_organization_id_state_id"), table_name="report_runs")
+    op.drop_index(op.f("ix_report_runs_organization_id_sha256"), table_name="report_runs")
+    op.drop_index(op.f("ix_report_runs_organization_id_report_id"), table_name="report_runs")
+    op.drop_index("ix_report_runs_kept", table_name="report_runs", postgresql_where=sa.text("state = 'completed'"))
+    op.drop_table("report_runs")
     op.drop_index("uq_forecast_runs_nightly", table_name="forecast_runs", postgresql_where=sa.text("kind = 'nightly'"))
     op.drop_index("uq_forecast_runs_current", table_name="forecast_runs", postgresql_where=sa.text("current"))
     op.drop_index(
@@ -405,6 +641,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_forecast_runs_organization_id_as_of_id"), table_name="forecast_runs")
     op.drop_index("ix_forecast_runs_details", table_name="forecast_runs", postgresql_where=sa.text("details_kept"))
     op.drop_table("forecast_runs")
+    op.drop_index(op.f("ix_report_schedules_organization_id_report_id"), table_name="report_schedules")
+    op.drop_index("ix_report_schedules_due", table_name="report_schedules", postgresql_where=sa.text("active"))
+    op.drop_table("report_schedules")
     op.drop_index(
         "uq_forecast_models_active", table_name="forecast_models", postgresql_where=sa.text("state = 'active'")
     )
