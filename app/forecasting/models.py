@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.forecasting.rules import GROUPS, HORIZON_WEEKS, LAYERS, MODEL_STATES, RUN_KINDS, RUN_STATES
+from app.forecasting.rules import BASES, GROUPS, HORIZON_WEEKS, LAYERS, MODEL_STATES, RUN_KINDS, RUN_STATES
 from app.infra.tables import Base, TenantTable, Versioned, minor, one_of, organization_fk, tenant_fk
 
 
@@ -107,7 +107,8 @@ class ForecastInvoice(TenantTable, Base):
     `amount_minor` is what was open when the run was made, less the account's unapplied cash and credits. A quantile
     past the horizon is null. `week_permyriad[w]` is the probability that the money comes in week w of the horizon, of
     10,000; what is missing to 10,000 comes later or never. `expected_minor` is the part of the amount that is expected
-    within the horizon, `expected_30_minor` within 30 days.
+    within the horizon, `expected_30_minor` within 30 days; `late_60_permyriad` is the probability that it is settled
+    later than 60 days past due. `basis` says on whose history the forecast leans most.
     """
 
     __tablename__ = "forecast_invoices"
@@ -122,12 +123,15 @@ class ForecastInvoice(TenantTable, Base):
     p90_date: Mapped[date | None]
     week_permyriad: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
     permyriad_30: Mapped[int] = mapped_column(SmallInteger)
+    late_60_permyriad: Mapped[int] = mapped_column(SmallInteger)
+    basis: Mapped[str]
     expected_minor: Mapped[int] = minor()
     expected_30_minor: Mapped[int] = minor()
     __table_args__ = (
         tenant_fk("run_id", "forecast_runs"),
         tenant_fk("instalment_id", "instalments"),
         UniqueConstraint("organization_id", "run_id", "instalment_id"),
+        one_of("basis", *BASES),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("expected_minor BETWEEN 0 AND amount_minor", name="expected_within_amount"),
         CheckConstraint("expected_30_minor BETWEEN 0 AND amount_minor", name="expected_30_within_amount"),
@@ -140,7 +144,8 @@ class ForecastInvoice(TenantTable, Base):
 class ForecastWeeks(TenantTable, Base):
     """Expected collections of one group, layer and currency over the weeks of the horizon.
 
-    Arrays of HORIZON_WEEKS: `mean_minor`, P10 and P90 of each week. `key` is what the group is of: an id, a segment, a
+    Arrays of HORIZON_WEEKS: mean, P10, P50 and P90 of each week; the cumulative ones of everything from the cut-off to
+    the end of that week (quantiles do not add up). `key` is what the group is of: an id, a segment, a
     currency, empty for the organization (then in base currency) and for accounts without one. The naive rows stand
     beside where accuracy is measured.
     """
@@ -154,7 +159,10 @@ class ForecastWeeks(TenantTable, Base):
     total_minor: Mapped[int] = minor()
     mean_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     p10_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    p50_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     p90_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    cumulative_p10_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    cumulative_p90_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     naive_due_date_minor: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     naive_customer_median_minor: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     naive_mean_13_minor: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))

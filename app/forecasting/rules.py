@@ -8,3 +8,4 @@ GROUPS = ("organization", "currency", "legal_entity", "collector", "segment", "a
 RUN_KINDS = ("nightly", "on_demand", "what_if")
 RUN_STATES = ("queued", "running", "done", "failed", "cancelled")
 MODEL_STATES = ("candidate", "active", "rejected", "retired")
+BASES = ("account", "segment", "organization", "terms")

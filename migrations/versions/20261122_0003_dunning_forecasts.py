@@ -408,7 +408,10 @@ def upgrade() -> None:
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("mean_minor", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("p10_minor", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("p50_minor", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("p90_minor", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("cumulative_p10_minor", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("cumulative_p90_minor", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("naive_due_date_minor", sa.ARRAY(sa.BigInteger()), nullable=True),
         sa.Column("naive_customer_median_minor", sa.ARRAY(sa.BigInteger()), nullable=True),
         sa.Column("naive_mean_13_minor", sa.ARRAY(sa.BigInteger()), nullable=True),
@@ -516,6 +519,80 @@ def upgrade() -> None:
         postgresql_where=sa.text("trigger = 'schedule'"),
     )
     op.create_table(
+        "statement_schedules",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("segment", sa.Text(), nullable=True),
+        sa.Column("account_id", sa.UUID(), nullable=True),
+        sa.Column("frequency", sa.Text(), nullable=False),
+        sa.Column("weekday", sa.Integer(), nullable=True),
+        sa.Column("month_day", sa.Integer(), nullable=True),
+        sa.Column("skip_zero", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("only_overdue", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(frequency = 'monthly') = (month_day IS NOT NULL) AND (month_day IS NULL OR month_day BETWEEN 1 AND 31)",
+            name=op.f("ck_statement_schedules_day_of_monthly"),
+        ),
+        sa.CheckConstraint(
+            "(frequency = 'weekly') = (weekday IS NOT NULL) AND (weekday IS NULL OR weekday BETWEEN 1 AND 7)",
+            name=op.f("ck_statement_schedules_weekday_of_weekly"),
+        ),
+        sa.CheckConstraint(
+            "(scope = 'account') = (account_id IS NOT NULL)", name=op.f("ck_statement_schedules_account_of_scope")
+        ),
+        sa.CheckConstraint(
+            "(scope = 'segment') = (segment IS NOT NULL)", name=op.f("ck_statement_schedules_segment_of_scope")
+        ),
+        sa.CheckConstraint("frequency IN ('off', 'weekly', 'monthly')", name=op.f("ck_statement_schedules_frequency")),
+        sa.CheckConstraint(
+            "scope IN ('organization', 'segment', 'account')", name=op.f("ck_statement_schedules_scope")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_statement_schedules_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_statement_schedules_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_statement_schedules")),
+    )
+    op.create_index(
+        "uq_statement_schedules_account",
+        "statement_schedules",
+        ["organization_id", "account_id"],
+        unique=True,
+        postgresql_where=sa.text("scope = 'account'"),
+    )
+    op.create_index(
+        "uq_statement_schedules_organization",
+        "statement_schedules",
+        ["organization_id"],
+        unique=True,
+        postgresql_where=sa.text("scope = 'organization'"),
+    )
+    op.create_index(
+        "uq_statement_schedules_segment",
+        "statement_schedules",
+        ["organization_id", "segment"],
+        unique=True,
+        postgresql_where=sa.text("scope = 'segment'"),
+    )
+    op.create_table(
         "forecast_invoices",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -530,8 +607,13 @@ def upgrade() -> None:
         sa.Column("p90_date", sa.Date(), nullable=True),
         sa.Column("week_permyriad", sa.ARRAY(sa.SmallInteger()), nullable=False),
         sa.Column("permyriad_30", sa.SmallInteger(), nullable=False),
+        sa.Column("late_60_permyriad", sa.SmallInteger(), nullable=False),
+        sa.Column("basis", sa.Text(), nullable=False),
         sa.Column("expected_minor", sa.BigInteger(), nullable=False),
         sa.Column("expected_30_minor", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "basis IN ('account', 'segment', 'organization', 'terms')", name=op.f("ck_forecast_invoices_basis")
+        ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_forecast_invoices_amount_positive")),
         sa.CheckConstraint(
             "expected_30_minor BETWEEN 0 AND amount_minor", name=op.f("ck_forecast_invoices_expected_30_within_amount")
@@ -575,6 +657,96 @@ def upgrade() -> None:
         ["organization_id", "run_id", "p50_date", "id"],
         unique=False,
     )
+    op.create_table(
+        "account_statements",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("account_id", sa.UUID(), nullable=False),
+        sa.Column("schedule_id", sa.UUID(), nullable=True),
+        sa.Column("period", sa.Text(), nullable=True),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("refusal", sa.Text(), nullable=True),
+        sa.Column("contact_id", sa.UUID(), nullable=True),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("message_id", sa.UUID(), nullable=True),
+        sa.Column("document_id", sa.UUID(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
+        sa.Column("totals", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("items", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("sent_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(state = 'not_sent') = (refusal IS NOT NULL)", name=op.f("ck_account_statements_refusal_when_not_sent")
+        ),
+        sa.CheckConstraint("channel IN ('email', 'letter')", name=op.f("ck_account_statements_channel")),
+        sa.CheckConstraint("state IN ('sent', 'not_sent')", name=op.f("ck_account_statements_state")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_account_statements_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "contact_id"],
+            ["contacts.organization_id", "contacts.id"],
+            name=op.f("fk_account_statements_organization_id_contact_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "document_id"],
+            ["documents.organization_id", "documents.id"],
+            name=op.f("fk_account_statements_organization_id_document_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "message_id"],
+            ["correspondence_messages.organization_id", "correspondence_messages.id"],
+            name=op.f("fk_account_statements_organization_id_message_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_account_statements_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_account_statements")),
+    )
+    op.create_index(
+        op.f("ix_account_statements_organization_id_account_id_id"),
+        "account_statements",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_account_statements_organization_id_document_id"),
+        "account_statements",
+        ["organization_id", "document_id"],
+        unique=False,
+        postgresql_where=sa.text("document_id IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_account_statements_organization_id_state_id"),
+        "account_statements",
+        ["organization_id", "state", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_account_statements_period",
+        "account_statements",
+        ["organization_id", "account_id", "period"],
+        unique=True,
+        postgresql_where=sa.text("period IS NOT NULL"),
+    )
     op.add_column("accounts", sa.Column("street", sa.Text(), nullable=True))
     op.add_column("accounts", sa.Column("address_supplement", sa.Text(), nullable=True))
     op.add_column("accounts", sa.Column("postal_code", sa.Text(), nullable=True))
@@ -590,7 +762,9 @@ def upgrade() -> None:
     secure_table("forecast_accuracy")
     secure_table("forecast_weeks")
     secure_table("report_deliveries")
+    secure_table("statement_schedules")
     secure_table("forecast_invoices")
+    secure_table("account_statements")
 
 
 def downgrade() -> None:
@@ -602,12 +776,39 @@ def downgrade() -> None:
     op.drop_column("accounts", "postal_code")
     op.drop_column("accounts", "address_supplement")
     op.drop_column("accounts", "street")
+    op.drop_index(
+        "uq_account_statements_period", table_name="account_statements", postgresql_where=sa.text("period IS NOT NULL")
+    )
+    op.drop_index(op.f("ix_account_statements_organization_id_state_id"), table_name="account_statements")
+    op.drop_index(
+        op.f("ix_account_statements_organization_id_document_id"),
+        table_name="account_statements",
+        postgresql_where=sa.text("document_id IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_account_statements_organization_id_account_id_id"), table_name="account_statements")
+    op.drop_table("account_statements")
     op.drop_index(op.f("ix_forecast_invoices_organization_id_run_id_p50_date_id"), table_name="forecast_invoices")
     op.drop_index(
         op.f("ix_forecast_invoices_organization_id_run_id_expected_30_minor_id"), table_name="forecast_invoices"
     )
     op.drop_index(op.f("ix_forecast_invoices_organization_id_run_id_account_id"), table_name="forecast_invoices")
     op.drop_table("forecast_invoices")
+    op.drop_index(
+        "uq_statement_schedules_segment",
+        table_name="statement_schedules",
+        postgresql_where=sa.text("scope = 'segment'"),
+    )
+    op.drop_index(
+        "uq_statement_schedules_organization",
+        table_name="statement_schedules",
+        postgresql_where=sa.text("scope = 'organization'"),
+    )
+    op.drop_index(
+        "uq_statement_schedules_account",
+        table_name="statement_schedules",
+        postgresql_where=sa.text("scope = 'account'"),
+    )
+    op.drop_table("statement_schedules")
     op.drop_index(
         "uq_report_deliveries_period", table_name="report_deliveries", postgresql_where=sa.text("trigger = 'schedule'")
     )
