@@ -16,6 +16,8 @@ from app.core.money import MAX_MINOR, exponent
 NUMBER_LENGTH_MAX = 64
 NAME_LENGTH_MAX = 200
 GROUPING_LENGTH_MAX = 64
+ADDRESS_LENGTHS_MAX = {"street": 140, "address_supplement": 140, "postal_code": 16, "city": 70, "region": 70}
+"""The parts of a postal address besides the country, with their longest texts in characters."""
 EMAIL_LENGTH_MAX = 254
 PHONE_LENGTH_MAX = 64
 IDENTITY_LENGTH_MAX = 200
@@ -84,6 +86,11 @@ class AccountCommand:
     payment_terms_code: str | Given | None = UNSET
     language: str | Given | None = UNSET
     time_zone: str | Given | None = UNSET
+    street: str | Given | None = UNSET
+    address_supplement: str | Given | None = UNSET
+    postal_code: str | Given | None = UNSET
+    city: str | Given | None = UNSET
+    region: str | Given | None = UNSET
     country: str | Given | None = UNSET
     segment: str | Given | None = UNSET
     risk_class: str | Given | None = UNSET
@@ -122,6 +129,7 @@ def normalized_account(command: AccountCommand) -> AccountCommand:
         payment_terms_code=_text(command.payment_terms_code, NUMBER_LENGTH_MAX, "/payment_terms_code"),
         language=canonical_language(command.language),
         time_zone=_time_zone(_text(command.time_zone, NUMBER_LENGTH_MAX, "/time_zone")),
+        **{name: _text(getattr(command, name), limit, f"/{name}") for name, limit in ADDRESS_LENGTHS_MAX.items()},
         country=canonical_country(command.country),
         segment=_text(command.segment, GROUPING_LENGTH_MAX, "/segment"),
         risk_class=_text(command.risk_class, GROUPING_LENGTH_MAX, "/risk_class"),

@@ -34,6 +34,11 @@ class Account(Versioned, TenantTable, Base):
     payment_terms_id: Mapped[UUID | None]
     language: Mapped[str | None]
     time_zone: Mapped[str | None]
+    street: Mapped[str | None]  # with the number of the house
+    address_supplement: Mapped[str | None]  # floor, building, c/o
+    postal_code: Mapped[str | None]
+    city: Mapped[str | None]
+    region: Mapped[str | None]
     country: Mapped[str | None]
     segment: Mapped[str | None]
     risk_class: Mapped[str | None]

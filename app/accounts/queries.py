@@ -21,8 +21,9 @@ from app.infra.database import ReadSession, WriteSession, organization_lock_key
 ACCOUNT_TREE_LOCK_SPACE = 7310  # class of the advisory locks under which parents change and batches are upserted
 
 COLUMNS = (
-    "number", "name", "legal_name", "parent_id", "currency", "payment_terms_id", "language", "time_zone", "country",
-    "segment", "risk_class", "collector_id", "credit_limit_minor", "credit_status", "status", "source", "external_id",
+    "number", "name", "legal_name", "parent_id", "currency", "payment_terms_id", "language", "time_zone", "street",
+    "address_supplement", "postal_code", "city", "region", "country", "segment", "risk_class",
+    "collector_id", "credit_limit_minor", "credit_status", "status", "source", "external_id",
     "source_credit_status",
 )  # fmt: skip
 _TYPES = dict.fromkeys(("parent_id", "payment_terms_id", "collector_id"), "uuid") | {"credit_limit_minor": "bigint"}

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.accounts.commands import (
+    ADDRESS_LENGTHS_MAX,
     EMAIL_LENGTH_MAX,
     EMAIL_PATTERN,
     GROUPING_LENGTH_MAX,
@@ -60,6 +61,19 @@ TimeZone = Annotated[
     Field(description="IANA time zone", examples=["Europe/Berlin"]),
 ]
 Grouping = Annotated[str, text(GROUPING_LENGTH_MAX)]
+Street = Annotated[
+    str,
+    text(ADDRESS_LENGTHS_MAX["street"]),
+    Field(description="With the number of the house, in the order of its country", examples=["Hafenstrasse 12"]),
+]
+AddressSupplement = Annotated[
+    str, text(ADDRESS_LENGTHS_MAX["address_supplement"]), Field(description="Building, floor, care of")
+]
+PostalCode = Annotated[str, text(ADDRESS_LENGTHS_MAX["postal_code"])]
+City = Annotated[str, text(ADDRESS_LENGTHS_MAX["city"])]
+Region = Annotated[
+    str, text(ADDRESS_LENGTHS_MAX["region"]), Field(description="State or province where addresses name it")
+]
 IdentityValue = Annotated[str, text(IDENTITY_LENGTH_MAX)]
 CreditLimit = Annotated[
     Amount | None, Field(description="In the account's currency; null is unlimited, 0 blocks every order")
@@ -117,6 +131,11 @@ class _AccountFields(Input):
     payment_terms_id: UUID | None = unset()
     language: Language | None = unset()
     time_zone: TimeZone | None = unset()
+    street: Street | None = unset()
+    address_supplement: AddressSupplement | None = unset()
+    postal_code: PostalCode | None = unset()
+    city: City | None = unset()
+    region: Region | None = unset()
     country: Country | None = unset()
     segment: Grouping | None = unset()
     risk_class: Grouping | None = unset()
@@ -222,6 +241,11 @@ class AccountRead(BaseModel):
     payment_terms_id: UUID | None
     language: str | None
     time_zone: str | None
+    street: str | None
+    address_supplement: str | None
+    postal_code: str | None
+    city: str | None
+    region: str | None
     country: str | None
     segment: str | None
     risk_class: str | None
@@ -237,7 +261,8 @@ class AccountRead(BaseModel):
 
 _PLAIN = (
     "id", "number", "name", "legal_name", "parent_id", "currency", "payment_terms_id", "language", "time_zone",
-    "country", "segment", "risk_class", "collector_id", "credit_status", "status", "version", "created_at",
+    "street", "address_supplement", "postal_code", "city", "region", "country", "segment", "risk_class",
+    "collector_id", "credit_status", "status", "version", "created_at",
     "updated_at",
 )  # fmt: skip
 

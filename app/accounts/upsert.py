@@ -12,7 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from app.accounts import queries
-from app.accounts.commands import CREDIT_STATUSES, UNSET, AccountCommand, AccountInvalid, normalized_account
+from app.accounts.commands import (
+    ADDRESS_LENGTHS_MAX,
+    CREDIT_STATUSES,
+    UNSET,
+    AccountCommand,
+    AccountInvalid,
+    normalized_account,
+)
 from app.accounts.contacts import upsert_contacts
 from app.accounts.errors import (
     AccountMerged,
@@ -33,7 +40,10 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.versions import check_version
 
-_OPTIONAL = ("legal_name", "language", "time_zone", "country", "segment", "risk_class", "credit_limit_minor")
+_ADDRESS = tuple(ADDRESS_LENGTHS_MAX)
+_OPTIONAL = (
+    "legal_name", "language", "time_zone", *_ADDRESS, "country", "segment", "risk_class", "credit_limit_minor",
+)  # fmt: skip
 _FRESH: Mapping[str, Any] = {**dict.fromkeys(COLUMNS), "credit_status": "ok", "status": "active"}
 
 
@@ -355,11 +365,14 @@ async def _add_parties(session: WriteSession, drafts: Sequence[_Draft]) -> set[U
 
 
 def _record(session: WriteSession, draft: _Draft) -> None:
-    changed = draft.changed
+    changed = [name for name in draft.changed if name not in _ADDRESS]
+    moved = [name for name in _ADDRESS if name in draft.changed and (draft.present or draft.values[name] is not None)]
+    # Where somebody lives is personal data: the log, which nothing can be taken out of, names the fields only.
+    address = {"address_fields": moved} if moved else {}
     if draft.present is None:
-        filled = {name: draft.values[name] for name in changed if draft.values[name] is not None}
+        filled = {name: draft.values[name] for name in changed if draft.values[name] is not None} | address
         record_change(session, ChangeRow("account", draft.id, "account.created", after=filled))
         return
     before = {name: draft.present[name] for name in changed}
-    after = {name: draft.values[name] for name in changed}
+    after = {name: draft.values[name] for name in changed} | address
     record_change(session, ChangeRow("account", draft.id, "account.updated", before=before, after=after))

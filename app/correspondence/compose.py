@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from app.accounts.addresses import address_lines
 from app.accounts.errors import AccountNotFound
 from app.accounts.party_queries import get_contact
 from app.correspondence import queries
@@ -112,6 +113,7 @@ class _Facts:
     template_id: UUID | None
     template_revision: int | None
     sender: str
+    sender_country: str | None
     organization_name: str
     today: date
     verdict: Verdict
@@ -200,6 +202,7 @@ async def _load(session: ReadSession, command: Compose, now: datetime) -> _Facts
     preferences, _ = await find_preferences(session)
     entities = {row["legal_entity_id"] for row in invoices}
     entity = command.legal_entity_id or (entities.pop() if len(entities) == 1 else None)
+    sender = await queries.legal_entity_row(session, entity)
     at = max(now, command.send_at or now)
     attempt = Attempt(
         command.account_id, command.channel, at, command.purpose, "account", command.account_id,
@@ -218,7 +221,8 @@ async def _load(session: ReadSession, command: Compose, now: datetime) -> _Facts
         body=body,
         template_id=template_id,
         template_revision=revision,
-        sender=await queries.legal_entity_name(session, entity) or organization.name,
+        sender=sender["name"] if sender else organization.name,
+        sender_country=sender["country"] if sender else None,
         organization_name=organization.name,
         today=await local_today(session, now),
         verdict=verdict,
@@ -268,14 +272,16 @@ async def _attachments(session: ReadSession, command: Compose, invoices: Sequenc
 async def _letter(command: Compose, facts: _Facts, subject: str, body: str) -> bytes:
     name = facts.account["legal_name"] or facts.account["name"]
     person = (facts.contact["name"],) if facts.contact and facts.contact["name"] else ()
+    language = locale_of(facts.language).language
     letter = Letter(
         subject=subject,
         before=body,
         dated=shown_date(facts.today, facts.language),
         sender=facts.preferences.letterhead or (facts.sender,),
-        address=command.postal_address or (name, *person),
+        address=command.postal_address
+        or (name, *person, *address_lines(facts.account, facts.sender_country, language)),
         footer=facts.sender,
-        language=locale_of(facts.language).language,
+        language=language,
     )
     make = letter_pdf if command.letter_format == "pdf" else letter_docx
     return await asyncio.to_thread(make, letter, facts.today)

@@ -41,9 +41,10 @@ ORDER BY l.subject_id, l.id DESC
 
 
 async def account_row(session: ReadSession, account_id: UUID) -> Any:
-    """Number, names, language, currency and time zone of the account, or None."""
+    """Number, names, language, currency, time zone and postal address of the account, or None."""
     return await session.driver.fetchrow(
-        "SELECT id, number, name, legal_name, language, currency, time_zone, country FROM accounts"
+        "SELECT id, number, name, legal_name, language, currency, time_zone, street, address_supplement, postal_code,"
+        " city, region, country FROM accounts"
         " WHERE organization_id = $1 AND id = $2 AND status <> 'merged'",
         session.organization_id,
         account_id,
@@ -63,14 +64,14 @@ async def invoice_copies(session: ReadSession, invoice_ids: Iterable[UUID]) -> d
     return {row["invoice_id"]: row for row in rows}
 
 
-async def legal_entity_name(session: ReadSession, legal_entity_id: UUID | None) -> str | None:
-    """The name of a legal entity; without an id, of the only one."""
+async def legal_entity_row(session: ReadSession, legal_entity_id: UUID | None) -> Any:
+    """Name and country of a legal entity; without an id, of the only one. None when there is no such one."""
     rows = await session.driver.fetch(
-        "SELECT name FROM legal_entities WHERE organization_id = $1 AND ($2::uuid IS NULL OR id = $2) LIMIT 2",
+        "SELECT name, country FROM legal_entities WHERE organization_id = $1 AND ($2::uuid IS NULL OR id = $2) LIMIT 2",
         session.organization_id,
         legal_entity_id,
     )
-    return rows[0]["name"] if len(rows) == 1 else None
+    return rows[0] if len(rows) == 1 else None
 
 
 async def get_thread(session: ReadSession, thread_id: UUID, *, lock: bool = False) -> Correspondence:

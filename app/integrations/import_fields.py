@@ -24,8 +24,9 @@ _NUMBER, _TEXT, _LONG = 64, 200, 4_000
 ACCOUNTS = KindFields(
     names=(
         "number", "name", "currency", "source", "external_id", "legal_name", "parent_number", "payment_terms",
-        "language", "time_zone", "country", "segment", "risk_class", "collector", "credit_limit", "credit_status",
-        "active", "contact_role", "contact_name", "contact_email", "contact_phone", "bank_identifier", "payer_name",
+        "language", "time_zone", "street", "address_supplement", "postal_code", "city", "region", "country", "segment",
+        "risk_class", "collector", "credit_limit", "credit_status", "active", "contact_role", "contact_name",
+        "contact_email", "contact_phone", "bank_identifier", "payer_name",
     ),
     needed=(("number",), ("name",), ("currency",)),
     lengths={},  # the accounts room checks every text itself

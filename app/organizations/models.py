@@ -34,6 +34,9 @@ class LegalEntity(Versioned, TenantTable, Base):
     __tablename__ = "legal_entities"
     code: Mapped[str]
     name: Mapped[str]
+    street: Mapped[str | None]
+    postal_code: Mapped[str | None]
+    city: Mapped[str | None]
     country: Mapped[str | None]
     base_currency: Mapped[str]
     closed_through: Mapped[date | None]

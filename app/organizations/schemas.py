@@ -65,12 +65,20 @@ class OrganizationUpdate(Input):
     aging_bounds: Annotated[list[AgingBound], Field(min_length=1, max_length=12)] = unset()
 
 
+Street = Annotated[str, text(70), Field(description="With the number of the house", examples=["Bahnhofstrasse 1"])]
+PostalCode = Annotated[str, text(16)]
+City = Annotated[str, text(35)]
+
+
 class LegalEntityRead(BaseModel):
     """A company code."""
 
     id: UUID
     code: str
     name: str
+    street: str | None
+    postal_code: str | None
+    city: str | None
     country: str | None
     base_currency: str
     closed_through: date | None = Field(description="Postings dated on or before this day are refused")
@@ -90,6 +98,9 @@ class LegalEntityCreate(Input):
     code: Number
     name: Name
     base_currency: Currency
+    street: Street | None = None
+    postal_code: PostalCode | None = None
+    city: City | None = None
     country: Country | None = None
     write_off_tax_share: bool = False
 
@@ -98,6 +109,9 @@ class LegalEntityUpdate(Input):
     """Fields to change; what is left out stays."""
 
     name: Name = unset()
+    street: Street | None = unset()
+    postal_code: PostalCode | None = unset()
+    city: City | None = unset()
     country: Country | None = unset()
     write_off_tax_share: bool = unset()
 
@@ -191,6 +205,9 @@ def legal_entity_read(row: LegalEntity, scopes: frozenset[str]) -> LegalEntityRe
         id=row.id,
         code=row.code,
         name=row.name,
+        street=row.street,
+        postal_code=row.postal_code,
+        city=row.city,
         country=row.country,
         base_currency=row.base_currency,
         closed_through=row.closed_through,

@@ -52,6 +52,9 @@ class NewLegalEntity:
     base_currency: str
     country: str | None = None
     write_off_tax_share: bool = False
+    street: str | None = None
+    postal_code: str | None = None
+    city: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,9 @@ async def create_legal_entity(session: WriteSession, new: NewLegalEntity) -> Leg
         id=new_id(),
         code=new.code,
         name=new.name,
+        street=new.street,
+        postal_code=new.postal_code,
+        city=new.city,
         country=new.country,
         base_currency=new.base_currency,
         write_off_tax_share=new.write_off_tax_share,
@@ -155,7 +161,7 @@ async def create_legal_entity(session: WriteSession, new: NewLegalEntity) -> Leg
 async def update_legal_entity(
     session: WriteSession, legal_entity_id: UUID, changes: Mapping[str, Any], *, expected_version: int | None = None
 ) -> LegalEntity:
-    """Change name, country or the tax share of write-offs. Raises LegalEntityUnknown, StaleVersion."""
+    """Change name, address or the tax share of write-offs. Raises LegalEntityUnknown, StaleVersion."""
     row = await queries.lock_legal_entity(session, legal_entity_id)
     check_version(expected_version, row.version)
     await save_changes(session, row, changes, "legal_entity", row.id)

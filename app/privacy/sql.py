@@ -41,6 +41,15 @@ _OF_INVOICES = "SELECT id FROM invoices WHERE organization_id = $1 AND account_i
 _OF_DISPUTES = "SELECT id FROM disputes WHERE organization_id = $1 AND account_id = ANY($2::uuid[])"
 
 OF_ACCOUNTS: dict[str, str] = {
+    "postal_addresses": f"""
+UPDATE accounts SET street = NULL, address_supplement = NULL, postal_code = NULL, city = NULL, region = NULL, {_TOUCH}
+WHERE organization_id = $1 AND id = ANY($2::uuid[])
+  AND num_nonnulls(street, address_supplement, postal_code, city, region) > 0
+""",
+    "account_statements": f"""
+UPDATE account_statements SET recipient = NULL, {_TOUCH}
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND recipient IS NOT NULL
+""",
     "payer_identities": "DELETE FROM payer_identities WHERE organization_id = $1 AND account_id = ANY($2::uuid[])",
     "lessons": """
 DELETE FROM lessons WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND kind <> 'number_format'

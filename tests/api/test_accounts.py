@@ -42,6 +42,16 @@ async def test_an_account_is_created_read_changed_and_turned_off(client: httpx.A
     assert (await client.post(f"{where}/activate")).json()["status"] == "active"
 
 
+async def test_an_account_has_a_postal_address(client: httpx.AsyncClient) -> None:
+    address = {"street": "Hafenstr. 12", "address_supplement": "Tor 3", "postal_code": "20457", "city": "Hamburg"}
+    made = await make(client, **address, region=None)
+    assert {name: made[name] for name in (*address, "region")} == {**address, "region": None}
+    changes = {"street": None, "city": "Lübeck"}
+    headers = {"If-Match": '"1"'}
+    changed = (await client.patch(f"/v1/accounts/{made['id']}", json=changes, headers=headers)).json()
+    assert (changed["street"], changed["city"], changed["postal_code"]) == (None, "Lübeck", "20457")
+
+
 async def test_refusals_name_the_field(client: httpx.AsyncClient) -> None:
     nobody = "01981d8e-6a00-7000-8000-000000000001"
     await make(client, "taken", external_ref={"source": "gp", "id": "1"})

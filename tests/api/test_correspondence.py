@@ -213,6 +213,17 @@ async def test_a_letter_is_made_once_kept_and_posted_by_a_person(
     assert [(one["stage"], one["outcome"]) for one in attempts] == [("done", "allowed")]
 
 
+async def test_a_letter_goes_to_the_address_of_the_account(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    where = f"/v1/accounts/{tenant.account_id}"
+    place = {"street": "Hafenstr. 12", "postal_code": "1010", "city": "Wien", "country": "AT"}
+    changed = await client.patch(where, json=place, headers={"If-Match": '"1"'})
+    assert changed.status_code == 200, changed.text
+    message = await _write(client, tenant, None, channel="letter", letter_format="docx")
+    content = (await client.get(f"/v1/documents/{message['document_id']}/content")).content
+    texts = [one.text for one in Document(io.BytesIO(content)).paragraphs]
+    assert "Brandt Maschinenbau GmbH\nHafenstr. 12\n1010 Wien\nAUSTRIA" in texts
+
+
 def _mail(text: str = "We have not received RE-1.", **headers: str) -> bytes:
     message = EmailMessage()
     given = {"From": "Ada <ada@brandt.example>", "To": "ar@acme.example", "Subject": "Invoice", **headers}

@@ -52,6 +52,9 @@ async def _person(client: httpx.AsyncClient, database: RolledBackDatabase, tenan
         "phone": "+49301234567",
     }
     assert (await client.post(f"/v1/accounts/{tenant.account_id}/contacts", json=contact)).status_code == 201
+    place = {"street": "Hopper Lane 1", "city": "Hamburg"}
+    moved = await client.patch(f"/v1/accounts/{tenant.account_id}", json=place, headers={"If-Match": '"1"'})
+    assert moved.status_code == 200, moved.text
     identity = {"kind": "payer_name", "value": "Grace Hopper"}
     made = await client.post(f"/v1/accounts/{tenant.account_id}/payer-identities", json=identity)
     assert made.status_code == 201, made.text
@@ -83,7 +86,9 @@ async def test_a_person_is_forgotten_and_the_ledger_stays(
     assert made.status_code == 201, made.text
     found = made.json()
     assert (found["files_erased"], found["files_kept"], found["forced"]) == (1, 1, False)
-    assert found["erased"]["contacts"] == found["erased"]["payments"] == found["erased"]["payer_identities"] == 1
+    account = (await client.get(f"/v1/accounts/{tenant.account_id}")).json()
+    assert (account["street"], account["city"]) == (None, None)
+    assert found["erased"]["postal_addresses"] == found["erased"]["contacts"] == found["erased"]["payments"] == found["erased"]["payer_identities"] == 1
     await delete_bytes(database, settings, tenant.organization_id, written_before=utc_now() + timedelta(seconds=5))
     with pytest.raises(FileMissing):
         await store.get(tenant.organization_id, own.sha256)

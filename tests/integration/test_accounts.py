@@ -175,13 +175,16 @@ async def test_the_change_log_holds_no_personal_value(database: RolledBackDataba
         await update_contact(session, tenant.account_id, contact, ContactCommand(email="jo@secret.example"))
         await add_payer_identity(session, IdentityCommand(tenant.account_id, "bank_identifier", "DE00SECRET"))
         await erase_contact(session, tenant.account_id, contact)
+        await create_account(session, account("A-1", street="Secret Road 777", city="Hamburg"))
     async with database.read(tenant.organization_id) as read:
         rows = await read.driver.fetch("SELECT event, before::text, after::text FROM change_log ORDER BY id")
         left = await read.driver.fetchrow("SELECT * FROM contacts WHERE id = $1", contact)
     assert [found["event"] for found in rows] == [
         "contact.created", "contact.updated", "payer_identity.added", "contact.erased",
+        "account.created",
     ]  # fmt: skip
     assert '"email"' in rows[1]["after"]
+    assert '"address_fields": ["street", "city"]' in rows[4]["after"]
     written = " ".join(str(found["before"]) + str(found["after"]) for found in rows).lower()
     assert not [word for word in ("secret", "777") if word in written]
     assert (left["active"], left["name"], left["email"], left["phone"]) == (False, None, None, None)
