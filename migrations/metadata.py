@@ -12,11 +12,15 @@ import app.desk.models
 import app.desk.papers.models
 import app.disputes.models
 import app.documents.models
+import app.dunning.charges.models
+import app.dunning.messages.models
+import app.dunning.models
 import app.exports.models
 import app.forecasting.models
 import app.infra.mail.models
 import app.infra.models
 import app.integrations.models
+import app.integrations.webhooks.models
 import app.invoices.models
 import app.ledger.models
 import app.organizations.models
@@ -24,7 +28,9 @@ import app.payments.models
 import app.privacy.models
 import app.promises.models
 import app.remittances.models
-import app.reports.schedules.models  # noqa: F401 - importing a room's models registers its tables
+import app.reports.portfolio.models
+import app.reports.schedules.models
+import app.statements.models  # noqa: F401 - importing a room's models registers its tables
 from app.infra.tables import Base
 
 metadata = Base.metadata
