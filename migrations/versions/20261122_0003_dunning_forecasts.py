@@ -1721,7 +1721,7 @@ def upgrade() -> None:
         sa.Column("template_code", sa.Text(), nullable=False),
         sa.Column("template_revision", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=True),
-        sa.Column("references", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("reference_ids", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("attachments", sa.ARRAY(sa.UUID()), server_default="{}", nullable=False),
         sa.Column("document_id", sa.UUID(), nullable=True),
         sa.Column("dated", sa.Date(), nullable=False),
