@@ -1,0 +1,117 @@
+"""States of messages, what events do to them, pacing, bounces, languages. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+Channel = Literal["email", "letter", "sms"]
+State = Literal[
+    "planned", "approved", "sending", "sent", "delivered", "bounced", "failed", "unknown", "suppressed", "cancelled",
+]  # fmt: skip
+EventKind = Literal[
+    "delivered", "bounced", "deferred", "complained", "opened", "unsubscribed", "sent", "failed", "unknown",
+    "posted", "decided",
+]  # fmt: skip
+EventSource = Literal["smtp", "gateway", "webhook", "mailbox", "link", "person", "service"]
+MarkKind = Literal["bounced", "complained", "unsubscribed"]
+Decision = Literal["mark_sent", "mark_failed", "send_again"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+STATES: tuple[State, ...] = get_args(State)
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+EVENT_SOURCES: tuple[EventSource, ...] = get_args(EventSource)
+MARK_KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
+SHIPPED_LANGUAGES = ("en", "de", "fr", "es")
+REFERENCES_MAX = 10
+GRACE_SECONDS = 900.0
+"""Longer than any timeout of a try: after it, a try that has recorded nothing is over."""
+ATTEMPTS_MAX = 12
+BACKOFF_FIRST_SECONDS, BACKOFF_LIMIT_SECONDS = 60, 6 * 3600
+MINUTE_SECONDS = 60.0
+_AFTER: Mapping[str, tuple[frozenset[str], State]] = {
+    "delivered": (frozenset({"sent", "unknown", "sending"}), "delivered"),
+    "bounced": (frozenset({"sent", "unknown", "sending", "delivered"}), "bounced"),
+    "opened": (frozenset({"sent", "unknown", "sending"}), "delivered"),
+    "complained": (frozenset({"sent", "unknown", "sending"}), "delivered"),
+    "unsubscribed": (frozenset({"sent", "unknown", "sending"}), "delivered"),
+}
+
+
+def state_after(state: str, event: EventKind) -> State | None:
+    """The state of a message after an event from outside; None where it changes nothing.
+
+    Whoever opens, complains about or unsubscribes from a message has received it. A bounce after a delivery counts:
+    servers take a message first and return it later. What is told of a message that was never sent is not believed.
+    """
+    found = _AFTER.get(event)
+    return found[1] if found is not None and state in found[0] else None
+
+
+def allowed_actions(state: str, channel: str) -> tuple[str, ...]:
+    """What a person may do with a message in this state."""
+    if state == "unknown":
+        return ("mark_sent", "mark_failed", "send_again")
+    if state == "failed":
+        return ("send_again",)
+    if state == "approved":
+        return ("post", "cancel") if channel == "letter" else ("cancel",)
+    if state in ("sent", "delivered"):
+        return ("mark_bounced",)
+    return ()
+
+
+def retry_at(attempts: int, now: datetime) -> datetime | None:
+    """When a try that certainly failed is made again: pauses double from a minute to six hours; None after the last."""
+    if attempts >= ATTEMPTS_MAX:
+        return None
+    pause = min(BACKOFF_LIMIT_SECONDS, BACKOFF_FIRST_SECONDS * 2 ** max(0, attempts - 1))
+    return now + timedelta(seconds=pause)
+
+
+def pause_seconds(count: int, messages_per_minute: int | None) -> float:
+    """For how long to wait after handing over `count` messages, so that the pace holds."""
+    return 0.0 if messages_per_minute is None else count * MINUTE_SECONDS / messages_per_minute
+
+
+def address_sha256(address: str) -> str:
+    """Under which an address is marked: marks hold no address of their own."""
+    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact as the choice of a recipient needs it."""
+
+    role: str
+    active: bool
+    address: str | None
+    language: str | None
+    marked: bool
+
+
+ROLE_ORDER = ("dunning", "accounts_payable", "management", "other", "sales", "legal")
+
+
+def rank_of(person: Person) -> tuple[int, int]:
+    """The lower, the better a recipient of a reminder: a clean address first, then by role."""
+    role = ROLE_ORDER.index(person.role) if person.role in ROLE_ORDER else len(ROLE_ORDER)
+    return (int(person.marked), role)
+
+
+def language_order(*wanted: str | None) -> list[str]:
+    """Languages in which a text is looked for: as wanted, their main languages, then English."""
+    found: list[str] = []
+    for language in wanted:
+        if language:
+            found += [language, language.replace("_", "-").split("-")[0].lower()]
+    return list(dict.fromkeys([*found, "en"]))
+
+
+def references_of(earlier: Sequence[str]) -> list[str]:
+    """The `References` of a message after these of the same account: the first and the latest ones (RFC 5322)."""
+    if len(earlier) <= REFERENCES_MAX:
+        return list(earlier)
+    return [earlier[0], *earlier[-(REFERENCES_MAX - 1) :]]
