@@ -54,6 +54,7 @@ from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
 from app.integrations.router_bank_statements import statements_router as bank_statements_router
 from app.integrations.router_remittances import router as remittance_uploads_router
+from app.integrations.webhooks.router import router as webhooks_router
 from app.invoices.router import router as invoices_router
 from app.invoices.router_adjustments import router as adjustments_router
 from app.invoices.router_credit_memos import router as credit_memos_router
@@ -125,6 +126,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     bank_statements_router,
     bank_entries_router,
     remittance_uploads_router,
+    webhooks_router,
     customer_data_router,
     reports_router,
     dispute_reports_router,

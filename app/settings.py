@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     bucket_access_key: str | None = None
     bucket_secret_key: SecretStr | None = None
 
+    secrets_key: SecretStr | None = None
+    webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
+    webhook_deliveries_kept_days: Annotated[int, Field(ge=4, le=3650)] = 30
+    outbound_private_allowed: bool = False
+
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000
     upload_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000_000
     import_files_kept_days: Annotated[int, Field(ge=0, le=36_500)] = 365
@@ -109,6 +114,11 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """True when PostgreSQL is ours: no `DATABASE_URL` is set."""
         return self.database_url is None
+
+    @property
+    def key_of_secrets(self) -> SecretStr | None:
+        """What secrets of others are encrypted with: `DUECOURSE_SECRETS_KEY`, else the key that signs tokens."""
+        return self.secrets_key or self.token_secret
 
     @property
     def owner_url(self) -> str | None:

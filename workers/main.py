@@ -12,10 +12,9 @@ import structlog
 
 from app.infra import heartbeats
 from app.infra.change_log import SEAL
-from app.infra.reactions import announcer
 from app.settings import Settings
 from workers.process import STOP_SECONDS, open_services, run_process, run_until_signal
-from workers.reactions import SUBSCRIBERS
+from workers.reactions import announce
 from workers.registry import HANDLERS
 from workers.rings import listen
 from workers.runner import Runner, Services
@@ -29,7 +28,7 @@ async def serve(settings: Settings) -> int:
     """Work until SIGTERM; returns the exit status."""
     async with open_services(settings) as (services, bell):
         runner = Runner(services, HANDLERS, max_jobs=settings.worker_max_jobs)
-        sealing = Sealing(services.database, announcer(SUBSCRIBERS))
+        sealing = Sealing(services.database, announce)
         bell.runner, bell.sealing = runner, sealing
 
         def on_ring(organization_id: UUID, kind: str) -> None:

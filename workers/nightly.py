@@ -29,6 +29,7 @@ from workers import (
     privacy,
     promises,
     remittances,
+    webhooks,
 )
 from workers.runner import Services
 
@@ -44,6 +45,7 @@ NIGHTLY: dict[str, Handler] = {
     "remittances.nightly": remittances.handle,
     "invoice_receipt": correspondence.ask_for_receipt,
     "mailbox.start": mailbox.start,
+    webhooks.NIGHT: webhooks.handle_night,
 }
 """Kind of work → handler. `workers/registry.py` makes them known to the workers."""
 

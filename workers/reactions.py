@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.infra.database import SYSTEM
+from app.infra.database import SYSTEM, WriteSession
 from app.infra.jobs import GiveUp, JobContext, owe
-from app.infra.reactions import KIND, Subscriber, lagging, react
-from workers import cash_learning, collections, credit, desk, disputes, promises, remittances
+from app.infra.reactions import KIND, Subscriber, announcer, lagging, react
+from workers import cash_learning, collections, credit, desk, disputes, promises, remittances, webhooks
 from workers.runner import Services
 
 BATCHES_PER_JOB = 40
@@ -23,6 +23,15 @@ SUBSCRIBERS: tuple[Subscriber, ...] = (
     *desk.SUBSCRIBERS,
 )
 """`Subscriber(name, event types, handler)`; the handler is called with batches of sealed events, in their order."""
+
+
+_announce_inside = announcer(SUBSCRIBERS)
+
+
+async def announce(session: WriteSession, types: frozenset[str]) -> None:
+    """What the sealer calls: rooms that react are owed a job, and so is whoever listens outside."""
+    await _announce_inside(session, types)
+    await webhooks.announce(session)
 
 
 async def handle(job: JobContext) -> None:

@@ -17,6 +17,7 @@ from workers import (
     privacy,
     reactions,
     remittances,
+    webhooks,
 )
 from workers.nightly import NIGHTLY
 
@@ -37,6 +38,8 @@ HANDLERS: dict[str, Handler] = {
     "correspondence.send": correspondence.send,
     "inquiry.clock": correspondence.inquiry_clock,
     "mailbox.poll": mailbox.poll,
+    "webhooks.plan": webhooks.plan,
+    "webhooks.deliver": webhooks.deliver,
     **NIGHTLY,
 }
 """`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""

@@ -14,13 +14,12 @@ from uuid import UUID
 import structlog
 
 from app.infra import heartbeats, job_leases
-from app.infra.reactions import announcer
 from app.infra.seal import Unsealed
 from app.settings import Settings
 from workers.housekeeping import Housekeeping
 from workers.nightly import Nightly
 from workers.process import STOP_SECONDS, open_services, run_process, run_until_signal
-from workers.reactions import SUBSCRIBERS, owe_lagging
+from workers.reactions import SUBSCRIBERS, announce, owe_lagging
 from workers.registry import HANDLERS
 from workers.runner import Runner, Services
 from workers.sealing import Sealing
@@ -84,7 +83,7 @@ async def serve(settings: Settings) -> int:
     """Sweep until SIGTERM; returns the exit status."""
     async with open_services(settings) as (services, bell):
         runner = Runner(services, HANDLERS, max_jobs=MAX_JOBS, waiting_seconds=UNANNOUNCED_SECONDS)
-        sealing = Sealing(services.database, announcer(SUBSCRIBERS))
+        sealing = Sealing(services.database, announce)
         bell.sealing = sealing
         sweep = Sweep(services, runner, sealing)
         housekeeping = Housekeeping(services)

@@ -81,14 +81,15 @@ class Subscriber:
     handle: EventHandler
 
 
-Announce = Callable[[WriteSession, frozenset[str]], None]
+Announce = Callable[[WriteSession, frozenset[str]], Awaitable[None]]
+"""Called in the sealer's transaction with the types that were just sealed."""
 
 
 def announcer(subscribers: Iterable[Subscriber]) -> Announce:
     """What the sealer calls with the types that it has just sealed: owes a job for each subscriber that wants one."""
     table = tuple(subscribers)
 
-    def announce(session: WriteSession, types: frozenset[str]) -> None:
+    async def announce(session: WriteSession, types: frozenset[str]) -> None:
         for subscriber in table:
             if not subscriber.events.isdisjoint(types):
                 owe(session, KIND, subscriber.name)

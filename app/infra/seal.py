@@ -169,7 +169,7 @@ async def seal(
         position, sha256 = await _append(driver, organization_id, head, rows)
         await driver.execute(_ADVANCE, organization_id, position, sha256, reached, head["here"])
         if announce is not None and rows:
-            announce(session, frozenset(row["event"] for row in rows))
+            await announce(session, frozenset(row["event"] for row in rows))
         return Pass(len(rows), again=full)
 
 

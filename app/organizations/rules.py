@@ -77,6 +77,8 @@ SCOPES: Mapping[str, str] = {
     "dunning:approve": "Activate dunning policies and rates, approve notices, waive charges",
     "forecasts:read": "Read forecasts of collections and their accuracy",
     "forecasts:write": "Start forecasts and what-if questions, choose the model in force",
+    "webhooks:read": "Read webhook endpoints and deliveries",
+    "webhooks:write": "Add and change webhook endpoints, rotate their secrets, deliver again",
     "mail:read": "Read outgoing e-mails and what came of them",
     "mail:write": "Decide about e-mails that failed or whose outcome is unknown",
     "events:read": "Read events by cursor",
@@ -87,7 +89,7 @@ SCOPES: Mapping[str, str] = {
 """Every scope with what it allows; shown in the OAuth 2 scheme of the API."""
 
 _READS = frozenset(scope for scope in SCOPES if scope.endswith(":read"))
-_BUSINESS_READS = _READS - {"users:read", "api-clients:read", "audit:read", "jobs:read"}
+_BUSINESS_READS = _READS - {"users:read", "api-clients:read", "audit:read", "jobs:read", "webhooks:read"}
 
 ROLES: Mapping[str, frozenset[str]] = {
     "admin": frozenset(SCOPES),
@@ -169,6 +171,8 @@ ROLES: Mapping[str, frozenset[str]] = {
         "documents:write",
         "disputes:write",
         "jobs:read",
+        "webhooks:read",
+        "webhooks:write",
     },
 }
 """Scopes of each role. A user has the union of the scopes of all roles."""

@@ -9,6 +9,8 @@ import json
 from typing import Any
 
 RESOURCES: dict[str, tuple[str, str]] = {
+    "webhook_endpoint_id": ("webhook_endpoints", "id"),
+    "webhook_delivery_id": ("webhook_deliveries", "id"),
     "evidence_file_id": ("evidence_files", "id"),
     "account_id": ("accounts", "id"),
     "adjustment_id": ("adjustments", "id"),
