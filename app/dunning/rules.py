@@ -24,3 +24,4 @@ WITHHELD_REASONS = (
 )  # fmt: skip
 STEPS_LIMIT = 20
 OFFSET_DAYS_MIN, OFFSET_DAYS_MAX = -60, 3_650
+CONTACT_ROLE_ORDER = ("dunning", "accounts_payable", "management", "other", "sales", "legal")

@@ -1,0 +1,326 @@
+"""Facts of accounts for planning, read set-wise: what is due by the policies, and what may withhold it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from app.collections.legal.cases import held_by_case
+from app.correspondence.contact_rules import Channel, ContactFacts, judge_contact
+from app.correspondence.preferences import find_preferences
+from app.disputes.queries import disputed_by_instalment
+from app.dunning.planning import Account, Hold, Item, Policy, Purse, Reach, Standing
+from app.dunning.rules import CONTACT_ROLE_ORDER
+from app.infra.database import ReadSession
+from app.organizations.queries import organization_facts
+from app.promises.holds import held_by_promise
+
+# Open instalments whose next step has come, those of accounts that have money lying about, and those whose last
+# reminder nobody knows about. $2 accounts with $3 the number of their policy; $4 to $8 the steps; $9 today;
+# $10 accounts with credit; $11 instalments of unknown outcome; $12 nothing, or the instalments wanted, due or not.
+# A finance charge that came with a reminder is asked for with its debt, and by itself only when that is settled.
+_CANDIDATES = """
+WITH acc AS (SELECT * FROM unnest($2::uuid[], $3::int[]) AS a(id, policy)),
+steps AS MATERIALIZED (
+    SELECT * FROM unnest($4::int[], $5::int[], $6::int[], $7::int[], $8::int[])
+        AS s(policy, ordinal, offset_days, gap_days, lapse_days)
+), riding AS MATERIALIZED (
+    SELECT c.invoice_id FROM charges c WHERE c.organization_id = $1 AND c.account_id = ANY($2) AND c.state = 'posted'
+      AND c.invoice_id IS NOT NULL AND c.source_key LIKE 'notice:%'
+      AND EXISTS (SELECT FROM charge_items ci JOIN instalments d ON d.organization_id = $1 AND d.id = ci.instalment_id
+                  WHERE ci.organization_id = $1 AND ci.charge_id = c.id AND d.open_minor <> 0)
+), chain AS MATERIALIZED (
+    SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.due_date, i.open_minor, d.step_ordinal, d.done_on,
+        d.step_ordinal IS NOT NULL AND d.done_on IS NULL AND i.id <> ALL($11::uuid[]) AS waits,
+        s.ordinal IS NOT NULL AND (s.offset_days IS NULL OR i.due_date + s.offset_days <= $9)
+            AND (s.gap_days IS NULL OR d.done_on IS NULL OR d.done_on + s.gap_days <= $9) AS comes
+    FROM acc JOIN instalments i ON i.organization_id = $1 AND i.account_id = acc.id AND i.open_minor <> 0
+    LEFT JOIN LATERAL (
+        SELECT k.step_ordinal, k.done_on FROM dunning_notice_items k
+        WHERE k.organization_id = $1 AND k.instalment_id = i.id AND k.live ORDER BY k.step_ordinal DESC LIMIT 1
+    ) d ON true
+    LEFT JOIN LATERAL (
+        SELECT t.ordinal, t.offset_days, t.gap_days FROM steps t
+        WHERE t.policy = acc.policy AND t.ordinal > coalesce(d.step_ordinal, 0)
+          AND (t.lapse_days IS NULL OR $9 - i.due_date <= t.lapse_days) ORDER BY t.ordinal LIMIT 1
+    ) s ON true
+    WHERE i.invoice_id NOT IN (SELECT invoice_id FROM riding) AND ($12::uuid[] IS NULL OR i.id = ANY($12))
+)
+SELECT id, account_id, legal_entity_id, currency, due_date, open_minor, step_ordinal, done_on, waits, 1 AS rows
+FROM chain
+WHERE (comes AND NOT waits) OR account_id = ANY($10::uuid[]) OR id = ANY($11) OR $12 IS NOT NULL
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, count(*)::int FROM chain
+WHERE comes AND waits AND NOT account_id = ANY($10::uuid[]) AND $12 IS NULL
+"""
+_CASH = """
+SELECT account_id, legal_entity_id, currency, sum(unapplied_minor)::bigint AS minor, true AS cash FROM payments
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND unapplied_minor <> 0 GROUP BY 1, 2, 3
+UNION ALL
+SELECT account_id, legal_entity_id, currency, sum(open_minor)::bigint, false FROM credit_memos
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND open_minor <> 0 GROUP BY 1, 2, 3
+"""
+_UNKNOWN = """
+SELECT k.instalment_id FROM dunning_notices n
+JOIN dunning_notice_items k ON k.organization_id = $1 AND k.notice_id = n.id AND k.live
+WHERE n.organization_id = $1 AND n.state = 'unknown' AND n.account_id = ANY($2::uuid[])
+"""
+_BLOCKS = """
+SELECT id, account_id, instalment_id, until FROM dunning_blocks
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND lifted_on IS NULL AND starts_on <= $3
+  AND (until IS NULL OR until >= $3) ORDER BY id
+"""
+# What was tried and did not go out: a failure holds until somebody says so or whom to write to has changed.
+_RETRIES = """
+SELECT DISTINCT ON (k.instalment_id, k.step_ordinal) k.instalment_id, k.step_ordinal, n.id, n.state, n.hold_until
+FROM dunning_notice_items k
+JOIN dunning_notices n ON n.organization_id = $1 AND n.id = k.notice_id AND n.state <> 'simulated'
+JOIN accounts a ON a.organization_id = $1 AND a.id = n.account_id
+WHERE k.organization_id = $1 AND k.instalment_id = ANY($2::uuid[]) AND NOT k.live
+  AND (n.state = 'rejected' AND n.hold_until >= $3
+       OR n.state IN ('failed', 'bounced') AND (n.hold_until IS NULL OR n.hold_until >= $3)
+          AND a.updated_at < n.updated_at AND NOT EXISTS (
+            SELECT FROM contacts c WHERE c.organization_id = $1 AND c.account_id = n.account_id
+              AND c.updated_at > n.updated_at))
+ORDER BY k.instalment_id, k.step_ordinal, k.notice_id DESC
+"""
+_CONTACTS = """
+SELECT c.id, c.account_id, c.role, c.email, c.phone, c.consents, c.do_not_contact, c.active FROM contacts c
+WHERE c.organization_id = $1 AND c.account_id = ANY($2::uuid[])
+ORDER BY c.account_id, array_position($3::text[], c.role), c.id
+"""
+_ACCOUNTS = """
+SELECT id, time_zone, coalesce(street, city) IS NOT NULL AS addressed FROM accounts
+WHERE organization_id = $1 AND id = ANY($2::uuid[])
+"""
+_ADDRESSES: tuple[tuple[Channel, str], ...] = (("email", "email"), ("sms", "phone"))
+_NO_STEP = 0
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Facts of the accounts that have something to plan, and how many steps wait for the one before."""
+
+    accounts: list[Account] = field(default_factory=list)
+    waiting: int = 0
+
+
+async def load_facts(
+    session: ReadSession,
+    policies: Mapping[UUID, Policy],
+    today: date,
+    now: datetime,
+    *,
+    instalment_ids: Collection[UUID] | None = None,
+) -> Loaded:
+    """Facts of these accounts, each with its policy; with `instalment_ids` of those only, whether due or not.
+
+    Money of the account is shared out over everything that it owes also then.
+    """
+    ids = list(policies)
+    purses = await _purses(session, ids)
+    unknown = [row["instalment_id"] for row in await session.driver.fetch(_UNKNOWN, session.organization_id, ids)]
+    with_credit = {account_id for account_id, _ in purses}
+    wanted = None if instalment_ids is None or with_credit else list(instalment_ids)
+    rows = await session.driver.fetch(
+        _CANDIDATES,
+        session.organization_id,
+        *_policy_columns(policies),
+        today,
+        list(with_credit),
+        unknown,
+        wanted,
+    )
+    loaded = Loaded(waiting=sum(row["rows"] for row in rows if row["id"] is None))
+    items = [row for row in rows if row["id"] is not None]
+    if items:
+        loaded.accounts = await _accounts(session, items, purses, frozenset(unknown), today, now)
+    return loaded
+
+
+def _policy_columns(policies: Mapping[UUID, Policy]) -> tuple[list[Any], ...]:
+    """Accounts with the number of their policy, and the steps of each policy, as columns for `unnest`."""
+    numbers: dict[UUID, int] = {}
+    steps = []
+    for policy in policies.values():
+        if policy.version_id not in numbers:
+            numbers[policy.version_id] = len(numbers)
+            steps += [(numbers[policy.version_id], step) for step in policy.steps]
+    return (
+        list(policies),
+        [numbers[policy.version_id] for policy in policies.values()],
+        [number for number, _ in steps],
+        [step.ordinal for _, step in steps],
+        [step.offset_days for _, step in steps],
+        [step.gap_days for _, step in steps],
+        [step.lapse_days for _, step in steps],
+    )
+
+
+async def _purses(session: ReadSession, ids: Sequence[UUID]) -> dict[tuple[UUID, bool], dict[Purse, int]]:
+    """Unapplied cash (key: account, True) and open credit memos (account, False) by legal entity and currency."""
+    found: dict[tuple[UUID, bool], dict[Purse, int]] = {}
+    for row in await session.driver.fetch(_CASH, session.organization_id, ids):
+        purse = found.setdefault((row["account_id"], row["cash"]), {})
+        purse[row["legal_entity_id"], row["currency"]] = row["minor"]
+    return found
+
+
+async def _accounts(
+    session: ReadSession,
+    rows: Sequence[Any],
+    purses: Mapping[tuple[UUID, bool], Mapping[Purse, int]],
+    unknown: frozenset[UUID],
+    today: date,
+    now: datetime,
+) -> list[Account]:
+    ids = [row["id"] for row in rows]
+    account_ids = list(dict.fromkeys(row["account_id"] for row in rows))
+    disputed = await disputed_by_instalment(session, ids)
+    promised = await held_by_promise(session, ids, today)
+    blocks, holds = await _holds(session, account_ids, ids, today)
+    retries = await _retries(session, ids, today)
+    reaches = await reaches_of(session, account_ids, now)
+    by_account: dict[UUID, list[Item]] = defaultdict(list)
+    for row in rows:
+        instalment_id = row["id"]
+        promise = promised.get(instalment_id)
+        standing: Standing = "unknown" if instalment_id in unknown else "waiting" if row["waits"] else "free"
+        by_account[row["account_id"]].append(
+            Item(
+                instalment_id,
+                row["legal_entity_id"],
+                row["currency"],
+                row["due_date"],
+                row["open_minor"],
+                row["step_ordinal"] or _NO_STEP,
+                row["done_on"],
+                standing,
+                disputed.get(instalment_id, 0),
+                0 if promise is None else promise.held_minor,
+                None if promise is None else _promise_hold(promise),
+                holds.get(instalment_id),
+                retries.get(instalment_id, {}),
+            )
+        )
+    return [
+        Account(
+            account_id,
+            by_account[account_id],
+            purses.get((account_id, True), {}),
+            purses.get((account_id, False), {}),
+            blocks.get(account_id),
+            reaches[account_id],
+        )
+        for account_id in account_ids
+    ]
+
+
+def _promise_hold(promise: Any) -> Hold:
+    if promise.plan_id is not None:
+        return Hold("payment_plan", promise.until, promise.plan_id)
+    return Hold("promise", promise.until, promise.promise_ids[0])
+
+
+async def _holds(
+    session: ReadSession, account_ids: Sequence[UUID], instalment_ids: Sequence[UUID], today: date
+) -> tuple[dict[UUID, Hold], dict[UUID, Hold]]:
+    """Blocks of whole accounts; blocks and legal cases of instalments."""
+    of_accounts: dict[UUID, Hold] = {}
+    of_items: dict[UUID, Hold] = {}
+    for row in await session.driver.fetch(_BLOCKS, session.organization_id, account_ids, today):
+        target, key = (of_accounts, row["account_id"])
+        if row["instalment_id"] is not None:
+            target, key = (of_items, row["instalment_id"])
+        target[key] = _longer(target.get(key), Hold("blocked", row["until"], row["id"]))
+    for instalment_id, case in (await held_by_case(session, instalment_ids)).items():
+        of_items.setdefault(instalment_id, Hold("legal_case", None, case.case_id))
+    return of_accounts, of_items
+
+
+def _longer(one: Hold | None, other: Hold) -> Hold:
+    if one is None:
+        return other
+    return one if one.until is None or (other.until is not None and one.until >= other.until) else other
+
+
+async def _retries(session: ReadSession, ids: Sequence[UUID], today: date) -> dict[UUID, dict[int, Hold]]:
+    found: dict[UUID, dict[int, Hold]] = {}
+    for row in await session.driver.fetch(_RETRIES, session.organization_id, ids, today):
+        reason = "rejected" if row["state"] == "rejected" else "delivery_failed"
+        found.setdefault(row["instalment_id"], {})[row["step_ordinal"]] = Hold(reason, row["hold_until"], row["id"])
+    return found
+
+
+async def reaches_of(session: ReadSession, ids: Collection[UUID], now: datetime) -> dict[UUID, dict[str, Reach]]:
+    """Whom messages of each channel may go to, by account: the best contact that the rules of contact allow.
+
+    Quiet hours and caps only delay; they are looked at when a message leaves. A letter needs a postal address.
+    """
+    settings = (await find_preferences(session))[0].contact()
+    organization = await organization_facts(session)
+    rows = await session.driver.fetch(_ACCOUNTS, session.organization_id, list(ids))
+    contacts: dict[UUID, list[Any]] = defaultdict(list)
+    for contact in await session.driver.fetch(_CONTACTS, session.organization_id, list(ids), list(CONTACT_ROLE_ORDER)):
+        contacts[contact["account_id"]].append(contact)
+    found: dict[UUID, dict[str, Reach]] = {}
+    for row in rows:
+        zone = row["time_zone"] or organization.time_zone
+        reach: dict[str, Reach] = {"letter": _letter(row["addressed"], contacts[row["id"]])}
+        for channel, column in _ADDRESSES:
+            judged = [
+                (contact["id"], _refusal(contact, channel, bool(contact[column]), zone, organization, settings, now))
+                for contact in contacts[row["id"]]
+            ]
+            reach[channel] = _best(judged)
+        found[row["id"]] = reach
+    return found
+
+
+def _refusal(
+    contact: Any, channel: Channel, address: bool, zone: str, organization: Any, settings: Any, now: datetime
+) -> str | None:
+    facts = ContactFacts(
+        zone,
+        organization.calendar,
+        contact["active"],
+        contact["do_not_contact"],
+        address,
+        contact["consents"].get(channel),
+    )
+    verdict = judge_contact(channel, now, facts, settings)
+    return verdict.reason if verdict.outcome == "refused" else None
+
+
+_REFUSALS = {
+    "do_not_contact": "do_not_contact",
+    "consent_withdrawn": "no_consent",
+    "no_consent": "no_consent",
+}
+
+
+def _best(judged: Iterable[tuple[UUID, str | None]]) -> Reach:
+    """The first whom nothing forbids; else why: a refusal by the customer says more than a missing address."""
+    refusals = []
+    for contact_id, refusal in judged:
+        if refusal is None:
+            return Reach(contact_id)
+        refusals.append(_REFUSALS.get(refusal, "no_contact"))
+    for reason in ("do_not_contact", "no_consent"):
+        if reason in refusals:
+            return Reach(None, reason)
+    return Reach(None, "no_contact")
+
+
+def _letter(addressed: bool, contacts: Sequence[Any]) -> Reach:
+    if not addressed:
+        return Reach(None, "no_contact")
+    usable = [contact for contact in contacts if contact["active"]]
+    if usable and all(contact["do_not_contact"] for contact in usable):
+        return Reach(None, "do_not_contact")
+    person = next((contact for contact in usable if not contact["do_not_contact"]), None)
+    return Reach(None if person is None else person["id"])
