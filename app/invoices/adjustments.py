@@ -145,7 +145,7 @@ async def reverse_adjustment(
     return AdjustmentId(undo.id)
 
 
-async def post_system_adjustment(session: WriteSession, command: RequestAdjustment) -> None:
+async def post_system_adjustment(session: WriteSession, command: RequestAdjustment) -> AdjustmentId:
     """Post a correction that the source of the document demands: no approval, signed amounts, tax as given.
 
     Raises OverApplied, InvoiceVoid, EffectiveDateTooEarly, PeriodClosed.
@@ -155,6 +155,7 @@ async def post_system_adjustment(session: WriteSession, command: RequestAdjustme
     adjustment = _new(session, instalment, command)
     session.add(adjustment)
     await _post(session, adjustment, instalment)
+    return AdjustmentId(adjustment.id)
 
 
 def _check(instalment: Instalment, amount_minor: int, on: date) -> None:

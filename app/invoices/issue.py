@@ -134,6 +134,8 @@ def _rows(
     _claim(claimed, command)
     agreed = terms.get(agreed_id) if agreed_id else None
     differ = terms_id != agreed_id or (agreed is not None and differs_from_agreed(command, agreed)) or None
+    if command.kind == "finance_charge":
+        differ = None  # nobody agrees on terms for being charged
     number, order = command.number, command.purchase_order
     row = IssueRow(
         new_id(), command.kind, number, *stored_keys(number), command.source, command.external_id,

@@ -1,0 +1,330 @@
+"""SQL of late charges: what happened to the instalments, what was charged before, which rates hold. Set-wise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from app.dunning.charges import shipped
+from app.dunning.charges.errors import AgreementNotFound, ChargeNotFound, ChargingRunNotFound
+from app.dunning.charges.models import (
+    Charge,
+    ChargeItem,
+    ChargeSettings,
+    ChargingRun,
+    InterestAgreement,
+    InterestPiece,
+)
+from app.dunning.charges.rules import Agreement, DatedRate, DebtHistory, DisputedPart, Piece
+from app.infra.database import ReadSession
+
+RANKS = {"account": 3, "segment": 2, "organization": 1}
+_DEBTS = """
+SELECT p.id, p.invoice_id, p.account_id, p.legal_entity_id, p.currency, p.due_date, p.amount_minor, p.open_minor,
+    p.ordinal, v.kind, v.number, v.voided_at IS NOT NULL AS void, a.segment, a.language, e.country
+FROM instalments p
+JOIN invoices v ON v.organization_id = p.organization_id AND v.id = p.invoice_id
+JOIN accounts a ON a.organization_id = p.organization_id AND a.id = p.account_id
+JOIN legal_entities e ON e.organization_id = p.organization_id AND e.id = p.legal_entity_id
+WHERE p.organization_id = $1 AND p.id = ANY($2::uuid[])
+"""
+# A payment that the bank took back was none: what it had settled counts as never settled. An undo for another reason
+# is dated: until then the money was here.
+_CHANGES = """
+SELECT a.instalment_id, a.effective_date AS on_date, sum(a.amount_minor + a.discount_minor + a.write_off_minor)::bigint
+    AS minor
+FROM applications a
+LEFT JOIN payments p ON p.organization_id = a.organization_id AND p.id = a.payment_id
+WHERE a.organization_id = $1 AND a.instalment_id = ANY($2::uuid[]) AND p.withdrawn_as IS DISTINCT FROM 'reversed'
+GROUP BY 1, 2
+UNION ALL
+SELECT d.instalment_id, d.effective_date, sum(d.amount_minor)::bigint FROM adjustments d
+WHERE d.organization_id = $1 AND d.instalment_id = ANY($2::uuid[]) AND d.state = 'posted'
+GROUP BY 1, 2
+"""
+# A dispute keeps its amount until it is resolved: what money takes off it, it takes off the open amount as well. What
+# was released before the end (a part that was rejected) does not count as disputed at all.
+_DISPUTED = """
+SELECT l.instalment_id, d.opened_on, d.resolved_on,
+    CASE WHEN d.resolved_on IS NULL THEN greatest(l.disputed_minor, l.amount_minor - d.released_minor)
+         ELSE l.amount_minor END AS minor
+FROM dispute_lines l JOIN disputes d ON d.organization_id = l.organization_id AND d.id = l.dispute_id
+WHERE l.organization_id = $1 AND l.instalment_id = ANY($2::uuid[])
+  AND NOT ($3::boolean AND d.state IN ('resolved_rejected', 'withdrawn'))
+"""
+_LIVE = """
+JOIN charge_items i ON i.organization_id = $1 AND i.id = {key} AND i.live
+JOIN charges c ON c.organization_id = $1 AND c.id = i.charge_id
+LEFT JOIN invoices f ON f.organization_id = $1 AND f.id = c.invoice_id
+"""
+_CHARGED = f"""
+SELECT x.instalment_id, x.day_from, x.day_to, x.principal_minor, x.percent
+FROM interest_pieces x {_LIVE.format(key="x.charge_item_id")}
+WHERE x.organization_id = $1 AND x.instalment_id = ANY($2::uuid[]) AND f.voided_at IS NULL
+"""
+_FEES = f"""
+SELECT x.instalment_id, x.step_ordinal FROM charge_items x {_LIVE.format(key="x.id")}
+WHERE x.organization_id = $1 AND x.instalment_id = ANY($2::uuid[]) AND x.kind = 'fee' AND f.voided_at IS NULL
+"""
+_COMPENSATED = f"""
+SELECT x.debt_invoice_id FROM charge_items x {_LIVE.format(key="x.id")}
+WHERE x.organization_id = $1 AND x.debt_invoice_id = ANY($2::uuid[]) AND x.kind = 'compensation'
+  AND f.voided_at IS NULL
+"""
+_RATES = """
+SELECT table_code, valid_from, percent FROM interest_rates
+WHERE organization_id = $1 AND table_code = ANY($2::text[]) AND NOT withdrawn
+"""
+# Items that bore interest before and were settled since: their last days are not lost.
+_RUNNING = """
+SELECT p.id FROM instalments p
+WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.open_minor = 0
+  AND EXISTS (SELECT FROM charge_items i WHERE i.organization_id = $1 AND i.instalment_id = p.id
+              AND i.kind = 'interest' AND i.live)
+"""
+# Late items of accounts: open ones past due, and those that were settled after their due date.
+_LATE = """
+SELECT p.id, p.account_id, p.legal_entity_id, p.currency FROM instalments p
+WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.due_date < $3
+  AND (p.open_minor <> 0 OR EXISTS (
+        SELECT FROM applications a WHERE a.organization_id = $1 AND a.instalment_id = p.id
+          AND a.effective_date > greatest(p.due_date, $4::date))
+    OR EXISTS (
+        SELECT FROM adjustments d WHERE d.organization_id = $1 AND d.instalment_id = p.id AND d.state = 'posted'
+          AND d.effective_date > greatest(p.due_date, $4::date))
+    OR EXISTS (SELECT FROM charge_items i WHERE i.organization_id = $1 AND i.instalment_id = p.id
+          AND i.kind = 'interest' AND i.live))
+ORDER BY p.account_id, p.legal_entity_id, p.currency, p.due_date, p.id
+"""
+_ACCOUNTS = """
+SELECT a.id FROM accounts a
+WHERE a.organization_id = $1 AND ($2::uuid IS NULL OR a.id > $2)
+  AND EXISTS (SELECT FROM instalments p WHERE p.organization_id = $1 AND p.account_id = a.id)
+ORDER BY a.id LIMIT $3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """An instalment as charging sees it. `number` and `kind` are those of its document."""
+
+    id: UUID
+    invoice_id: UUID
+    account_id: UUID
+    legal_entity_id: UUID
+    currency: str
+    number: str
+    kind: str
+    segment: str | None
+    language: str | None
+    country: str | None
+    open_minor: int
+    history: DebtHistory
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFacts:
+    """How the organization charges; the defaults where it has not said."""
+
+    run: str = "none"
+    run_day: int = 1
+    charge_from: date | None = None
+    default_table_code: str | None = None
+    payment_days: int = 0
+    minimum_interest: Mapping[str, int] | None = None
+    compensation: bool = False
+    rejected_disputes: bool = False
+    version: int = 0
+
+    def minimum_minor(self, currency: str) -> int:
+        """The least interest that an instalment is charged for at once, in minor units; at least one."""
+        return max(1, (self.minimum_interest or {}).get(currency, 1))
+
+
+async def charge_settings(session: ReadSession) -> SettingsFacts:
+    """The settings of the organization, or the defaults."""
+    statement = select(ChargeSettings).where(ChargeSettings.organization_id == session.organization_id)
+    row = (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
+    if row is None:
+        return SettingsFacts()
+    return SettingsFacts(
+        row.run, row.run_day, row.charge_from, row.default_table_code, row.payment_days, row.minimum_interest,
+        row.compensation, row.rejected_disputes, row.version,
+    )  # fmt: skip
+
+
+async def debts(session: ReadSession, ids: Collection[UUID], settings: SettingsFacts) -> dict[UUID, Debt]:
+    """Instalments with their histories; those that do not exist are left out. Void documents never owed anything."""
+    wanted, organization_id = list(set(ids)), session.organization_id
+    rows = await session.driver.fetch(_DEBTS, organization_id, wanted)
+    changes: defaultdict[UUID, list[tuple[date, int]]] = defaultdict(list)
+    for row in await session.driver.fetch(_CHANGES, organization_id, wanted):
+        changes[row["instalment_id"]].append((row["on_date"], row["minor"]))
+    disputed: defaultdict[UUID, list[DisputedPart]] = defaultdict(list)
+    for row in await session.driver.fetch(_DISPUTED, organization_id, wanted, settings.rejected_disputes):
+        disputed[row["instalment_id"]].append(DisputedPart(row["opened_on"], row["resolved_on"], row["minor"]))
+    charged: defaultdict[UUID, list[Piece]] = defaultdict(list)
+    for row in await session.driver.fetch(_CHARGED, organization_id, wanted):
+        piece = Piece(row["day_from"], row["day_to"], row["principal_minor"], row["percent"])
+        charged[row["instalment_id"]].append(piece)
+    found = {}
+    for row in rows:
+        id_, gone = row["id"], row["void"]
+        history = DebtHistory(
+            row["due_date"],
+            0 if gone else row["amount_minor"],
+            () if gone else tuple(changes.get(id_, ())),
+            tuple(disputed.get(id_, ())),
+            tuple(charged.get(id_, ())),
+        )
+        found[id_] = Debt(
+            id_, row["invoice_id"], row["account_id"], row["legal_entity_id"], row["currency"], row["number"],
+            row["kind"], row["segment"], row["language"], row["country"], 0 if gone else row["open_minor"], history,
+        )  # fmt: skip
+    return found
+
+
+async def fees_charged(session: ReadSession, ids: Collection[UUID]) -> set[tuple[UUID, int | None]]:
+    """(instalment, step ordinal) of the fees that stand."""
+    rows = await session.driver.fetch(_FEES, session.organization_id, list(ids))
+    return {(row["instalment_id"], row["step_ordinal"]) for row in rows}
+
+
+async def compensated(session: ReadSession, invoice_ids: Collection[UUID]) -> set[UUID]:
+    """Documents for whose lateness a compensation stands."""
+    rows = await session.driver.fetch(_COMPENSATED, session.organization_id, list(invoice_ids))
+    return {row["debt_invoice_id"] for row in rows}
+
+
+async def rate_tables(session: ReadSession, codes: Collection[str]) -> dict[str, list[DatedRate]]:
+    """The dated rates of these tables, shipped ones with the organization's own rows laid over them."""
+    found: dict[str, dict[date, Decimal]] = {
+        code: {r.valid_from: r.percent for r in shipped.TABLES[code].rates()} if code in shipped.TABLES else {}
+        for code in codes
+    }
+    for row in await session.driver.fetch(_RATES, session.organization_id, list(codes)):
+        found[row["table_code"]][row["valid_from"]] = row["percent"]
+    return {code: [DatedRate(on, percent) for on, percent in sorted(rows.items())] for code, rows in found.items()}
+
+
+async def agreements(
+    session: ReadSession, account_ids: Collection[UUID], segments: Collection[str]
+) -> list[InterestAgreement]:
+    """Agreements of these accounts and segments, and those of the organization."""
+    table = InterestAgreement
+    statement = select(table).where(
+        table.organization_id == session.organization_id,
+        (table.scope == "organization") | table.account_id.in_(list(account_ids)) | table.segment.in_(list(segments)),
+    )
+    return list((await session.scalars(statement)).all())
+
+
+def agreement_facts(row: InterestAgreement) -> Agreement:
+    """The row as the rules take it."""
+    return Agreement(RANKS[row.scope], row.valid_from, row.valid_to, row.table_code, row.percent, row.on_charges)
+
+
+async def compensation_bands(session: ReadSession, currencies: Collection[str]) -> dict[str, list[tuple[int, int]]]:
+    """(debt from, sum) by currency: the organization's own, else those shipped; without those that have none."""
+    rows = await session.driver.fetch(
+        "SELECT currency, bands FROM compensation_schedules WHERE organization_id = $1 AND currency = ANY($2::text[])",
+        session.organization_id,
+        list(currencies),
+    )
+    found = {code: list(shipped.COMPENSATION[code]) for code in currencies if code in shipped.COMPENSATION}
+    found.update({row["currency"]: [(start, minor) for start, minor in row["bands"]] for row in rows})
+    return found
+
+
+async def running_items(session: ReadSession, account_ids: Collection[UUID]) -> list[UUID]:
+    """Settled instalments of these accounts that bore interest before they were settled."""
+    rows = await session.driver.fetch(_RUNNING, session.organization_id, list(account_ids))
+    return [row["id"] for row in rows]
+
+
+async def late_items(
+    session: ReadSession, account_ids: Sequence[UUID], as_of: date, charge_from: date | None
+) -> list[Any]:
+    """(id, account_id, legal_entity_id, currency) of what is or was late, in the order of accounts."""
+    earliest = charge_from or date(1900, 1, 1)
+    return await session.driver.fetch(_LATE, session.organization_id, list(account_ids), as_of, earliest)
+
+
+async def accounts_after(session: ReadSession, after: UUID | None, limit: int) -> list[UUID]:
+    """The next accounts that have documents, by id."""
+    return [row["id"] for row in await session.driver.fetch(_ACCOUNTS, session.organization_id, after, limit)]
+
+
+async def get_charge(session: ReadSession, charge_id: UUID, *, lock: bool = False) -> Charge:
+    """The charge. Raises ChargeNotFound."""
+    key = (session.organization_id, charge_id)
+    found = await session.get(Charge, key, with_for_update=lock or None, populate_existing=True)
+    if found is None:
+        raise ChargeNotFound("no such charge")
+    return found
+
+
+async def get_run(session: ReadSession, run_id: UUID, *, lock: bool = False) -> ChargingRun:
+    """The charging run. Raises ChargingRunNotFound."""
+    key = (session.organization_id, run_id)
+    found = await session.get(ChargingRun, key, with_for_update=lock or None, populate_existing=True)
+    if found is None:
+        raise ChargingRunNotFound("no such charging run")
+    return found
+
+
+async def get_agreement(session: ReadSession, agreement_id: UUID, *, lock: bool = False) -> InterestAgreement:
+    """The agreement. Raises AgreementNotFound."""
+    key = (session.organization_id, agreement_id)
+    found = await session.get(InterestAgreement, key, with_for_update=lock or None, populate_existing=True)
+    if found is None:
+        raise AgreementNotFound("no such interest agreement")
+    return found
+
+
+async def find_posted(session: ReadSession, source_keys: Collection[str]) -> dict[str, Charge]:
+    """The standing charges of these source keys."""
+    statement = select(Charge).where(
+        Charge.organization_id == session.organization_id, Charge.source_key.in_(list(source_keys)),
+        Charge.state == "posted",
+    )  # fmt: skip
+    rows = (await session.scalars(statement.execution_options(populate_existing=True))).all()
+    return {row.source_key: row for row in rows}
+
+
+async def items_of(session: ReadSession, charge_ids: Collection[UUID]) -> dict[UUID, list[ChargeItem]]:
+    """The items of each charge, in their order."""
+    statement = select(ChargeItem).where(
+        ChargeItem.organization_id == session.organization_id, ChargeItem.charge_id.in_(list(charge_ids))
+    )
+    found: dict[UUID, list[ChargeItem]] = {charge_id: [] for charge_id in charge_ids}
+    for item in await session.scalars(statement.order_by(ChargeItem.id).execution_options(populate_existing=True)):
+        found[item.charge_id].append(item)
+    return found
+
+
+async def pieces_of(session: ReadSession, item_ids: Collection[UUID]) -> dict[UUID, list[InterestPiece]]:
+    """The pieces of each interest item, by day."""
+    statement = select(InterestPiece).where(
+        InterestPiece.organization_id == session.organization_id, InterestPiece.charge_item_id.in_(list(item_ids))
+    )
+    found: dict[UUID, list[InterestPiece]] = {item_id: [] for item_id in item_ids}
+    for piece in (await session.scalars(statement.order_by(InterestPiece.day_from, InterestPiece.id))).all():
+        found[piece.charge_item_id].append(piece)
+    return found
+
+
+def statement_of(table: Any, organization_id: UUID, equal: Mapping[str, object]) -> Select[Any]:
+    """Rows of the organization, narrowed by the columns that are given."""
+    statement = select(table).where(table.organization_id == organization_id)
+    for name, value in equal.items():
+        if value is not None:
+            statement = statement.where(getattr(table, name) == value)
+    return statement
