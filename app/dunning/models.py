@@ -181,8 +181,8 @@ class DunningBlock(Versioned, TenantTable, Base):
 class DunningRun(Versioned, TenantTable, Base):
     """A look at what is due on a day. A simulation keeps the same notices, without effect, for a while.
 
-    `scope` narrows it (accounts, segments, collector); `after_id` is the last account looked at; `totals` are what
-    the notices ask for, in minor units by currency.
+    `scope` narrows it (accounts, segment, collector, legal entity); `after_id` is the last account looked at; `totals`
+    are what the notices ask for, in minor units by currency. `version_id`: a simulation as if all had that version.
     """
 
     __tablename__ = "dunning_runs"
@@ -190,7 +190,7 @@ class DunningRun(Versioned, TenantTable, Base):
     business_date: Mapped[date]
     state: Mapped[str] = mapped_column(server_default="waiting")
     scope: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    version_ids: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    version_id: Mapped[UUID | None]
     after_id: Mapped[UUID | None]
     accounts_total: Mapped[int] = mapped_column(server_default="0")
     accounts: Mapped[int] = mapped_column(server_default="0")
@@ -206,6 +206,7 @@ class DunningRun(Versioned, TenantTable, Base):
     failure: Mapped[str | None]
     __table_args__ = (
         organization_fk(),
+        tenant_fk("version_id", "dunning_policy_versions"),
         one_of("kind", *RUN_KINDS),
         one_of("state", *RUN_STATES),
         Index("uq_dunning_runs_night", "organization_id", "business_date", unique=True,
@@ -242,6 +243,7 @@ class DunningNotice(Versioned, TenantTable, Base):
     fee_minor: Mapped[int] = minor(server_default="0")
     interest_minor: Mapped[int] = minor(server_default="0")
     compensation_minor: Mapped[int] = minor(server_default="0")
+    charges_minor: Mapped[int] = minor(server_default="0")  # finance charges of earlier notices that are still open
     charge_invoice_id: Mapped[UUID | None]
     decided_by: Mapped[str | None]
     decided_by_id: Mapped[UUID | None]

@@ -184,71 +184,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("shipped"),
     )
     op.create_table(
-        "dunning_runs",
-        sa.Column("organization_id", sa.UUID(), nullable=False),
-        sa.Column("id", sa.UUID(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("business_date", sa.Date(), nullable=False),
-        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
-        sa.Column("scope", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
-        sa.Column("version_ids", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
-        sa.Column("after_id", sa.UUID(), nullable=True),
-        sa.Column("accounts_total", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("accounts", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("notices", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("items", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("withheld", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("waiting", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("totals", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
-        sa.Column("started_by", sa.Text(), nullable=False),
-        sa.Column("started_by_id", sa.UUID(), nullable=True),
-        sa.Column("started_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("failure", sa.Text(), nullable=True),
-        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
-        sa.Column(
-            "created_at",
-            postgresql.TIMESTAMP(timezone=True),
-            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
-            nullable=False,
-        ),
-        sa.Column(
-            "updated_at",
-            postgresql.TIMESTAMP(timezone=True),
-            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
-            nullable=False,
-        ),
-        sa.CheckConstraint("kind IN ('nightly', 'on_demand', 'simulation')", name=op.f("ck_dunning_runs_kind")),
-        sa.CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name=op.f("ck_dunning_runs_state")),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_dunning_runs_organization_id")
-        ),
-        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dunning_runs")),
-    )
-    op.create_index(
-        op.f("ix_dunning_runs_organization_id_kind_id"), "dunning_runs", ["organization_id", "kind", "id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_dunning_runs_organization_id_updated_at_id"),
-        "dunning_runs",
-        ["organization_id", "updated_at", "id"],
-        unique=False,
-    )
-    op.create_index(
-        "uq_dunning_runs_night",
-        "dunning_runs",
-        ["organization_id", "business_date"],
-        unique=True,
-        postgresql_where=sa.text("kind = 'nightly'"),
-    )
-    op.create_index(
-        "uq_dunning_runs_open",
-        "dunning_runs",
-        ["organization_id"],
-        unique=True,
-        postgresql_where=sa.text("state IN ('waiting', 'running') AND kind <> 'simulation'"),
-    )
-    op.create_table(
         "dunning_settings",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1006,6 +941,76 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dunning_comparisons")),
     )
     op.create_table(
+        "dunning_runs",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("business_date", sa.Date(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("scope", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("version_id", sa.UUID(), nullable=True),
+        sa.Column("after_id", sa.UUID(), nullable=True),
+        sa.Column("accounts_total", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("accounts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("notices", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("items", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("withheld", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("waiting", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("totals", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("started_by", sa.Text(), nullable=False),
+        sa.Column("started_by_id", sa.UUID(), nullable=True),
+        sa.Column("started_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind IN ('nightly', 'on_demand', 'simulation')", name=op.f("ck_dunning_runs_kind")),
+        sa.CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name=op.f("ck_dunning_runs_state")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "version_id"],
+            ["dunning_policy_versions.organization_id", "dunning_policy_versions.id"],
+            name=op.f("fk_dunning_runs_organization_id_version_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dunning_runs_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dunning_runs")),
+    )
+    op.create_index(
+        op.f("ix_dunning_runs_organization_id_kind_id"), "dunning_runs", ["organization_id", "kind", "id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_dunning_runs_organization_id_updated_at_id"),
+        "dunning_runs",
+        ["organization_id", "updated_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_dunning_runs_night",
+        "dunning_runs",
+        ["organization_id", "business_date"],
+        unique=True,
+        postgresql_where=sa.text("kind = 'nightly'"),
+    )
+    op.create_index(
+        "uq_dunning_runs_open",
+        "dunning_runs",
+        ["organization_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('waiting', 'running') AND kind <> 'simulation'"),
+    )
+    op.create_table(
         "dunning_steps",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -1556,6 +1561,7 @@ def upgrade() -> None:
         sa.Column("fee_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("interest_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("compensation_minor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("charges_minor", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("charge_invoice_id", sa.UUID(), nullable=True),
         sa.Column("decided_by", sa.Text(), nullable=True),
         sa.Column("decided_by_id", sa.UUID(), nullable=True),
@@ -1907,7 +1913,7 @@ def upgrade() -> None:
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.CheckConstraint(
-            "reason IN ('disputed', 'promise', 'payment_plan', 'blocked', 'legal_case', 'unapplied_cash', 'open_credit', 'below_minimum', 'no_contact', 'do_not_contact', 'no_consent', 'delivery_failed', 'outcome_unknown', 'rejected', 'account_closed')",
+            "reason IN ('disputed', 'promise', 'payment_plan', 'blocked', 'legal_case', 'unapplied_cash', 'open_credit', 'below_minimum', 'no_contact', 'do_not_contact', 'no_consent', 'delivery_failed', 'outcome_unknown', 'rejected')",
             name=op.f("ck_dunning_withheld_items_reason"),
         ),
         sa.ForeignKeyConstraint(
@@ -2400,7 +2406,6 @@ def upgrade() -> None:
     secure_table("compensation_schedules")
     secure_table("dunning_message_settings")
     secure_table("dunning_policies")
-    secure_table("dunning_runs")
     secure_table("dunning_settings")
     secure_table("dunning_templates")
     secure_table("forecast_models")
@@ -2416,6 +2421,7 @@ def upgrade() -> None:
     secure_table("webhook_deliveries")
     secure_table("dunning_assignments", append_only=True)
     secure_table("dunning_comparisons")
+    secure_table("dunning_runs")
     secure_table("dunning_steps")
     secure_table("forecast_accuracy")
     secure_table("forecast_weeks")
@@ -2596,6 +2602,15 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_forecast_accuracy_organization_id_ends_on"), table_name="forecast_accuracy")
     op.drop_table("forecast_accuracy")
     op.drop_table("dunning_steps")
+    op.drop_index(
+        "uq_dunning_runs_open",
+        table_name="dunning_runs",
+        postgresql_where=sa.text("state IN ('waiting', 'running') AND kind <> 'simulation'"),
+    )
+    op.drop_index("uq_dunning_runs_night", table_name="dunning_runs", postgresql_where=sa.text("kind = 'nightly'"))
+    op.drop_index(op.f("ix_dunning_runs_organization_id_updated_at_id"), table_name="dunning_runs")
+    op.drop_index(op.f("ix_dunning_runs_organization_id_kind_id"), table_name="dunning_runs")
+    op.drop_table("dunning_runs")
     op.drop_table("dunning_comparisons")
     op.drop_index(op.f("ix_dunning_assignments_organization_id_scope_id"), table_name="dunning_assignments")
     op.drop_index(
@@ -2648,15 +2663,6 @@ def downgrade() -> None:
     op.drop_table("forecast_models")
     op.drop_table("dunning_templates")
     op.drop_table("dunning_settings")
-    op.drop_index(
-        "uq_dunning_runs_open",
-        table_name="dunning_runs",
-        postgresql_where=sa.text("state IN ('waiting', 'running') AND kind <> 'simulation'"),
-    )
-    op.drop_index("uq_dunning_runs_night", table_name="dunning_runs", postgresql_where=sa.text("kind = 'nightly'"))
-    op.drop_index(op.f("ix_dunning_runs_organization_id_updated_at_id"), table_name="dunning_runs")
-    op.drop_index(op.f("ix_dunning_runs_organization_id_kind_id"), table_name="dunning_runs")
-    op.drop_table("dunning_runs")
     op.drop_index("uq_dunning_policies_shipped", table_name="dunning_policies", postgresql_where=sa.text("shipped"))
     op.drop_table("dunning_policies")
     op.drop_table("dunning_message_settings")
