@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 from app.core.errors import TooLarge
+from app.infra.rendering.payment_slips import SLIP_TYPST, PaymentSlip, slip_facts
 
 CELLS_MAX = 60_000
 CHARACTERS_MAX = 2_000_000
 TAGGED_CHARACTERS_MAX = 100_000
 """Longer papers carry no tags for screen readers: they would make them several times as large and slow."""
-_TYPST = b"""
+_TYPST = (
+    SLIP_TYPST
+    + b"""
 #let paper = json(bytes(sys.inputs.paper))
 #set document(title: paper.title, author: paper.sender.at(0, default: ""))
 #set page(paper: "a4", flipped: paper.landscape, margin: (left: 20mm, right: 20mm, top: 22mm, bottom: 22mm),
@@ -36,16 +39,29 @@ _TYPST = b"""
 #grid(columns: (1fr, auto), text(15pt, strong(paper.title)), align(right + bottom, paper.dated))
 #v(2mm)
 #let cell(value, bold) = if bold { strong(value) } else { [#value] }
-#for part in paper.parts {
+#let show-part(part) = {
   if part.kind == "heading" { heading(level: part.level, part.text) }
   else if part.kind == "text" { for lines in part.paragraphs { par(lines.map(line => line).join(linebreak())) } }
   else if part.kind == "break" { pagebreak(weak: true) }
+  else if part.kind == "slip" { payment-slip(part) }
   else if part.kind == "contents" {
     outline(title: text(11pt, part.title), depth: 2)
     for row in part.more { block(above: 0.7em, below: 0.7em, grid(columns: (1fr, auto),
       [#row.at(0) #box(width: 1fr, repeat([.]))], [ #row.at(1)])) }
+  } else if part.kind == "drawing" {
+    block(above: 0.9em, below: 0.9em, breakable: false, image(bytes(part.svg), format: "svg", width: 100%, alt: part.alt))
+  } else if part.kind == "tiles" {
+    block(above: 0.9em, below: 0.9em, grid(columns: (1fr,) * part.columns, gutter: 5pt, ..part.tiles.map(tile =>
+      block(width: 100%, inset: 6pt, stroke: 0.5pt + luma(190), radius: 2pt)[
+        #text(7pt, fill: luma(90), tile.at(0)) \\
+        #text(12.5pt, strong(tile.at(1))) \\
+        #text(7pt, fill: luma(90), tile.at(2))
+      ])))
+  } else if part.kind == "beside" {
+    grid(columns: part.widths.map(width => width * 1fr), column-gutter: 6mm,
+      ..part.columns.map(parts => parts.map(show-part).join()))
   } else if part.kind == "table" {
-    set text(8pt)
+    set text(part.size * 1pt)
     table(
       columns: part.widths.map(width => if width == 0 { auto } else { width * 1fr }),
       inset: (x: 3pt, y: 3.5pt),
@@ -56,7 +72,9 @@ _TYPST = b"""
     )
   }
 }
+#for part in paper.parts { show-part(part) }
 """
+)
 _NUMBERS = b"""
 #let pages = json(bytes(sys.inputs.pages))
 #for number in pages {
@@ -96,6 +114,31 @@ class Grid:
     widths: tuple[int, ...] = ()
     right: tuple[int, ...] = ()
     bold: tuple[int, ...] = ()
+    size: float = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawing as SVG that the service itself made, as wide as the page; `alt` says in words what it shows."""
+
+    svg: str
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Key figures side by side: label, figure, and what stands below it in small."""
+
+    tiles: tuple[tuple[str, str, str], ...]
+    columns: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Columns of parts side by side; `widths` are shares of the page."""
+
+    columns: tuple[tuple[Part, ...], ...]
+    widths: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +154,7 @@ class Contents:
     more: tuple[tuple[str, str], ...] = ()
 
 
-Part = Heading | Prose | Grid | PageBreak | Contents
+Part = Heading | Prose | Grid | Drawing | Tiles | Beside | PageBreak | Contents | PaymentSlip
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +202,10 @@ def _compile(source: bytes, name: str, facts: Any, on: date, form: Literal["pdf"
 
 
 def _facts(paper: Paper) -> dict[str, Any]:
-    tables = [part for part in paper.parts if isinstance(part, Grid)]
+    parts = list(_flat(paper.parts))
+    tables = [part for part in parts if isinstance(part, Grid)]
     cells = sum(len(part.header) * (len(part.rows) + 1) for part in tables)
-    characters = sum(len(part.text) for part in paper.parts if isinstance(part, Prose))
+    characters = sum(len(part.text) for part in parts if isinstance(part, Prose))
     characters += sum(len(value) for part in tables for row in part.rows for value in row)
     if cells > CELLS_MAX or characters > CHARACTERS_MAX:
         raise PaperTooLarge(f"a paper has at most {CELLS_MAX} cells and {CHARACTERS_MAX} characters")
@@ -174,6 +218,14 @@ def _facts(paper: Paper) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _flat(parts: Sequence[Part]) -> Iterator[Part]:
+    for part in parts:
+        yield part
+        if isinstance(part, Beside):
+            for column in part.columns:
+                yield from _flat(column)
+
+
 def _part(part: Part) -> dict[str, Any]:
     if isinstance(part, Heading):
         return {"kind": "heading", "text": part.text, "level": part.level}
@@ -183,9 +235,18 @@ def _part(part: Part) -> dict[str, Any]:
         return {"kind": "contents", "title": part.title, "more": part.more}
     if isinstance(part, PageBreak):
         return {"kind": "break"}
+    if isinstance(part, PaymentSlip):
+        return slip_facts(part)
+    if isinstance(part, Drawing):
+        return {"kind": "drawing", "svg": part.svg, "alt": part.alt}
+    if isinstance(part, Tiles):
+        return {"kind": "tiles", "tiles": part.tiles, "columns": part.columns}
+    if isinstance(part, Beside):
+        columns = [[_part(one) for one in column] for column in part.columns]
+        return {"kind": "beside", "columns": columns, "widths": part.widths}
     return {
         "kind": "table", "header": part.header, "rows": part.rows, "right": part.right, "bold": part.bold,
-        "widths": part.widths or (1,) * len(part.header),
+        "widths": part.widths or (1,) * len(part.header), "size": part.size,
     }  # fmt: skip
 
 
