@@ -6,18 +6,19 @@ original name (TLS checks that name): a second answer of the name server cannot 
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+import aiohttp
 import certifi
-import httpcore
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from app.core.errors import RuleViolation
 
@@ -25,7 +26,6 @@ URL_LENGTH_MAX = 2_000
 CONNECT_SECONDS = 5.0
 EXCERPT_BYTES_MAX = 2_000
 CONNECTIONS_MAX = 256
-IDLE_CONNECTIONS_MAX = 64
 IDLE_SECONDS_MAX = 15.0
 # What `is_global` of older Pythons lets pass: ways to reach an IPv4 address through an IPv6 one, and documentation.
 _NEVER = tuple(
@@ -105,98 +105,81 @@ def _is_local(host: str) -> bool:
     return not is_public(literal)
 
 
-class _GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects only to checked addresses."""
+class _PublicResolver(AbstractResolver):
+    """Resolves a name once; every address that it has must be one that may be called."""
 
     def __init__(self, *, private_allowed: bool) -> None:
         self._private_allowed = private_allowed
-        self._inner = httpcore.AnyIOBackend()
+        self._inner = ThreadedResolver()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """A stream to the first address of the host that may be called. Raises httpcore.ConnectError."""
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise httpcore.ConnectError("the name does not resolve") from None
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        allowed = [address for address in addresses if self._private_allowed or is_public(address)]
-        if not allowed or len(allowed) != len(addresses):
-            raise httpcore.ConnectError("the host has an address that is not public")
-        last: Exception = httpcore.ConnectError("no address")
-        for address in allowed[:3]:
-            try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, None)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                last = error
-        raise last
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of the host. Raises OSError when one of them is not public."""
+        found = await self._inner.resolve(host, port, family)
+        if not self._private_allowed and not all(is_public(entry["host"]) for entry in found):
+            raise OSError("the host has an address that is not public")
+        return found
 
-    async def connect_unix_socket(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
-        """Never."""
-        raise httpcore.ConnectError("no sockets of this machine")
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._inner.sleep(seconds)
+    async def close(self) -> None:
+        """Nothing is held."""
+        await self._inner.close()
 
 
 @dataclass(slots=True)
 class OutboundHttp:
-    """A pool of connections to the outside, for one event loop. Close it at the end."""
+    """Connections to the outside, for one event loop. Make it there, close it at the end."""
 
     private_allowed: bool = False
-    _pool: httpcore.AsyncConnectionPool = field(init=False)
+    _session: aiohttp.ClientSession = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(cafile=certifi.where()),
-            max_connections=CONNECTIONS_MAX,
-            max_keepalive_connections=IDLE_CONNECTIONS_MAX,
-            keepalive_expiry=IDLE_SECONDS_MAX,
-            network_backend=_GuardedNetwork(private_allowed=self.private_allowed),
+        trusted = ssl.create_default_context(cafile=certifi.where())
+        trusted.load_default_certs()
+        connector = aiohttp.TCPConnector(
+            resolver=_PublicResolver(private_allowed=self.private_allowed),
+            use_dns_cache=False,
+            ssl=trusted,
+            limit=CONNECTIONS_MAX,
+            keepalive_timeout=IDLE_SECONDS_MAX,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
         )
 
     async def post(self, url: str, headers: Mapping[str, str], content: bytes, *, seconds: float) -> Response:
         """POST once, within so many seconds in all. Never raises for what a network or a receiver does."""
         began = time.monotonic()
-        timeouts = {"connect": CONNECT_SECONDS, "read": seconds, "write": seconds, "pool": seconds}
-        sent = {"Host": urlsplit(url).netloc.rpartition("@")[2], **headers, "Content-Length": str(len(content))}
+        limits = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self._pool.stream(
-                    "POST", url, headers=list(sent.items()), content=content, extensions={"timeout": timeouts}
-                ) as response,
-            ):
+            check_url(url, private_allowed=self.private_allowed)
+            target = URL(url, encoded=True)
+            async with self._session.post(
+                target, headers=headers, data=content, timeout=limits, allow_redirects=False
+            ) as response:
                 excerpt = await _excerpt(response)
-                after = dict(response.headers).get(b"retry-after", b"").decode("latin-1")[:40] or None
+                after = response.headers.get("Retry-After", "")[:40] or None
                 return Response(response.status, excerpt, time.monotonic() - began, retry_after=after)
+        except TargetRefused as refusal:
+            detail = refusal.detail
         except TimeoutError:
             detail = "no answer in time"
-        except httpcore.TimeoutException:
-            detail = "no answer in time"
-        except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             detail = f"{type(error).__name__}: {error}"[:300]
         return Response(None, "", time.monotonic() - began, error=detail)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        await self._session.close()
 
 
-async def _excerpt(response: httpcore.Response) -> str:
+async def _excerpt(response: aiohttp.ClientResponse) -> str:
     """The first bytes of the body as text without control characters; the rest is not read."""
     body = b""
-    async for chunk in response.aiter_stream():
+    async for chunk in response.content.iter_any():
         body += chunk
         if len(body) >= EXCERPT_BYTES_MAX:
+            response.close()  # the connection goes too: what a receiver still wants to say is of no interest
             break
     text = body[:EXCERPT_BYTES_MAX].decode("utf-8", "replace")
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

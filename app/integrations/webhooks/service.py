@@ -84,7 +84,8 @@ async def create_endpoint(session: WriteSession, settings: Settings, new: NewEnd
 async def _serialize(session: WriteSession) -> None:
     """Two that add at once must not both be the last that fits."""
     await session.driver.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints' || $1::text, 0))", session.organization_id
+        "SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints' || $1::uuid::text, 0))",
+        session.organization_id,
     )
 
 
