@@ -28,7 +28,10 @@ _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{3,250}>", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,90}", re.ASCII)
 _ENCODED_WORD = "=?"
-_LITERAL = frozenset({"to", "reply-to", "subject", "message-id", "in-reply-to", "references"})
+_LITERAL = frozenset(
+    {"to", "cc", "reply-to", "subject", "message-id", "in-reply-to", "references", "list-unsubscribe"}
+)
+_URL = re.compile(r"(?:https?://|mailto:)[\x21\x23-\x3b\x3d\x3f-\x7e]{3,900}", re.ASCII)
 
 
 class _Wire(EmailPolicy):
@@ -95,7 +98,10 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a message is built from."""
+    """What a message is built from. `references` are message ids of the thread, the direct one last.
+
+    `unsubscribe_urls` are of one click (RFC 8058) where they are https, or mailto. `automatic`: no person wrote it.
+    """
 
     message_id: str
     recipient: str
@@ -105,6 +111,10 @@ class Draft:
     html: str | None = None
     reply_to: str | None = None
     in_reply_to: str | None = None
+    cc: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    unsubscribe_urls: tuple[str, ...] = ()
+    automatic: bool = False
 
 
 def check_address(address: str, *, pointer: str = "/recipient") -> str:
@@ -163,7 +173,12 @@ def build_message(draft: Draft, sender: Sender, attachments: Sequence[Attachment
         message["Reply-To"] = check_address(draft.reply_to, pointer="/reply_to")
     if draft.in_reply_to is not None:
         message["In-Reply-To"] = check_message_id(draft.in_reply_to)
-        message["References"] = draft.in_reply_to
+    thread = draft.references or ((draft.in_reply_to,) if draft.in_reply_to is not None else ())
+    if thread:
+        message["References"] = "\r\n ".join(check_message_id(one, pointer="/references") for one in thread)
+    if draft.cc:
+        message["Cc"] = ",\r\n ".join(check_address(one, pointer="/cc") for one in draft.cc)
+    _set_list_headers(message, draft)
     message.set_content(draft.text)
     if draft.html is not None:
         message.add_alternative(draft.html, subtype="html")
@@ -178,6 +193,19 @@ def build_message(draft: Draft, sender: Sender, attachments: Sequence[Attachment
     if len(wire) > MESSAGE_BYTES_MAX:
         raise MailTooLarge(f"the message has {len(wire)} bytes; at most {MESSAGE_BYTES_MAX} can be sent")
     return wire
+
+
+def _set_list_headers(message: EmailMessage, draft: Draft) -> None:
+    """`List-Unsubscribe` (RFC 2369), of one click where it is a page (RFC 8058); `Auto-Submitted` (RFC 3834)."""
+    for url in draft.unsubscribe_urls:
+        if not _URL.fullmatch(url):
+            raise HeaderInvalid("this is not an address for unsubscribing", pointer="/unsubscribe_urls")
+    if draft.unsubscribe_urls:
+        message["List-Unsubscribe"] = ",\r\n ".join(f"<{url}>" for url in draft.unsubscribe_urls)
+        if any(url.startswith("https://") for url in draft.unsubscribe_urls):
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    if draft.automatic:
+        message["Auto-Submitted"] = "auto-generated"
 
 
 def _subject(value: str) -> str:

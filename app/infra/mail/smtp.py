@@ -7,14 +7,16 @@ connection that breaks after it leaves the outcome unknown.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakKeyDictionary
 
 from aiosmtplib import SMTP, SMTPException
-from aiosmtplib.errors import SMTPDataError, SMTPResponseException
+from aiosmtplib.errors import SMTPDataError, SMTPRecipientRefused, SMTPResponseException
 
 from app.infra.mail.message import Sender
 from app.infra.mail.outbox import Outcome
@@ -22,6 +24,8 @@ from app.settings import Settings
 
 CONNECTIONS_MAX = 4
 IDLE_SECONDS_MAX = 30.0
+FRESH_SECONDS = 1.0
+"""A connection that was used so shortly ago is not asked whether it is still there."""
 USES_MAX = 100
 """Servers close a connection after some messages; ours is fresh before that."""
 
@@ -80,8 +84,19 @@ class Mailer:
     _idle: list[_Connection] = field(default_factory=list)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS_MAX))
 
-    async def send(self, recipient: str, message: bytes) -> Sent:
-        """Hand one message over to the server. Never raises for what a server or network does."""
+    async def send(
+        self,
+        recipient: str,
+        message: bytes,
+        *,
+        copies_to: Sequence[str] = (),
+        may_go: Callable[[], bool] = lambda: True,
+    ) -> Sent:
+        """Hand one message over to the server. Never raises for what a server or network does.
+
+        `copies_to` get it too, as far as the server takes them. `may_go` is asked just before the message itself; when
+        it says no, nothing has left, and the answer is `retry`.
+        """
         async with self._room:
             try:
                 connection = await self._connected()
@@ -89,27 +104,50 @@ class Mailer:
                 return _refused(error)
             except (SMTPException, OSError, ssl.SSLError, ValueError) as error:
                 return Sent("retry", f"no connection: {type(error).__name__}: {error}")
-            return await self._hand_over(connection, recipient, message)
+            sent = await self._hand_over(connection, (recipient, *copies_to), message, may_go)
+            if sent is not None:
+                return sent
+            # A kept connection was closed by the server before the message: once more, on one of its own.
+            await self.close()
+            try:
+                connection = await self._connected()
+            except SMTPResponseException as error:
+                return _refused(error)
+            except (SMTPException, OSError, ssl.SSLError, ValueError) as error:
+                return Sent("retry", f"no connection: {type(error).__name__}: {error}")
+            sent = await self._hand_over(connection, (recipient, *copies_to), message, may_go)
+            return sent or Sent("retry", "the connection was lost before the message")
 
     async def close(self) -> None:
         """Say goodbye on every idle connection."""
         while self._idle:
             await _quit(self._idle.pop().client)
 
-    async def _hand_over(self, connection: _Connection, recipient: str, message: bytes) -> Sent:
+    async def _hand_over(
+        self, connection: _Connection, recipients: Sequence[str], message: bytes, may_go: Callable[[], bool]
+    ) -> Sent | None:
+        """None: a kept connection was lost before the message, so that another one may be tried."""
         client = connection.client
         try:
             await client.mail(self.server.sender.address)
-            await client.rcpt(recipient)
+            await client.rcpt(recipients[0])
+            for copy in recipients[1:]:
+                with contextlib.suppress(SMTPRecipientRefused):
+                    await client.rcpt(copy)
         except SMTPResponseException as error:
             await self._keep(connection, reset=True)
             return _refused(error)
         except (SMTPException, OSError) as error:
             client.close()
+            if connection.uses:
+                return None
             return Sent("retry", f"the connection was lost before the message: {type(error).__name__}")
         except BaseException:
             client.close()
             raise
+        if not may_go():
+            await self._keep(connection, reset=True)
+            return Sent("retry", "it took too long until the message could go")
         try:
             response = await client.data(message)
         except SMTPDataError as error:
@@ -128,9 +166,12 @@ class Mailer:
         """An idle connection that still answers, or a new one."""
         while self._idle:
             kept = self._idle.pop()
-            if time.monotonic() - kept.used_at > IDLE_SECONDS_MAX:
+            idle_seconds = time.monotonic() - kept.used_at
+            if idle_seconds > IDLE_SECONDS_MAX:
                 await _quit(kept.client)
                 continue
+            if idle_seconds < FRESH_SECONDS and kept.client.is_connected:
+                return kept
             try:
                 await kept.client.noop()
             except (SMTPException, OSError):

@@ -1,8 +1,9 @@
 """The program that renders templates: started by `sandbox.py` with nothing of the service in reach.
 
 Reads one JSON object a line, `{"templates": {name: source}, "values": {…}, "seconds": …, "characters": …}`, and answers
-one: `{"texts": {name: text}}`, or `{"error": code, "template": name, "line": …, "detail": …}`. Memory is bounded for
-the whole process, time for each request; whatever gets past both ends with the process.
+one: `{"texts": {name: text}}`, or `{"error": code, "template": name, "line": …, "detail": …}`. With `each`, a list of
+values, it answers `{"each": […]}`, one such object for each, up to the first that is too slow. Memory is bounded for
+the whole process, time for each rendering; whatever gets past both ends with the process.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -46,11 +48,15 @@ def _environment(*, escape: bool) -> ImmutableSandboxedEnvironment:
 PLAIN, ESCAPED = _environment(escape=False), _environment(escape=True)
 
 
+@lru_cache(maxsize=CACHED_TEMPLATES)
+def _compiled(source: str, *, escape: bool) -> Template:
+    return (ESCAPED if escape else PLAIN).from_string(source)
+
+
 def _render(name: str, source: str, values: Mapping[str, Any], characters: int) -> str:
-    environment = ESCAPED if name == "html" else PLAIN
     parts: list[str] = []
     length = 0
-    for part in environment.from_string(source).generate(values):
+    for part in _compiled(source, escape=name == "html").generate(values):
         length += len(part)
         if length > characters:
             raise TooLong
@@ -82,6 +88,17 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"texts": texts}
 
 
+def _answers(request: Mapping[str, Any]) -> dict[str, Any]:
+    if "each" not in request:
+        return _answer(request)
+    found: list[dict[str, Any]] = []
+    for values in request["each"]:
+        found.append(_answer({**request, "values": values}))
+        if found[-1].get("error") == "too_slow":
+            break  # the others would be, too
+    return {"each": found}
+
+
 def main() -> None:
     """Answer requests until the pipe is closed."""
 
@@ -94,7 +111,7 @@ def main() -> None:
     sys.setrecursionlimit(500)
     for line in sys.stdin:
         try:
-            answer = _answer(json.loads(line))
+            answer = _answers(json.loads(line))
             text = json.dumps(answer)
         except TooSlow:
             text = json.dumps({"error": "too_slow", "template": ""})

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ RENDER_SECONDS = 2.0
 START_SECONDS = 20.0
 TEMPLATE_CHARACTERS_MAX = 50_000
 TEXT_CHARACTERS_MAX = 100_000
+EACH_MAX = 50
+"""Renderings in one trip to the process."""
 VALUES_BYTES_MAX = 2_000_000
 _LINE_BYTES_MAX = 16 * 1024 * 1024
 _CHILD = Path(__file__).with_name("child.py")
@@ -57,10 +59,7 @@ class Renderer:
 
     async def render(self, templates: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
         """The text of each template; one called `html` has its values escaped. Raises TemplateInvalid."""
-        for name, source in templates.items():
-            if len(source) > TEMPLATE_CHARACTERS_MAX:
-                detail = f"a template has at most {TEMPLATE_CHARACTERS_MAX} characters"
-                raise TemplateInvalid(detail, pointer=f"/{name}")
+        _check_length(templates)
         request = {
             "templates": dict(templates),
             "values": values,
@@ -72,15 +71,39 @@ class Renderer:
             raise TemplateInvalid("the values of the template are too large")
         async with self._lock:
             answer = await self._ask(line)
-        if "texts" in answer:
-            return {name: str(text) for name, text in answer["texts"].items()}
-        code = str(answer.get("error"))
-        detail = _DETAILS.get(code, _DETAILS["failed"])
-        if answer.get("detail"):
-            detail += f": {answer['detail']}"
-        if answer.get("line"):
-            detail += f" (line {answer['line']})"
-        raise TemplateInvalid(detail, pointer=f"/{answer.get('template') or ''}", reason=code)
+        made = _read(answer)
+        if isinstance(made, TemplateInvalid):
+            raise made
+        return made
+
+    async def render_each(
+        self, templates: Mapping[str, str], values: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, str] | TemplateInvalid]:
+        """The texts of the same templates with many values, or why not, in order; in few trips to the process.
+
+        After one that is too slow the others are not tried: they would be as slow. Raises TemplateInvalid for templates
+        that are too long.
+        """
+        _check_length(templates)
+        head = {"templates": dict(templates), "seconds": RENDER_SECONDS, "characters": TEXT_CHARACTERS_MAX}
+        made: list[dict[str, str] | TemplateInvalid] = []
+        for start in range(0, len(values), EACH_MAX):
+            batch = values[start : start + EACH_MAX]
+            line = json.dumps({**head, "each": batch}).encode() + b"\n"
+            if len(line) > VALUES_BYTES_MAX:
+                made += [await self._one(templates, each) for each in batch]
+                continue
+            async with self._lock:
+                answer = await self._ask(line)
+            found = [_read(each) for each in answer.get("each", [])]
+            made += found + [_read(answer if "error" in answer else {"error": "too_slow"})] * (len(batch) - len(found))
+        return made
+
+    async def _one(self, templates: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str] | TemplateInvalid:
+        try:
+            return await self.render(templates, values)
+        except TemplateInvalid as refusal:
+            return refusal
 
     async def close(self) -> None:
         """End the process."""
@@ -149,6 +172,26 @@ class Renderer:
         if process.stdin is not None:
             process.stdin.close()
         await process.wait()
+
+
+def _check_length(templates: Mapping[str, str]) -> None:
+    for name, source in templates.items():
+        if len(source) > TEMPLATE_CHARACTERS_MAX:
+            detail = f"a template has at most {TEMPLATE_CHARACTERS_MAX} characters"
+            raise TemplateInvalid(detail, pointer=f"/{name}")
+
+
+def _read(answer: Mapping[str, Any]) -> dict[str, str] | TemplateInvalid:
+    """What the process said of one rendering."""
+    if "texts" in answer:
+        return {name: str(text) for name, text in answer["texts"].items()}
+    code = str(answer.get("error"))
+    detail = _DETAILS.get(code, _DETAILS["failed"])
+    if answer.get("detail"):
+        detail += f": {answer['detail']}"
+    if answer.get("line"):
+        detail += f" (line {answer['line']})"
+    return TemplateInvalid(detail, pointer=f"/{answer.get('template') or ''}", reason=code)
 
 
 _renderers: WeakKeyDictionary[asyncio.AbstractEventLoop, Renderer] = WeakKeyDictionary()
