@@ -49,7 +49,8 @@ _TYPST = (
     for row in part.more { block(above: 0.7em, below: 0.7em, grid(columns: (1fr, auto),
       [#row.at(0) #box(width: 1fr, repeat([.]))], [ #row.at(1)])) }
   } else if part.kind == "drawing" {
-    block(above: 0.9em, below: 0.9em, breakable: false, image(bytes(part.svg), format: "svg", width: 100%, alt: part.alt))
+    block(above: 0.9em, below: 0.9em, breakable: false,
+      image(bytes(part.svg), format: "svg", width: 100%, alt: part.alt))
   } else if part.kind == "tiles" {
     block(above: 0.9em, below: 0.9em, grid(columns: (1fr,) * part.columns, gutter: 5pt, ..part.tiles.map(tile =>
       block(width: 100%, inset: 6pt, stroke: 0.5pt + luma(190), radius: 2pt)[

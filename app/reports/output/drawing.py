@@ -23,7 +23,7 @@ def chart_svg(plot: Plot, width: int = 680, height: int = 260) -> str:
     canvas = _Canvas(width, height)
     unit = f" ({plot.unit})" if plot.unit and not plot.title.endswith(plot.unit) else ""
     canvas.text(0, 13, plot.title + unit, size=12, bold=True)
-    top = 22
+    top = 22.0
     if len(plot.series) > 1:
         top = _legend(canvas, plot.series, top)
     low, high, step = _scale(plot)

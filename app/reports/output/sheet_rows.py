@@ -60,9 +60,8 @@ class FastRows:
                 if cell is None:
                     continue
                 if isinstance(cell, str):
-                    cells.append(
-                        f'<c r="{letters}{number}" t="inlineStr"><is><t xml:space="preserve">{escaped(cell)}</t></is></c>'
-                    )
+                    shown = f'<is><t xml:space="preserve">{escaped(cell)}</t></is>'
+                    cells.append(f'<c r="{letters}{number}" t="inlineStr">{shown}</c>')
                     continue
                 digits = number_text(column, cell, currency)
                 if digits is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import TooLarge
-from app.reports.output.cells import RIGHT, Reader, number_format, number_text
+from app.reports.output.cells import Reader, number_format, number_text
 from app.reports.output.plots import Plot, PlotRows
 from app.reports.output.sheet_rows import TEXT_LENGTH_MAX, FastRows
 from app.reports.tables import Cell, Column, Report, ReportTable, Row
@@ -44,6 +44,16 @@ class Masthead:
     made_at: datetime
 
 
+_STYLES: dict[str, dict[str, Any]] = {
+    "": {},
+    "bold": {"bold": True},
+    "title": {"bold": True, "font_size": 16},
+    "faint": {"font_color": "#666666"},
+    "head": {"bold": True, "bg_color": "#E8EEF3", "bottom": 1, "text_wrap": True, "valign": "vcenter"},
+    "section": {"bold": True, "font_size": 12},
+}
+
+
 class _Formats:
     """The formats of cells, made once each."""
 
@@ -54,15 +64,8 @@ class _Formats:
     def of(self, number: str, style: str = "") -> Any:
         key = (number, style)
         if key not in self._made:
-            wanted: dict[str, Any] = {"num_format": number} if number else {}
-            wanted |= {
-                "": {},
-                "bold": {"bold": True},
-                "title": {"bold": True, "font_size": 16},
-                "faint": {"font_color": "#666666"},
-                "head": {"bold": True, "bg_color": "#E8EEF3", "bottom": 1, "text_wrap": True, "valign": "vcenter"},
-                "section": {"bold": True, "font_size": 12},
-            }[style]
+            numbered = {"num_format": number} if number else {}
+            wanted: dict[str, Any] = {**numbered, **_STYLES[style]}
             self._made[key] = self._book.add_format(wanted)
         return self._made[key]
 
@@ -284,6 +287,3 @@ class _Summary:
         if digits is not None:
             form = self._formats.of(number_format(column.kind, column.places, currency))
             self._sheet.write_number(self._row, place, Decimal(digits), form)
-
-
-__all__ = ["RIGHT", "Masthead", "ReportBook", "TableSheet", "WorkbookTooLong"]
