@@ -1,0 +1,319 @@
+"""Runs: look at every account that owes, a bounded number in a transaction; make notices, note what was withheld.
+
+All planning of an organization goes through one lock, and every reminder has its key in the database: two runs at once
+plan once. A simulation does the same and keeps the same rows, without keys, messages, charges or events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.core.ids import new_id
+from app.dunning import postings, writes
+from app.dunning.errors import RunDateInvalid, RunNotFound, RunOpen
+from app.dunning.facts import load_facts
+from app.dunning.in_force import load_version, policies_held, policy_book
+from app.dunning.models import DunningRun
+from app.dunning.planning import PlannedNotice, Policy, Withheld, plan_account
+from app.dunning.policies import ensure_shipped
+from app.dunning.rules import MESSAGE_CHANNELS
+from app.infra.change_log import ChangeRow, record_change
+from app.infra.database import ReadSession, WriteSession
+from app.infra.jobs import owe
+from app.infra.versions import RECORDED_NOW
+from app.organizations.queries import organization_facts
+
+JOB = "dunning.run"
+MESSAGE_JOB = "dunning.message"
+WORK_JOB = "dunning.work"
+ACCOUNTS_LIMIT = 2_000
+"""Accounts that one transaction looks at."""
+AHEAD_DAYS_MAX = 366
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext($1))"
+_SCOPE = """
+FROM accounts a WHERE a.organization_id = $1 AND a.status <> 'merged'
+  AND ($2::uuid[] IS NULL OR a.id = ANY($2)) AND ($3::text IS NULL OR a.segment = $3)
+  AND ($4::uuid IS NULL OR a.collector_id = $4)
+  AND EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id AND i.open_minor <> 0)
+"""
+_NEXT = f"SELECT a.id {_SCOPE} AND ($5::uuid IS NULL OR a.id > $5) ORDER BY a.id LIMIT $6"
+_COUNT = f"SELECT count(*) {_SCOPE}"
+_PROGRESS = """
+UPDATE dunning_runs SET state = $3, after_id = $4, accounts = accounts + $5, notices = notices + $6, items = items + $7,
+    withheld = withheld + $8, waiting = waiting + $9, totals = $10, version = version + 1,
+    started_at = coalesce(started_at, now()), finished_at = CASE WHEN $3 = 'done' THEN clock_timestamp() END,
+    updated_at = current_setting('app.recorded_at')::timestamptz
+WHERE organization_id = $1 AND id = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which accounts a run looks at; all that owe where nothing is named."""
+
+    account_ids: tuple[UUID, ...] = ()
+    segment: str | None = None
+    collector_id: UUID | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What the run's row keeps."""
+        named: dict[str, Any] = {"account_ids": sorted(str(account_id) for account_id in set(self.account_ids))}
+        named |= {"segment": self.segment, "collector_id": str(self.collector_id) if self.collector_id else None}
+        return {name: value for name, value in named.items() if value}
+
+    @staticmethod
+    def of_json(scope: Mapping[str, Any]) -> Scope:
+        """From what the row keeps."""
+        collector = scope.get("collector_id")
+        accounts = tuple(UUID(account_id) for account_id in scope.get("account_ids", ()))
+        return Scope(accounts, scope.get("segment"), UUID(collector) if collector else None)
+
+    def arguments(self) -> tuple[Any, ...]:
+        """$2 to $4 of the statements."""
+        return (list(self.account_ids) or None, self.segment, self.collector_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """A run to start: `nightly`, `on_demand` or `simulation` (then perhaps as if all had one version)."""
+
+    kind: str
+    business_date: date
+    scope: Scope = field(default_factory=Scope)
+    version_id: UUID | None = None
+
+
+async def get_run(session: ReadSession, run_id: UUID, *, lock: bool = False) -> DunningRun:
+    """The run as it is now. Raises RunNotFound."""
+    statement = select(DunningRun).where(DunningRun.organization_id == session.organization_id, DunningRun.id == run_id)
+    if lock:
+        statement = statement.with_for_update()
+    found = (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+    if found is None:
+        raise RunNotFound("no such dunning run")
+    return found
+
+
+async def start_run(session: WriteSession, command: StartRun, *, today: date) -> tuple[UUID, bool]:
+    """Start a run and owe its work; its id, and whether it is a new one.
+
+    The same run under way, or that of the same night, is answered instead. Raises RunOpen, RunDateInvalid,
+    VersionNotFound.
+    """
+    await ensure_shipped(session)
+    simulated = command.kind == "simulation"
+    if not simulated:
+        await session.driver.execute(_LOCK, f"{session.organization_id}:dunning")
+    await _check_date(session, command, today)
+    if command.version_id is not None:
+        await load_version(session, command.version_id)
+    if not simulated and (present := await _present(session, command)) is not None:
+        return present, False
+    run_id = new_id()
+    total = await session.driver.fetchval(_COUNT, session.organization_id, *command.scope.arguments())
+    row = DunningRun(
+        organization_id=session.organization_id,
+        id=run_id,
+        kind=command.kind,
+        business_date=command.business_date,
+        scope=command.scope.to_json(),
+        version_id=command.version_id,
+        accounts_total=total,
+        started_by=session.actor.name,
+        started_by_id=session.actor.id,
+    )
+    session.add(row)
+    await session.flush()
+    owe(session, JOB, str(run_id))
+    if not simulated:
+        after = {"kind": command.kind, "business_date": command.business_date, "accounts": total}
+        record_change(session, ChangeRow("dunning_run", run_id, "dunning_run.started", after=after))
+    return run_id, True
+
+
+async def _check_date(session: ReadSession, command: StartRun, today: date) -> None:
+    if command.business_date <= today:
+        return
+    sandbox = (await organization_facts(session)).sandbox
+    if not sandbox and command.kind != "simulation":
+        raise RunDateInvalid("only a simulation looks ahead: nothing goes out before it is due",
+                             pointer="/business_date")  # fmt: skip
+    if command.business_date > today + timedelta(days=AHEAD_DAYS_MAX):
+        raise RunDateInvalid(f"at most {AHEAD_DAYS_MAX} days ahead", pointer="/business_date")
+
+
+async def _present(session: WriteSession, command: StartRun) -> UUID | None:
+    """The run that stands for this one: that of the same night, or the same one under way. Raises RunOpen."""
+    statement = select(DunningRun).where(DunningRun.organization_id == session.organization_id)
+    if command.kind == "nightly":
+        night = statement.where(DunningRun.kind == "nightly", DunningRun.business_date == command.business_date)
+        if (found := (await session.execute(night)).scalar_one_or_none()) is not None:
+            return found.id
+    running = statement.where(DunningRun.state.in_(("waiting", "running")), DunningRun.kind != "simulation")
+    found = (await session.execute(running)).scalar_one_or_none()
+    if found is None:
+        return None
+    same = (found.business_date, found.scope) == (command.business_date, command.scope.to_json())
+    if same and found.kind == command.kind:
+        return found.id
+    raise RunOpen("another dunning run is under way; wait until it is done", run_id=str(found.id))
+
+
+async def open_run_id(session: ReadSession) -> UUID | None:
+    """The run that is under way, if any; simulations do not count."""
+    found = await session.driver.fetchval(
+        "SELECT id FROM dunning_runs WHERE organization_id = $1 AND state IN ('waiting', 'running')"
+        " AND kind <> 'simulation'",
+        session.organization_id,
+    )
+    return found if isinstance(found, UUID) else None
+
+
+async def plan_next(
+    session: WriteSession, run_id: UUID, *, now: datetime, today: date, limit: int = ACCOUNTS_LIMIT
+) -> bool:
+    """Plan the next accounts of a run; whether more are to follow. Repeatable: a run that is done stays as it is."""
+    run = await get_run(session, run_id)
+    if run.kind != "simulation":
+        await session.driver.execute(_LOCK, f"{session.organization_id}:dunning")
+    run = await get_run(session, run_id, lock=True)
+    if run.state in ("done", "failed"):
+        return False
+    scope = Scope.of_json(run.scope)
+    rows = await session.driver.fetch(_NEXT, session.organization_id, *scope.arguments(), run.after_id, limit)
+    ids = [row["id"] for row in rows]
+    step = await _plan_accounts(session, run, ids, now=now, today=today)
+    more = len(ids) == limit
+    totals = {currency: int(minor) for currency, minor in run.totals.items()}
+    for notice in step.notices:
+        totals[notice.currency] = totals.get(notice.currency, 0) + notice.total_minor
+    await session.driver.execute(
+        _PROGRESS,
+        session.organization_id,
+        run_id,
+        "running" if more else "done",
+        ids[-1] if ids else run.after_id,
+        len(ids),
+        len(step.notices),
+        sum(len(notice.lines) for notice in step.notices),
+        len(step.withheld),
+        step.waiting,
+        writes.totals_text(totals),
+    )
+    if not more and run.kind != "simulation":
+        after = {"notices": run.notices + len(step.notices), "business_date": run.business_date}
+        record_change(session, ChangeRow("dunning_run", run_id, "dunning_run.finished", after=after))
+    return more
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one transaction of a run planned."""
+
+    notices: list[PlannedNotice] = field(default_factory=list)
+    withheld: list[tuple[UUID, Withheld]] = field(default_factory=list)
+    waiting: int = 0
+
+
+async def _plan_accounts(
+    session: WriteSession, run: DunningRun, ids: Sequence[UUID], *, now: datetime, today: date
+) -> _Step:
+    step = _Step()
+    if not ids:
+        return step
+    policies = await _policies(session, run, ids, today)
+    if not policies:
+        return step
+    loaded = await load_facts(session, policies, run.business_date, now)
+    step.waiting = loaded.waiting
+    for facts in loaded.accounts:
+        plan = plan_account(facts, policies[facts.account_id], run.business_date)
+        step.notices += plan.notices
+        step.withheld += [(facts.account_id, one) for one in plan.withheld]
+        step.waiting += plan.waiting
+    await _write(session, run, step)
+    return step
+
+
+async def _policies(session: ReadSession, run: DunningRun, ids: Sequence[UUID], today: date) -> dict[UUID, Policy]:
+    """The policy of each account; a run of a past day goes by the policies of today."""
+    if run.version_id is not None:
+        version = await load_version(session, run.version_id)
+        return dict.fromkeys(ids, version)
+    book = await policy_book(session, max(run.business_date, today))
+    held = await policies_held(session, book, ids)
+    return {account_id: book.policies[one.version_id] for account_id, one in held.items()}
+
+
+async def _write(session: WriteSession, run: DunningRun, step: _Step) -> None:
+    simulated = run.kind == "simulation"
+    made = [(new_id(), notice, _state(notice, simulated=simulated)) for notice in step.notices]
+    await writes.insert_notices(session, run.id, run.business_date, made, live=not simulated)
+    await writes.insert_withheld(session, run.id, step.withheld)
+    waiting = [notice_id for notice_id, _, state in made if state != "approved"]
+    if waiting:
+        await postings.quote_notices(session, waiting, run.business_date)
+    if simulated:
+        return
+    for notice_id, notice, state in made:
+        _tell(session, run, notice_id, notice, state)
+    approved = [(notice_id, notice) for notice_id, notice, state in made if state == "approved"]
+    refused = await postings.charge(session, [notice_id for notice_id, _ in approved], run.business_date)
+    await _hold_refused(session, refused)
+    for notice_id, notice in approved:
+        if notice_id not in refused:
+            owe_execution(session, notice_id, notice.step.channel)
+
+
+def _state(notice: PlannedNotice, *, simulated: bool) -> str:
+    if simulated:
+        return "simulated"
+    return "pending_approval" if notice.step.approval else "approved"
+
+
+def _tell(session: WriteSession, run: DunningRun, notice_id: UUID, notice: PlannedNotice, state: str) -> None:
+    after = {
+        "account_id": notice.account_id,
+        "run_id": run.id,
+        "step": notice.step.ordinal,
+        "channel": notice.step.channel,
+        "state": state,
+        "currency": notice.currency,
+        "total_minor": notice.total_minor,
+        "items": len(notice.lines),
+    }
+    change = ChangeRow("dunning_notice", notice_id, "dunning_notice.planned", None, after, run.business_date)
+    record_change(session, change)
+
+
+async def _hold_refused(session: WriteSession, refused: Mapping[UUID, Exception]) -> None:
+    """What could not be charged waits for a person, visibly."""
+    if refused:
+        await session.driver.execute(
+            "UPDATE dunning_notices n SET state = 'pending_approval', reason = 'charge_refused', reason_note = r.note"
+            " FROM unnest($2::uuid[], $3::text[]) AS r(id, note) WHERE n.organization_id = $1 AND n.id = r.id",
+            session.organization_id,
+            list(refused),
+            [str(refusal)[:500] for refusal in refused.values()],
+        )
+
+
+def owe_execution(session: WriteSession, notice_id: UUID, channel: str) -> None:
+    """Owe what an approved notice asks for: its message, or its work."""
+    owe(session, MESSAGE_JOB if channel in MESSAGE_CHANNELS else WORK_JOB, str(notice_id))
+
+
+async def fail_run(session: WriteSession, run_id: UUID, failure: str) -> None:
+    """A run that cannot go on: what it planned stands, the next one plans the rest."""
+    run = await get_run(session, run_id, lock=True)
+    if run.state not in ("done", "failed"):
+        run.state, run.failure, run.finished_at = "failed", failure[:500], RECORDED_NOW
+        run.version += 1
+        run.updated_at = RECORDED_NOW
+        await session.flush()
