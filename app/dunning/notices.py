@@ -22,8 +22,9 @@ from app.organizations.queries import local_today
 
 CHANGED = "changed"
 SETTLED = "settled"
+_STANDING = ("pending_approval", "approved", "sending")
 _LINES = """
-SELECT n.id, n.account_id, n.step_id, s.version_id, k.instalment_id, k.step_ordinal, k.open_minor, k.eligible_minor,
+SELECT n.id, n.state, n.account_id, n.step_id, s.version_id, k.instalment_id, k.step_ordinal, k.open_minor, k.eligible_minor,
     i.open_minor AS open_now
 FROM dunning_notices n
 JOIN dunning_steps s ON s.organization_id = $1 AND s.id = n.step_id
@@ -94,6 +95,8 @@ async def still_due(session: ReadSession, notice_ids: Collection[UUID], now: dat
 def _judge(row: Any, facts: Account | None, policy: Policy, covered: Mapping[UUID, str], today: date) -> NotDue | None:
     instalment_id = row["instalment_id"]
     item = None if facts is None else _item(facts, instalment_id)
+    if row["state"] not in _STANDING:
+        return NotDue(row["state"])
     if facts is None or item is None or row["open_now"] == 0:
         return NotDue(SETTLED, instalment_id)
     step = next(step for step in policy.steps if step.id == row["step_id"])
@@ -107,6 +110,41 @@ def _judge(row: Any, facts: Account | None, policy: Policy, covered: Mapping[UUI
 
 def _item(facts: Account, instalment_id: UUID) -> Item | None:
     return next((item for item in facts.items if item.instalment_id == instalment_id), None)
+
+
+async def record_outcome(
+    session: WriteSession,
+    notice_ids: Iterable[UUID],
+    state: str,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    until: date | None = None,
+) -> set[UUID]:
+    """What became of the messages of these notices, by the state of the message; the notices that it changed.
+
+    States: sending, approved (back, to be tried later), sent, delivered, bounced, failed, unknown, suppressed.
+    Raises ValueError for any other.
+    """
+    on = await local_today(session, now)
+    match state:
+        case "sending":
+            return await take_for_sending(session, notice_ids)
+        case "approved":
+            return await put_back(session, notice_ids)
+        case "sent":
+            return await mark_sent(session, notice_ids, on)
+        case "delivered":
+            return await mark_delivered(session, notice_ids, on)
+        case "bounced":
+            return await mark_bounced(session, notice_ids, on, reason or "bounced")
+        case "failed":
+            return await mark_failed(session, notice_ids, on, reason or "failed")
+        case "unknown":
+            return await mark_unknown(session, notice_ids)
+        case "suppressed":
+            return await mark_suppressed(session, notice_ids, on, reason or "suppressed", until)
+    raise ValueError(f"{state} is no outcome of a message")
 
 
 async def take_for_sending(session: WriteSession, notice_ids: Iterable[UUID]) -> set[UUID]:
