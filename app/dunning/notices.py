@@ -24,8 +24,8 @@ CHANGED = "changed"
 SETTLED = "settled"
 _STANDING = ("pending_approval", "approved", "sending")
 _LINES = """
-SELECT n.id, n.state, n.account_id, n.step_id, s.version_id, k.instalment_id, k.step_ordinal, k.open_minor, k.eligible_minor,
-    i.open_minor AS open_now
+SELECT n.id, n.state, n.account_id, n.step_id, s.version_id, k.instalment_id, k.step_ordinal, k.open_minor,
+    k.eligible_minor, i.open_minor AS open_now
 FROM dunning_notices n
 JOIN dunning_steps s ON s.organization_id = $1 AND s.id = n.step_id
 JOIN dunning_notice_items k ON k.organization_id = $1 AND k.notice_id = n.id AND k.dropped IS NULL
@@ -51,6 +51,18 @@ WHERE organization_id = $1 AND notice_id = ANY($2::uuid[]) AND live
 _GIVE_BACK = """
 UPDATE dunning_notice_items SET live = false, done_on = NULL
 WHERE organization_id = $1 AND notice_id = ANY($2::uuid[]) AND live
+"""
+_FREE_AGAIN = """
+SELECT n.id FROM dunning_notices n
+WHERE n.organization_id = $1 AND n.id = ANY($2::uuid[]) AND n.state = 'failed' AND NOT EXISTS (
+    SELECT FROM dunning_notice_items k JOIN dunning_notice_items o ON o.organization_id = $1 AND o.live
+        AND o.instalment_id = k.instalment_id AND o.step_ordinal >= k.step_ordinal
+    WHERE k.organization_id = $1 AND k.notice_id = n.id AND k.dropped IS NULL)
+FOR NO KEY UPDATE
+"""
+_TAKE_KEYS = """
+UPDATE dunning_notice_items SET live = true
+WHERE organization_id = $1 AND notice_id = ANY($2::uuid[]) AND NOT live AND dropped IS NULL
 """
 
 
@@ -153,8 +165,17 @@ async def take_for_sending(session: WriteSession, notice_ids: Iterable[UUID]) ->
 
 
 async def put_back(session: WriteSession, notice_ids: Iterable[UUID]) -> set[UUID]:
-    """Nothing went out, for now: `approved` again, to be tried later."""
-    return await _move(session, notice_ids, "approved", ("sending", "unknown", "failed"))
+    """Nothing went out, for now: `approved` again, to be tried later.
+
+    A failed one takes its keys again, where no other notice has them (or a higher step) by now; else it stays failed.
+    """
+    ids = sorted(set(notice_ids))
+    moved = await _move(session, ids, "approved", ("sending", "unknown"))
+    rows = await session.driver.fetch(_FREE_AGAIN, session.organization_id, ids)
+    again = await _move(session, [row["id"] for row in rows], "approved", ("failed",))
+    if again:
+        await session.driver.execute(_TAKE_KEYS, session.organization_id, list(again))
+    return moved | again
 
 
 async def mark_sent(session: WriteSession, notice_ids: Iterable[UUID], on: date) -> set[UUID]:
