@@ -18,6 +18,7 @@ from app.infra.database import Database, Doorbell
 from app.infra.doorbell import ArqDoorbell, make_doorbell
 from app.infra.telemetry import configure_logs
 from app.settings import Settings
+from workers import webhooks
 from workers.runner import Runner, Services
 from workers.sealing import Sealing
 
@@ -64,6 +65,7 @@ async def open_services(settings: Settings) -> AsyncIterator[tuple[Services, Nea
             await claims.close()
             if outside is not None:
                 await outside.close()
+            await webhooks.close()
 
 
 async def run_until_signal(serving: list[Coroutine[Any, Any, None]], stop: Callable[[], Awaitable[None]]) -> int:

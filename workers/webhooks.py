@@ -100,6 +100,13 @@ def _client(job: JobContext) -> OutboundHttp:
     return found
 
 
+async def close() -> None:
+    """Close the connections of this event loop, at the end of the process."""
+    client = _clients.pop(asyncio.get_running_loop(), None)
+    if client is not None:
+        await client.close()
+
+
 async def handle_night(job: JobContext) -> None:
     """Delete old deliveries, in bounded steps."""
     before = utc_now() - timedelta(days=job.settings.webhook_deliveries_kept_days)

@@ -89,9 +89,7 @@ async def services(committed: Database, claims: Database, tmp_path: Path, owner_
         webhook_timeout_seconds=1.0,
     )  # fmt: skip
     yield Services(committed, claims, settings)
-    client = webhooks._clients.pop(asyncio.get_running_loop(), None)
-    if client is not None:
-        await client.close()
+    await webhooks.close()
     owner = await asyncpg.connect(owner_url)
     await owner.execute("DELETE FROM jobs WHERE kind LIKE 'webhooks.%'")
     await owner.close()
