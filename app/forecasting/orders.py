@@ -1,0 +1,34 @@
+"""What the calculation is told to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from app.forecasting.history import Book
+from app.forecasting.rules import ScenarioRules
+
+
+@dataclass(frozen=True, slots=True)
+class FitOrder:
+    """What a model is fitted on."""
+
+    book: Book
+    factors: tuple[float, ...]
+    holidays: frozenset[date]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastOrder:
+    """What is forecast, by which model, with what scenario."""
+
+    book: Book
+    factors: tuple[float, ...]
+    content: bytes
+    parameters: Mapping[str, Any]
+    scenario: ScenarioRules
+    seed: int
+    base_currency: str
