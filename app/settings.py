@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 20.0
     smtp_held: bool = False
 
+    sms_gateway_url: str | None = None
+    sms_gateway_token: SecretStr | None = None
+    sms_sender: Annotated[str | None, Field(pattern=r"^[+A-Za-z0-9 ]{1,16}$")] = None
+    message_events_secret: SecretStr | None = None
+
     imap_host: str | None = None
     imap_port: Annotated[int | None, Field(ge=1, le=65535)] = None
     imap_security: Literal["tls", "starttls", "none"] = "tls"
@@ -78,6 +83,7 @@ class Settings(BaseSettings):
     request_body_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000
     upload_limit_bytes: Annotated[int, Field(ge=1024)] = 2_000_000_000
     import_files_kept_days: Annotated[int, Field(ge=0, le=36_500)] = 365
+    report_files_kept_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     worker_poll_seconds: Annotated[float, Field(gt=0, le=5)] = 0.05
     worker_max_jobs: Annotated[int, Field(ge=1, le=1000)] = 20

@@ -8,6 +8,8 @@ from workers import (
     collections,
     correspondence,
     credit,
+    dunning_messages,
+    forecasting,
     imports,
     mail,
     mailbox,
@@ -17,13 +19,19 @@ from workers import (
     privacy,
     reactions,
     remittances,
+    reports,
     webhooks,
 )
 from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
     credit.BULK: credit.bulk,
+    "dunning.message": dunning_messages.plan,
+    "dunning.deliver": dunning_messages.deliver,
+    "dunning.lost": dunning_messages.lost,
+    "dunning.papers": dunning_messages.papers,
     "collections.assign": collections.handle_assignment,
+    "forecasting": forecasting.handle,
     "import": imports.handle,
     "mail.check": mail.check,
     "mail.send": mail.send,
@@ -32,6 +40,8 @@ HANDLERS: dict[str, Handler] = {
     "number_formats": cash_learning.derive,
     "period_balances": period_balances.handle,
     "remittances": remittances.handle,
+    reports.RUN: reports.make,
+    reports.SCHEDULE: reports.schedule,
     "reaction": reactions.handle,
     "desk.evidence": papers.make_evidence,
     "privacy.files": privacy.delete_files,
@@ -40,6 +50,7 @@ HANDLERS: dict[str, Handler] = {
     "mailbox.poll": mailbox.poll,
     "webhooks.plan": webhooks.plan,
     "webhooks.deliver": webhooks.deliver,
+    **dunning.HANDLERS,
     **NIGHTLY,
 }
 """`"kind": module.handler`: the kind is the one that the room's service gives to `owe`."""

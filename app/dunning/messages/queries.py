@@ -18,12 +18,13 @@ from app.dunning.messages.models import (
     DunningMessageEvent,
     DunningTemplate,
 )
-from app.infra.database import ReadSession
+from app.infra.database import ReadSession, WriteSession
 
-COPIES_LIMIT = 20
+RESPONSE_DAYS = 14
+"""Until somebody changes it."""
 _NOTICES = """
 SELECT n.id, n.run_id, n.account_id, n.legal_entity_id, n.currency, n.channel, n.business_date, n.contact_id,
-    n.open_minor, n.total_minor, n.fee_minor, n.interest_minor, n.compensation_minor, n.step_ordinal,
+    n.open_minor, n.total_minor, n.charges_minor, n.fee_minor, n.interest_minor, n.compensation_minor, n.step_ordinal,
     s.name AS step_name, s.template_code, s.cc, s.attachments, a.number, a.name, a.legal_name, a.language, a.time_zone,
     a.street, a.address_supplement, a.postal_code, a.city, a.region, a.country, a.collector_id,
     u.email AS collector_email, e.name AS entity_name, e.street AS entity_street, e.postal_code AS entity_postal_code,
@@ -115,6 +116,14 @@ async def contacts_of(session: ReadSession, account_ids: Iterable[UUID]) -> dict
     return found
 
 
+async def response_days(session: ReadSession) -> int:
+    """How many days a customer has for an answer to a reminder."""
+    found = await session.driver.fetchval(
+        "SELECT response_days FROM dunning_settings WHERE organization_id = $1", session.organization_id
+    )
+    return int(found) if found is not None else RESPONSE_DAYS
+
+
 async def addresses_now(session: ReadSession, contact_ids: Iterable[UUID]) -> dict[UUID, Any]:
     """E-mail address and telephone number of contacts in use, as they are now."""
     rows = await session.driver.fetch(_CONTACT_NOW, session.organization_id, list(contact_ids))
@@ -156,6 +165,44 @@ async def next_due_at(session: ReadSession, channel: str, now: datetime) -> date
     """When the next message that waits may go."""
     found: datetime | None = await session.driver.fetchval(_NEXT, session.organization_id, channel, now)
     return found
+
+
+async def correspondence_reply_to(session: ReadSession) -> str | None:
+    """Where answers to correspondence go, if somebody has said so."""
+    found: str | None = await session.driver.fetchval(
+        "SELECT reply_to FROM correspondence_settings WHERE organization_id = $1", session.organization_id
+    )
+    return found
+
+
+async def account_number(session: ReadSession, account_id: UUID) -> str:
+    """The number of an account."""
+    found = await session.driver.fetchval(
+        "SELECT number FROM accounts WHERE organization_id = $1 AND id = $2", session.organization_id, account_id
+    )
+    return str(found or "")
+
+
+async def set_recipient(session: WriteSession, message_id: UUID, recipient: str) -> None:
+    """The address was corrected since the message was made."""
+    await session.driver.execute(
+        "UPDATE dunning_messages SET recipient = $3 WHERE organization_id = $1 AND id = $2",
+        session.organization_id,
+        message_id,
+        recipient,
+    )
+
+
+async def has_approved(session: ReadSession, channel: str) -> bool:
+    """Whether any message of the channel waits to leave."""
+    return bool(
+        await session.driver.fetchval(
+            "SELECT EXISTS (SELECT FROM dunning_messages WHERE organization_id = $1 AND channel = $2"
+            " AND state = 'approved')",
+            session.organization_id,
+            channel,
+        )
+    )
 
 
 async def get_message(session: ReadSession, message_id: UUID, *, lock: bool = False) -> DunningMessage:
