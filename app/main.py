@@ -78,6 +78,7 @@ from app.reports.router_disputes import router as dispute_reports_router
 from app.reports.router_insights import router as insights_router
 from app.settings import Settings
 
+from app.reports.schedules.router import router as report_schedules_router
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     events_router,
     jobs_router,
@@ -139,6 +140,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
 )
 
 
+    report_schedules_router,
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
     """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
     settings = settings or Settings()

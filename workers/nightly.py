@@ -30,6 +30,7 @@ from workers import (
     promises,
     remittances,
     webhooks,
+    reports,
 )
 from workers.runner import Services
 
@@ -45,6 +46,8 @@ NIGHTLY: dict[str, Handler] = {
     "remittances.nightly": remittances.handle,
     "invoice_receipt": correspondence.ask_for_receipt,
     "mailbox.start": mailbox.start,
+    reports.NIGHT: reports.handle_night,
+    forecasting.NIGHT: forecasting.night,
     webhooks.NIGHT: webhooks.handle_night,
 }
 """Kind of work → handler. `workers/registry.py` makes them known to the workers."""

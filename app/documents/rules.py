@@ -69,6 +69,7 @@ _SUBJECT_SCOPES: Mapping[str, tuple[str, ...]] = {
     "credit_file": ("credit:read",),
     "credit_review": ("credit:read",),
     "dunning_notice": ("dunning:read",),
+    "report_schedule": ("reports:read",),
 }
 SUBJECT_KINDS = tuple(_SUBJECT_SCOPES)
 SUBJECT_TABLES: Mapping[str, str] = {

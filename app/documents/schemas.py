@@ -14,7 +14,7 @@ from app.infra.http.fields import Comment, Input
 SubjectKind = Literal[
     "account", "invoice", "credit_memo", "adjustment", "payment", "remittance_advice", "dispute", "promise",
     "payment_plan", "collection_action", "correspondence", "inquiry", "escalation", "legal_case", "credit_file",
-    "credit_review", "dunning_notice",
+    "credit_review", "dunning_notice", "report_schedule",
 ]  # fmt: skip
 DocumentCategory = Literal[
     "invoice_copy", "proof_of_delivery", "purchase_order", "contract", "complaint", "photo", "correspondence",

@@ -61,7 +61,8 @@ SCOPES: Mapping[str, str] = {
     "correspondence:read": "Read correspondence, inquiries, meetings and contacts made",
     "correspondence:write": "Write to customers, take in e-mails, keep inquiries and meetings",
     "correspondence:approve": "Change templates and the rules of contact",
-    "reports:read": "Read reports such as aging",
+    "reports:read": "Read reports such as aging, have them made in the background",
+    "reports:write": "Schedule reports that are sent by e-mail",
     "imports:read": "Read imports with their counts and refused rows",
     "imports:write": "Start and cancel imports",
     "bank-statements:read": "Read bank statements and their entries",
@@ -114,6 +115,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         "dunning:write",
         "dunning:approve",
         "forecasts:write",
+        "reports:write",
     },
     "collections_manager": _BUSINESS_READS
     | {
@@ -122,6 +124,7 @@ ROLES: Mapping[str, frozenset[str]] = {
         "dunning:write",
         "dunning:approve",
         "forecasts:write",
+        "reports:write",
         "promises:write",
         "collections:write",
         "collections:approve",

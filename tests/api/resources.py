@@ -68,6 +68,8 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "meeting_id": ("meetings", "id"),
     "secret_id": ("api_client_secrets", "id"),
     "source": ("accounts", "source"),
+    "report_run_id": ("report_runs", "id"),
+    "report_schedule_id": ("report_schedules", "id"),
     "strategy": ("matching_rules", "strategy"),
     "statement_id": ("bank_statements", "id"),
     "user_id": ("users", "id"),
