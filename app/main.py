@@ -77,6 +77,7 @@ from app.reports.router_cash_application import router as cash_application_repor
 from app.reports.router_disputes import router as dispute_reports_router
 from app.reports.router_insights import router as insights_router
 from app.settings import Settings
+from app.statements.router import router as statements_router
 
 from app.reports.schedules.router import router as report_schedules_router
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
@@ -123,6 +124,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     inquiries_router,
     meetings_router,
     invoice_copies_router,
+    statements_router,
     imports_router,
     bank_statements_router,
     bank_entries_router,

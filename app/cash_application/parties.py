@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.accounts.rules import identity_keys, normalize_identity
+from app.cash_application.matching.account_references import named_accounts
 from app.cash_application.matching.names import (
     CUT_MINIMUM,
     loose_name,
@@ -24,7 +25,7 @@ from app.cash_application.matching.types import (
     PayerIdentity,
     PaymentFacts,
 )
-from app.cash_application.party_index import BEGINNING, LOOSE, NUMBER, STRICT, WORD, PartyIndex
+from app.cash_application.party_index import BEGINNING, LOOSE, NUMBER, SIGNS, STRICT, WORD, PartyIndex
 from app.cash_application.sql import facts as sql
 from app.infra.database import ReadSession
 
@@ -69,6 +70,8 @@ def _hits(payments: Sequence[PaymentFacts], tokens: Mapping[str, Sequence[Token]
             continue
         names.update(dict.fromkeys((*name_parts(payment.ultimate_payer_name), *name_parts(payment.payer_name))))
         numbers.update(token.key for token in tokens[payment.id] if token.kind in _NUMBER_KINDS)
+        for signs in named_accounts(payment):
+            found.update(index.find(SIGNS, signs, SAME_NAME_LIMIT))
     for number in numbers:
         found.update(index.find(NUMBER, number, SAME_NAME_LIMIT))
     for name in names:

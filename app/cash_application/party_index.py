@@ -22,10 +22,11 @@ from zlib import crc32
 
 from app.cash_application.matching.names import CUT_MINIMUM, loose_name, name_forms, normalize_name
 from app.cash_application.sql import facts as sql
+from app.core.payment_references import account_signs
 from app.core.reference_keys import number_keys
 from app.infra.database import Database, settled_before
 
-STRICT, LOOSE, WORD, BEGINNING, NUMBER = "s", "l", "w", "b", "n"
+STRICT, LOOSE, WORD, BEGINNING, NUMBER, SIGNS = "s", "l", "w", "b", "n", "a"
 KEYS_LIMIT = 12_000_000
 """Of all organizations whose index this process keeps: about 100 MB."""
 RECENT_LIMIT = 20_000
@@ -114,6 +115,7 @@ def _hashes_of(parties: Sequence[Party]) -> Iterator[tuple[Party, set[int]]]:
     forms = iter(name_forms([name for party in parties for name in party.names]))
     for party in parties:
         hashes = {_entry(NUMBER + key, 0) for key in number_keys(party.number)[:2]}
+        hashes.add(_entry(SIGNS + account_signs(party.number), 0))
         for _ in party.names:
             strict, loose = next(forms)
             hashes.add(_entry(STRICT + strict, 0))

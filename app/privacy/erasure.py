@@ -13,7 +13,6 @@ from uuid import UUID
 from app.accounts.queries import lock_account
 from app.core.errors import NotFound
 from app.core.ids import new_id
-from app.desk.papers.statement import account_family
 from app.documents.storage import document_store
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database, WriteSession
@@ -22,6 +21,7 @@ from app.privacy import sql
 from app.privacy.errors import LegalCaseOpen
 from app.privacy.models import PersonalDataErasure
 from app.settings import Settings
+from app.statements.queries import account_family
 
 FILES_KIND = "privacy.files"
 FILES_AT_ONCE = 100

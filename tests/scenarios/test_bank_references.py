@@ -12,8 +12,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.cash_application.matching.coded_references import modulo_10_recursive
 from app.cash_application.run import run_matching
+from app.core.payment_references import creditor_reference, modulo_10_recursive
+from app.core.payment_references import qr_reference as account_qr_reference
 from app.integrations.bank_formats.references import make_rf
 from app.integrations.import_run import run_import
 from tests.cash_application import add_customer, open_minor
@@ -227,3 +228,29 @@ async def test_references_of_bai2(load: Load, database: RolledBackDatabase, tena
     loaded = await load("\r\n".join(records).encode(), on_missing_bank_account="create", currency="EUR")
     assert (loaded["state"], loaded["rows_created"]) == ("completed", 3), loaded
     assert await _left(database, tenant, owed) == dict.fromkeys(owed, 0)
+
+
+async def test_the_reference_of_a_statement_says_who_pays(
+    load: Load, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    """Nobody knows the name on the transfer; another customer's invoice has the digits of the account's number."""
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        first = await add_customer(session, "70001", "Hansen Logistik GmbH")
+        second = await add_customer(session, "K-8", "Petersen Spedition KG")
+        owed = {
+            name: (await issue(session, tenant, minor, ISSUED, account_id=account, number=name))[1]
+            for name, minor, account in [
+                ("RE-1", 100_00, first), ("RE-2", 55_25, first), ("RE-3", 77_00, second),
+                ("70001", 155_25, tenant.account_id),
+            ]
+        }  # fmt: skip
+    rf, qr = creditor_reference("70001"), account_qr_reference("K-8")
+    assert rf
+    assert qr
+    await load(
+        statement(
+            entry("155.25", reference="R-00000011", details=structured(creditor(rf, "SCOR"))),
+            entry("77.00", reference="R-00000012", details=structured(creditor(qr, "QRR"))),
+        )
+    )
+    assert await _left(database, tenant, owed) == {"RE-1": 0, "RE-2": 0, "RE-3": 0, "70001": 155_25}

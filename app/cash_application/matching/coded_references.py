@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from app.core.payment_references import is_creditor_reference, modulo_10_recursive
+
 _ZERO_RUN = re.compile(r"0{2,}")
-_MOD10_TABLE = (0, 9, 4, 6, 8, 2, 7, 1, 3, 5)
 _SQUEEZE = re.compile(r"[^0-9A-Z]")
 REFERENCE_LENGTH_LIMIT = 60
 ENDING_LENGTHS = range(5, 11)
@@ -73,25 +74,9 @@ def coded_in_text(text: str) -> Iterator[tuple[str, int, int]]:
                 written = written.rpartition(" ")[0].rstrip()
 
 
-def is_creditor_reference(squeezed: str) -> bool:
-    """ISO 11649: RF, two check digits, up to 21 characters; the whole is 1 modulo 97 (ISO 7064)."""
-    if not re.fullmatch(r"RF[0-9]{2}[0-9A-Z]{1,21}", squeezed):
-        return False
-    turned = squeezed[4:] + squeezed[:4]
-    return int("".join(str(int(char, 36)) for char in turned)) % 97 == 1
-
-
 def is_belgian(digits: str) -> bool:
     """+++ddd/dddd/ddddd+++: ten digits and their remainder modulo 97 (97 for 0)."""
     return len(digits) == 12 and (int(digits[:10]) % 97 or 97) == int(digits[10:])
-
-
-def modulo_10_recursive(digits: str) -> int:
-    """The check digit of Swiss QR and ESR references."""
-    carry = 0
-    for digit in digits:
-        carry = _MOD10_TABLE[(carry + int(digit)) % 10]
-    return (10 - carry) % 10
 
 
 def is_luhn(digits: str) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from rapidfuzz import fuzz, process
 
+from app.cash_application.matching.account_references import named_accounts
 from app.cash_application.matching.names import (
     CUT_MINIMUM,
     is_cut_of,
@@ -31,9 +32,11 @@ from app.cash_application.matching.types import (
     PaymentFacts,
     Reason,
 )
+from app.core.payment_references import account_signs
 from app.core.reference_keys import number_keys
 
 GIVEN_NATS = 14.0
+REFERENCE_NATS = 12.0
 BANK_IDENTIFIER_NATS = 9.0
 STRICT_NAME_NATS = 8.0
 LEARNED_NAME_NATS = 7.0
@@ -80,11 +83,13 @@ class AccountIndex:
         self._parents = {a.id: a.parent_id for a in self.accounts.values() if a.parent_id}
         self._members: defaultdict[str, list[str]] = defaultdict(list)
         self._by_number: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_signs: defaultdict[str, set[str]] = defaultdict(set)
         self._strict: defaultdict[str, set[str]] = defaultdict(set)
         self._loose: defaultdict[str, set[str]] = defaultdict(set)
         self._identities: defaultdict[tuple[IdentityKind, str], dict[str, float]] = defaultdict(dict)
         for account in self.accounts.values():
             self._members[self.root(account.id)].append(account.id)
+            self._by_signs[account_signs(account.number)].add(account.id)
             for key in number_keys(account.number)[:2]:
                 if len(key) >= ACCOUNT_NUMBER_LENGTH_MINIMUM:
                     self._by_number[key].add(account.id)
@@ -117,6 +122,10 @@ class AccountIndex:
     def by_number(self, key: str) -> set[str]:
         """Accounts with this number."""
         return self._by_number.get(key, set())
+
+    def by_signs(self, signs: str) -> set[str]:
+        """Accounts whose number has just these letters and digits."""
+        return self._by_signs.get(signs, set())
 
     def by_identity(self, kind: IdentityKind, value: str) -> Mapping[str, float]:
         """Accounts with an identity of this value, with its strength."""
@@ -222,6 +231,7 @@ def identify_payer(
     if payment.account_id is not None:
         found[payment.account_id].add(GIVEN_NATS, "payer.given", "The account was already known")
     else:
+        _by_references(payment, accounts, found)
         _by_identities(payment, accounts, run, found)
         _by_names(payment, accounts, found)
         _by_account_number(tokens, accounts, found)
@@ -232,6 +242,16 @@ def identify_payer(
                 nats = max(min(GROUP_MEMBER_NATS, evidence.nats / 2), evidence.nats - cost)
                 found[member].add(nats, "payer.group", "A member of the payer's group of companies")
     return dict(found)
+
+
+def _by_references(payment: PaymentFacts, accounts: AccountIndex, found: defaultdict[str, PayerEvidence]) -> None:
+    """The reference of a statement, whose check digits are right: it was made for this account."""
+    for signs in named_accounts(payment):
+        named = accounts.by_signs(signs)
+        for account_id in sorted(named):
+            number = accounts.accounts[account_id].number
+            text = f"The payment carries the reference of account {number}"
+            found[account_id].add(REFERENCE_NATS / len(named), "payer.reference", text)
 
 
 def _by_identities(

@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from app.cash_application.matching.account_references import without_account_references
 from app.cash_application.matching.coded_references import coded_endings, coded_in_text, coded_numbers
 from app.cash_application.matching.types import PaymentFacts
+from app.core.payment_references import account_signs_of
 from app.core.reference_keys import (
     DIGITS,
     DIGITS_KEY_MINIMUM,
@@ -96,6 +98,8 @@ def payment_tokens(payment: PaymentFacts) -> tuple[Token, ...]:
         for key in number_keys(line.number):
             found.setdefault(key, Token(key, "structured", -1, -1, line.number))
     for reference in payment.structured_references:
+        if account_signs_of(reference) is not None:
+            continue  # it says who pays
         for number in coded_numbers(reference):
             for key in number_keys(number):
                 found.setdefault(key, Token(key, "structured", -1, -1, number))
@@ -103,7 +107,7 @@ def payment_tokens(payment: PaymentFacts) -> tuple[Token, ...]:
             found.setdefault(ending, Token(ending, "tiled", -1, -1, reference))
     for token in text_tokens(payment.remittance_text):
         _keep_stronger(found, token)
-    if squeeze(payment.end_to_end_id) not in _EMPTY_END_TO_END:
+    if squeeze(payment.end_to_end_id) not in _EMPTY_END_TO_END and account_signs_of(payment.end_to_end_id) is None:
         for token in text_tokens(payment.end_to_end_id):
             _keep_stronger(found, token)
     return tuple(list(found.values())[:KEYS_LIMIT])
@@ -128,7 +132,7 @@ def text_tokens(text: str) -> tuple[Token, ...]:
 
     Dates, amounts, telephone numbers and bank details are recognised and only kept as `masked`, the weakest kind.
     """
-    cleaned = clean(text)
+    cleaned = without_account_references(clean(text))
     masked = [hit.span() for pattern in (_DATE, _AMOUNT, _PHONE_OR_BANK) for hit in pattern.finditer(cleaned)]
     words = list(TOKEN.finditer(cleaned))[:TOKENS_LIMIT]
     found: dict[str, Token] = {}

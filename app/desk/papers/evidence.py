@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from app.collections.legal.evidence import Evidence, case_evidence
 from app.desk.papers.models import EvidenceFile
-from app.desk.papers.statement import Statement, account_family, account_statement
 from app.infra.database import ReadSession
+from app.statements.queries import account_family
+from app.statements.statement import Statement, account_statement
 
 TIMELINE_MAX = 400
 LETTERS_MAX = 200

@@ -8,9 +8,9 @@ from typing import Any
 
 from app.desk.papers.bundle import Placed
 from app.desk.papers.evidence import LETTERS_MAX, TIMELINE_MAX, EvidenceFacts
-from app.desk.papers.statement_layout import statement_parts
-from app.desk.papers.texts import Words
 from app.infra.rendering.papers import Contents, Grid, Heading, PageBreak, Paper, Part, Prose
+from app.statements.layout import statement_parts
+from app.statements.texts import Words
 
 _SHOWN = ("status", "state", "to_state", "promised_date", "due_date", "channel", "outcome_code", "number")
 

@@ -15,7 +15,6 @@ from app.desk.papers.errors import EvidenceFileNotFound
 from app.desk.papers.evidence import EvidenceFacts, evidence_facts
 from app.desk.papers.evidence_layout import evidence_paper
 from app.desk.papers.models import EvidenceFile
-from app.desk.papers.texts import Words
 from app.documents.service import KeptContent, Subject, add_document, keep_content
 from app.documents.storage import document_store
 from app.exports.service import Export, record_export
@@ -25,6 +24,7 @@ from app.infra.jobs import owe
 from app.infra.rendering.papers import paper_pdf
 from app.infra.versions import RECORDED_NOW
 from app.settings import Settings
+from app.statements.texts import Words
 
 KIND = "desk.evidence"
 ENCLOSED_BYTES_MAX = 20_000_000

@@ -1,14 +1,11 @@
-"""HTTP of account statements and evidence files."""
+"""HTTP of evidence files."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import StreamingResponse
 
 from app.core.clock import utc_now
 from app.desk.papers.evidence import evidence_facts, latest_file
@@ -23,83 +20,20 @@ from app.desk.papers.evidence_making import (
     queue_evidence,
 )
 from app.desk.papers.models import EvidenceFile
-from app.desk.papers.schemas import EvidenceFileRead, StatementRead, statement_read
-from app.desk.papers.statement import Statement, account_statement
-from app.desk.papers.statement_layout import CSV_HEADER, statement_cells, statement_paper, statement_sheets
-from app.desk.papers.texts import PaperLanguage, Words
+from app.desk.papers.schemas import EvidenceFileRead
 from app.documents.queries import get_document
 from app.documents.storage import document_store
-from app.exports.service import Export, log_export
+from app.exports.service import log_export
 from app.infra.database import Database, ReadSession
-from app.infra.http.fields import BusinessDate, resource_response
+from app.infra.http.downloads import FILE, download_headers
+from app.infra.http.fields import resource_response
 from app.infra.http.problems import problems
 from app.infra.http.requests import callers, reads
 from app.infra.principal import Principal
-from app.infra.rendering.papers import paper_pdf
-from app.infra.rendering.workbooks import workbook
 from app.organizations.queries import local_today
-from app.reports.csv_text import csv_chunks
+from app.statements.texts import PaperLanguage, Words
 
 router = APIRouter(tags=["desk"])
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_NO_STORE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
-
-
-@router.get(
-    "/accounts/{account_id}/statement",
-    operation_id="getAccountStatement",
-    summary="What an account owes on a day, as data, PDF, XLSX or CSV",
-    response_model=StatementRead,
-    responses={
-        **problems(404, 413),
-        200: {"description": "The statement", "content": {PDF: _FILE, XLSX: _FILE, "text/csv": _FILE}},
-    },
-)
-async def get_statement(
-    account_id: UUID,
-    request: Request,
-    principal: Annotated[Principal, callers("accounts:read", "invoices:read", "payments:read")],
-    as_of: Annotated[BusinessDate | None, Query(description="Business date; today when missing")] = None,
-    format: Literal["json", "pdf", "xlsx", "csv"] = "json",
-    language: Annotated[PaperLanguage | None, Query(description="The account's own when missing")] = None,
-) -> Response:
-    """Open items with days late, disputed and promised parts, credits, unapplied cash, totals by currency and bucket.
-
-    Open amounts are those of the business date; disputed and promised parts are shown as they stand now. The paper is
-    written in the account's language and country. What leaves as a file stands in the export log.
-    """
-    database: Database = request.app.state.read_database
-    async with database.read(principal.organization_id, snapshot=True) as session:
-        today = await local_today(session, utc_now())
-        statement = await account_statement(session, account_id, as_of or today)
-    account = statement.account
-    words = Words(language or account["language"], account["country"])
-    if format == "json":
-        return resource_response(statement_read(statement, words))
-    rows = len(statement.items) + len(statement.credits)
-    filters = {**request.query_params, "account_id": str(account_id)}
-    content = None if format == "csv" else await asyncio.to_thread(_file, statement, words, format)
-    await log_export(request.app.state.database, principal, Export("account-statement", format, filters, rows))
-    headers = _headers(f"statement-{account['number']}-{statement.as_of}.{format}")
-    if content is None:
-        chunks = csv_chunks(CSV_HEADER, statement_cells(statement))
-        return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
-    return Response(content, media_type=PDF if format == "pdf" else XLSX, headers=headers)
-
-
-def _file(statement: Statement, words: Words, form: str) -> bytes:
-    if form == "pdf":
-        return paper_pdf(statement_paper(statement, words), statement.as_of)
-    title = f"{words('statement')} {statement.account['number']}"
-    return workbook(statement_sheets(statement, words), title=title, on=statement.as_of)
-
-
-def _headers(name: str) -> dict[str, str]:
-    """A download under this name (RFC 6266)."""
-    plain = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "-_.") else "_" for ch in name)
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    return {"Content-Disposition": disposition, **_NO_STORE}
 
 
 @router.get(
@@ -109,7 +43,7 @@ def _headers(name: str) -> dict[str, str]:
     response_class=Response,
     responses={
         **problems(404, 413),
-        200: {"description": "The file", "content": {PDF: _FILE}},
+        200: {"description": "The file", "content": {PDF: FILE}},
         202: {"description": "It is made in the background: ask again", "model": EvidenceFileRead},
     },
 )
@@ -165,7 +99,8 @@ async def get_evidence(
 
 
 def _evidence(content: bytes, number: str, row: EvidenceFile) -> Response:
-    headers = _headers(f"evidence-{number}-{row.as_of}.pdf") | {"Content-Location": f"/v1/evidence-files/{row.id}"}
+    headers = download_headers(f"evidence-{number}-{row.as_of}.pdf")
+    headers["Content-Location"] = f"/v1/evidence-files/{row.id}"
     return Response(content, media_type=PDF, headers=headers)
 
 

@@ -12,7 +12,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 
 from app.core.money import to_decimal
 from app.desk.papers.bundle import Enclosure, Placed, bind
-from app.desk.papers.texts import _WORDS, LANGUAGES, Words, grouped_identifier
+from app.statements.texts import _WORDS, LANGUAGES, Words, grouped_identifier
 from app.infra.rendering.papers import Contents, Grid, Heading, Paper, PaperTooLarge, Prose, paper_pdf
 from app.infra.rendering.workbooks import Sheet, workbook
 

@@ -1,12 +1,11 @@
 import pytest
 
+from app.cash_application.matching.account_references import named_accounts
 from app.cash_application.matching.coded_references import (
     coded_numbers,
     is_731,
     is_belgian,
-    is_creditor_reference,
     is_luhn,
-    modulo_10_recursive,
 )
 from app.cash_application.matching.formats import learn_formats
 from app.cash_application.matching.references import (
@@ -14,6 +13,12 @@ from app.cash_application.matching.references import (
     document_keys,
     lookup_keys,
     text_tokens,
+)
+from app.core.payment_references import (
+    creditor_reference,
+    is_creditor_reference,
+    modulo_10_recursive,
+    qr_reference,
 )
 from app.core.reference_keys import tail_of
 from tests.unit.matching.facts import payment
@@ -98,6 +103,17 @@ def test_creditor_references_are_opened() -> None:
     assert not is_creditor_reference("RF19539007547034")
     assert "539007547034" in coded_numbers("RF18 5390 0754 7034")
     assert "539007547034" in lookup_keys(payment(1, structured_references=("RF18 5390 0754 7034",)))
+
+
+def test_the_reference_of_an_account_is_no_number_of_a_document() -> None:
+    rf, qr = creditor_reference("10001"), qr_reference("10001")
+    assert rf
+    assert qr
+    for carried in (rf, qr, f"{rf[:4]} {rf[4:8]} {rf[8:]}", f"{qr[:2]} {qr[2:7]} {qr[7:]}"):
+        paid = payment(1, f"pay 4711 {carried} thanks", structured_references=(carried,), end_to_end_id=carried)
+        assert named_accounts(paid) == ("10001",)
+        assert lookup_keys(paid) == {"4711", "PAY4711"}
+    assert lookup_keys(payment(1, "RF18539007547034")) >= {"539007547034"}, "any other reference is opened"
 
 
 def test_swiss_and_belgian_and_nordic_check_digits() -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from app.core.money import to_decimal, to_text
-from app.desk.papers.statement import Item, Statement, Totals
-from app.desk.papers.texts import Words, grouped_identifier
 from app.infra.rendering.papers import Grid, Heading, Paper, Part, Prose
 from app.infra.rendering.workbooks import Cell, Sheet
+from app.statements.payment_layout import payment_parts, payment_slips, statement_address
+from app.statements.statement import Item, Statement, Totals
+from app.statements.texts import Words
 
 CSV_HEADER = (
     "kind", "document", "reference", "date", "due_date", "days_late", "bucket", "currency", "amount", "open",
@@ -29,10 +30,10 @@ def statement_paper(statement: Statement, words: Words) -> Paper:
     senders = tuple(dict.fromkeys(str(row["legal_entity"]) for row in statement.banks))
     return Paper(
         title=words("statement"),
-        parts=tuple(statement_parts(statement, words)),
-        dated=words("as_of", date=words.long_day(statement.as_of)),
+        parts=(*statement_parts(statement, words), *payment_slips(statement, words)),
+        dated=f"{words('account', number=account['number'])} · {words('as_of', date=words.long_day(statement.as_of))}",
         sender=senders or (statement.organization,),
-        address=(account["legal_name"] or account["name"], words("account", number=account["number"])),
+        address=statement_address(statement, words),
         footer=f"{words('statement')} · {account['number']} · {words.day(statement.as_of)}",
         language=words.language,
     )
@@ -45,6 +46,7 @@ def statement_parts(statement: Statement, words: Words, *, level: int = 1) -> It
     for totals in statement.totals:
         yield Heading(f"{words('totals')} {totals.currency}", level)
         yield _totals(statement, totals, words)
+    yield from payment_parts(statement, words, level=level)
     for totals in statement.totals:
         items = [item for item in statement.items if item.row["currency"] == totals.currency]
         if items:
@@ -63,18 +65,6 @@ def statement_parts(statement: Statement, words: Words, *, level: int = 1) -> It
                 for row in statement.promises
             ),
             widths=(1, 1, 1, 1), right=(2, 3),
-        )  # fmt: skip
-    banks = [row for row in statement.banks if row["identifier"] is not None]
-    if banks:
-        yield Heading(words("bank_details"), level)
-        yield Grid(
-            (words("bank"), words("iban"), "BIC", words("currency")),
-            tuple(
-                (f"{row['legal_entity']}\n{row['name']}", grouped_identifier(row["identifier"]), row["bic"] or "",
-                 row["currency"])
-                for row in banks
-            ),
-            widths=(2, 3, 1, 0),
         )  # fmt: skip
 
 
