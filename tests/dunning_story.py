@@ -45,9 +45,7 @@ async def use_policy(
     return policy_id
 
 
-async def owed(
-    session: WriteSession, tenant: Tenant, minor: int, due: date = MARCH_1, **more: Any
-) -> UUID:
+async def owed(session: WriteSession, tenant: Tenant, minor: int, due: date = MARCH_1, **more: Any) -> UUID:
     """An invoice of one instalment that is due on a day; the instalment's id."""
     _, instalment_id = await issue(session, tenant, minor, due - timedelta(days=30), due_date=due, **more)
     return instalment_id

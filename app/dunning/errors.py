@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.errors import Conflict, Forbidden, NotFound, RuleViolation
+from app.core.errors import Conflict, NotFound, RuleViolation
 from app.infra.constraints import on_constraint
 
 
@@ -108,16 +108,10 @@ class NoticeState(Conflict):
     code = "dunning_notice.state"
 
 
-class NoticeNotDue(Conflict):
-    """Nothing of the notice is due any more; it was cancelled. `reason` says why."""
+class NoticeChargeRefused(Conflict):
+    """The fee or interest of the notice could not be posted; `reason` is the code of what refused it."""
 
-    code = "dunning_notice.not_due"
-
-
-class NoticeReserved(Forbidden):
-    """The notice needs an approval by somebody else."""
-
-    code = "dunning_notice.reserved"
+    code = "dunning_notice.charge_refused"
 
 
 class ComparisonNotFound(NotFound):

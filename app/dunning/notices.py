@@ -143,7 +143,7 @@ async def record_outcome(
         case "sending":
             return await take_for_sending(session, notice_ids)
         case "approved":
-            return await put_back(session, notice_ids)
+            return await put_back(session, notice_ids, on)
         case "sent":
             return await mark_sent(session, notice_ids, on)
         case "delivered":
@@ -164,7 +164,7 @@ async def take_for_sending(session: WriteSession, notice_ids: Iterable[UUID]) ->
     return await _move(session, notice_ids, "sending", ("approved",))
 
 
-async def put_back(session: WriteSession, notice_ids: Iterable[UUID]) -> set[UUID]:
+async def put_back(session: WriteSession, notice_ids: Iterable[UUID], on: date) -> set[UUID]:
     """Nothing went out, for now: `approved` again, to be tried later.
 
     A failed one takes its keys again, where no other notice has them (or a higher step) by now; else it stays failed.
@@ -175,6 +175,7 @@ async def put_back(session: WriteSession, notice_ids: Iterable[UUID]) -> set[UUI
     again = await _move(session, [row["id"] for row in rows], "approved", ("failed",))
     if again:
         await session.driver.execute(_TAKE_KEYS, session.organization_id, list(again))
+        await postings.charge(session, sorted(again), on)
     return moved | again
 
 

@@ -25,3 +25,26 @@ WITHHELD_REASONS = (
 STEPS_LIMIT = 20
 OFFSET_DAYS_MIN, OFFSET_DAYS_MAX = -60, 3_650
 CONTACT_ROLE_ORDER = ("dunning", "accounts_payable", "management", "other", "sales", "legal")
+
+
+def notice_actions(state: str) -> list[str]:
+    """What a person may do with a notice in this state. What became of an unknown one is told to its message."""
+    if state == "pending_approval":
+        return ["approve", "reject"]
+    if state == "approved":
+        return ["cancel"]
+    if state in ("failed", "bounced"):
+        return ["try_again", "count_as_done"]
+    if state == "rejected":
+        return ["try_again"]
+    return []
+
+
+def run_actions(kind: str, state: str, pending: int) -> list[str]:
+    """What a person may do with a run."""
+    return ["approve"] if kind != "simulation" and state in ("done", "failed", "running") and pending else []
+
+
+def version_actions(state: str) -> list[str]:
+    """What a person may do with a version of a policy: only a draft can change."""
+    return ["update", "activate", "discard"] if state == "draft" else []
