@@ -36,6 +36,8 @@ from app.disputes.router import router as disputes_router
 from app.disputes.router_catalogue import router as dispute_catalogue_router
 from app.disputes.router_steps import router as dispute_steps_router
 from app.documents.router import router as documents_router
+from app.dunning.charges.router import router as charges_router
+from app.dunning.charges.router_rates import router as charge_rates_router
 from app.exports.router import router as export_log_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
@@ -125,6 +127,8 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     meetings_router,
     invoice_copies_router,
     statements_router,
+    charge_rates_router,
+    charges_router,
     imports_router,
     bank_statements_router,
     bank_entries_router,

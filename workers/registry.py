@@ -8,6 +8,7 @@ from workers import (
     collections,
     correspondence,
     credit,
+    dunning_charges,
     dunning_messages,
     forecasting,
     imports,
@@ -26,6 +27,7 @@ from workers.nightly import NIGHTLY
 
 HANDLERS: dict[str, Handler] = {
     credit.BULK: credit.bulk,
+    dunning_charges.JOB: dunning_charges.handle,
     "dunning.message": dunning_messages.plan,
     "dunning.deliver": dunning_messages.deliver,
     "dunning.lost": dunning_messages.lost,

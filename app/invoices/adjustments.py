@@ -59,8 +59,10 @@ class RequestAdjustment:
     tax_minor: int = 0
 
 
-async def request_adjustment(session: WriteSession, command: RequestAdjustment) -> AdjustmentId:
-    """Ask for an adjustment; posted at once when it lies within the requester's own limit.
+async def request_adjustment(
+    session: WriteSession, command: RequestAdjustment, *, may_decide: bool = True
+) -> AdjustmentId:
+    """Ask for an adjustment; posted at once when it lies within the requester's own limit and they `may_decide`.
 
     Raises AdjustmentInvalid, InstalmentNotFound, InvoiceVoid, OverApplied, EffectiveDateTooEarly, PeriodClosed.
     """
@@ -73,7 +75,10 @@ async def request_adjustment(session: WriteSession, command: RequestAdjustment) 
     await require_open_period(session, instalment.legal_entity_id, command.effective_date)
     adjustment = _new(session, instalment, command)
     session.add(adjustment)
-    if await within_own_limit(session, command.amount_minor, instalment.currency, command.effective_date):
+    alone = may_decide and await within_own_limit(
+        session, command.amount_minor, instalment.currency, command.effective_date
+    )
+    if alone:
         _decide(session, adjustment)
         await _post(session, adjustment, instalment)
     else:

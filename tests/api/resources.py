@@ -11,6 +11,13 @@ from typing import Any
 RESOURCES: dict[str, tuple[str, str]] = {
     "webhook_endpoint_id": ("webhook_endpoints", "id"),
     "webhook_delivery_id": ("webhook_deliveries", "id"),
+    "charge_id": ("charges", "id"),
+    "charge_waiver_id": ("charge_waivers", "id"),
+    "charging_run_id": ("charging_runs", "id"),
+    "interest_agreement_id": ("interest_agreements", "id"),
+    "table_code": ("interest_rate_tables", "code"),
+    "valid_from": ("interest_rates", "valid_from"),
+    "currency": ("compensation_schedules", "currency"),
     "evidence_file_id": ("evidence_files", "id"),
     "account_id": ("accounts", "id"),
     "adjustment_id": ("adjustments", "id"),
@@ -76,7 +83,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "worklist_entry_id": ("worklist_entries", "id"),
 }
 """Path parameter → table and column of the resource that it names."""
-KEYS = {"source", "external_id", "strategy"}
+KEYS = {"source", "external_id", "strategy", "table_code", "valid_from", "currency"}
 """Path parameters that the caller chooses: another tenant may use the same ones for its own records."""
 
 EXPOSURE = {
@@ -86,6 +93,18 @@ EXPOSURE = {
 }  # fmt: skip
 
 ROW_VALUES: dict[str, dict[str, Any]] = {
+    "interest_rate_tables": {"code": "own_rates"},
+    "interest_rates": {"table_code": "own_rates", "percent": 8, "reference_percent": 0},
+    "compensation_schedules": {"currency": "EUR", "bands": "[[0, 100]]"},
+    "interest_agreements": {
+        "scope": "organization",
+        "account_id": None,
+        "segment": None,
+        "table_code": None,
+        "percent": 8,
+        "valid_to": None,
+    },
+    "charges": {"state": "posted", "reversed_on": None},
     "evidence_files": {"language": "en", "left_out": "[]"},
     "accounts": {"source": "gp", "external_id": "1000231"},
     "disputes": {"resolved_on": None, "awaiting_since": None, "disputed_minor": 1},

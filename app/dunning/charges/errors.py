@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.errors import Conflict, NotFound, RuleViolation
+from app.infra.constraints import on_constraint
 
 
 class ChargeNotFound(NotFound):
@@ -41,6 +42,12 @@ class AgreementNotFound(NotFound):
     code = "interest_agreement.not_found"
 
 
+class AccountUnknown(RuleViolation):
+    """The body names an account that does not exist here."""
+
+    code = "charge.account_unknown"
+
+
 class RateTableTaken(Conflict):
     """There is a table with this code already."""
 
@@ -69,3 +76,10 @@ class NothingToWaive(RuleViolation):
     """Nothing of the charge is open any more."""
 
     code = "charge.nothing_to_waive"
+
+
+on_constraint(
+    "uq_interest_rate_tables_organization_id_code",
+    lambda: RateTableTaken("there is a table with this code", pointer="/code"),
+)
+on_constraint("uq_charging_runs_day", lambda: RunDayTaken("a run has charged that day already", pointer="/as_of"))

@@ -180,6 +180,7 @@ class Charge(Versioned, TenantTable, Base):
         Index(None, "organization_id", "account_id", "id"),
         Index(None, "organization_id", "invoice_id", postgresql_where=text("invoice_id IS NOT NULL")),
         Index("ix_charges_state", "organization_id", "state", "id"),
+        Index(None, "organization_id", "as_of"),
         Index(None, "organization_id", "updated_at", "id"),
     )  # fmt: skip
 

@@ -18,12 +18,14 @@ from app.dunning.charges.models import (
     Charge,
     ChargeItem,
     ChargeSettings,
+    ChargeWaiver,
     ChargingRun,
     InterestAgreement,
     InterestPiece,
 )
 from app.dunning.charges.rules import Agreement, DatedRate, DebtHistory, DisputedPart, Piece
 from app.infra.database import ReadSession
+from app.invoices.models import Adjustment, Instalment, Invoice
 
 RANKS = {"account": 3, "segment": 2, "organization": 1}
 _DEBTS = """
@@ -142,6 +144,7 @@ class SettingsFacts:
     compensation: bool = False
     rejected_disputes: bool = False
     version: int = 0
+    changed_on: date | None = None
 
     def minimum_minor(self, currency: str) -> int:
         """The least interest that an instalment is charged for at once, in minor units; at least one."""
@@ -156,7 +159,7 @@ async def charge_settings(session: ReadSession) -> SettingsFacts:
         return SettingsFacts()
     return SettingsFacts(
         row.run, row.run_day, row.charge_from, row.default_table_code, row.payment_days, row.minimum_interest,
-        row.compensation, row.rejected_disputes, row.version,
+        row.compensation, row.rejected_disputes, row.version, row.updated_at.date(),
     )  # fmt: skip
 
 
@@ -278,6 +281,29 @@ async def get_run(session: ReadSession, run_id: UUID, *, lock: bool = False) -> 
     if found is None:
         raise ChargingRunNotFound("no such charging run")
     return found
+
+
+async def find_run_of(session: ReadSession, as_of: date) -> ChargingRun | None:
+    """The run that charged until this day, or None."""
+    statement = select(ChargingRun).where(
+        ChargingRun.organization_id == session.organization_id, ChargingRun.as_of == as_of
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+def waivers_statement(organization_id: UUID) -> Select[Any]:
+    """Waivers with their adjustments and the numbers of the documents, without order and bounds."""
+    statement: Any = (
+        select(ChargeWaiver, Adjustment, Invoice.number)
+        .join(
+            Adjustment, (Adjustment.organization_id == organization_id) & (Adjustment.id == ChargeWaiver.adjustment_id)
+        )
+        .join(Instalment, (Instalment.organization_id == organization_id) & (Instalment.id == Adjustment.instalment_id))
+        .join(Invoice, (Invoice.organization_id == organization_id) & (Invoice.id == Instalment.invoice_id))
+        .where(ChargeWaiver.organization_id == organization_id)
+    )
+    joined: Select[Any] = statement
+    return joined
 
 
 async def get_agreement(session: ReadSession, agreement_id: UUID, *, lock: bool = False) -> InterestAgreement:

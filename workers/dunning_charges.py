@@ -1,0 +1,32 @@
+"""Charging runs, account by account: started on demand, or in the night of the day that the organization chose."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.dunning.charges.runs import JOB, NIGHT, start_monthly, step_run
+from app.infra.database import SYSTEM
+from app.infra.jobs import JobContext, owe
+from app.infra.nightly import business_date_of
+
+__all__ = ["JOB", "NIGHT", "handle", "handle_night"]
+STEPS_PER_JOB = 50
+"""Then the job is owed again, so that a large run does not keep a worker from the others."""
+
+
+async def handle(job: JobContext) -> None:
+    """Take a run on; the key is its id. Each step is a transaction of its own and may be repeated."""
+    run_id = UUID(job.key)
+    for number in range(1, STEPS_PER_JOB + 1):
+        async with job.database.write(job.organization_id, SYSTEM) as session:
+            more = await step_run(session, run_id)
+            if more and number == STEPS_PER_JOB:
+                owe(session, JOB, job.key)
+        if not more:
+            return
+
+
+async def handle_night(job: JobContext) -> None:
+    """Start the run of the month when its day has come; the key is the business date."""
+    async with job.database.write(job.organization_id, SYSTEM) as session:
+        await start_monthly(session, business_date_of(job))
