@@ -61,6 +61,8 @@ FLOATS_NEAR_MONEY = {
     "app/reports/schemas_cash_application.py": "match rates, precision and calibration: shares, never an amount",
     "app/cash_application/schemas.py": "confidence and rates of a run",
     "app/infra/http/health.py": "seconds since a sign of life",
+    "app/forecasting/model": "expectations and quantiles of sums; each becomes money by a named rounding at the edge",
+    "app/forecasting/backtest": "errors, shares and widths of forecasts of the past, never booked",
 }
 """Files or folders in which a float stands near an amount but holds none, each with the reason."""
 MONEY = re.compile(r"amount|minor\b|_minor|money|balance|price|discount|exchange_rate|currency", re.IGNORECASE)

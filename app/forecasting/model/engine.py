@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from app.forecasting.model.interface import FitOptions, Forecast, ForecastOptions, Groups, Ledger
+import numpy as np
+from numpy.typing import NDArray
+
+from app.forecasting.model.archive import pack, unpack
+from app.forecasting.model.book import Outlook, expected, outlook_of, spreads
+from app.forecasting.model.calibration import SPANS, Calibration, calibrate, kind_of
+from app.forecasting.model.distribution import Distribution
+from app.forecasting.model.features import Index, Landmarks
+from app.forecasting.model.history import History
+from app.forecasting.model.interface import (
+    Basis,
+    Codes,
+    Days,
+    FitOptions,
+    Forecast,
+    ForecastOptions,
+    Groups,
+    InvoiceForecasts,
+    Layer,
+    Ledger,
+    Minor,
+    WeekTotals,
+    day_of,
+)
+from app.forecasting.model.learning import Learned, distribution_of, learn
+from app.forecasting.model.simulation import Spread
+
+LATE_DAYS = 60
+OWN_EVENTS = 5
+"""Payments of an account from which on its own history leads."""
+EVENTS_FOR_ROLLING = 150
+"""Payments known at the start of the calibration span below which the span shrinks."""
+FAMILY = "hazard-1"
 
 
 @dataclass(frozen=True)
@@ -19,20 +52,68 @@ class Model:
     cutoff: date
     facts: Mapping[str, Any]
     """What it was fitted on and how well it is calibrated; plain JSON values."""
+    learned: Learned
+    calibration: Calibration
 
     def to_bytes(self) -> bytes:
         """The model as a compressed archive of arrays and JSON; never code."""
-        raise NotImplementedError
+        head = {"version": self.version, "cutoff": self.cutoff.isoformat(), "facts": dict(self.facts)}
+        return pack(self.learned, self.calibration, head)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Model:
-        """Reads what `to_bytes` wrote. ValueError when it is damaged or of another kind."""
-        raise NotImplementedError
+        """Reads what `to_bytes` wrote. ValueError when it is damaged or of another release: fit anew then."""
+        learned, calibration, head = unpack(data)
+        try:
+            cutoff = date.fromisoformat(head["cutoff"])
+            return cls(str(head["version"]), cutoff, dict(head["facts"]), learned, calibration)
+        except (KeyError, TypeError) as error:
+            raise ValueError("the model is damaged") from error
 
 
 def fit(ledger: Ledger, cutoff: date, options: FitOptions | None = None) -> Model:
-    """Learns from what was known at the end of `cutoff`; what was open then is censored. Never refuses a thin ledger."""
-    raise NotImplementedError
+    """Learns from what was known at the end of `cutoff`; what was open then is censored.
+
+    A thin ledger is never refused: what it lacks is taken from the level above, down to the terms alone.
+    """
+    options = options or FitOptions()
+    now = day_of(cutoff)
+    begin = calibration_start(ledger, now, options.calibration_weeks)
+    rows_max = options.rows_max
+    learned = learn(ledger, now, options.holidays, options.seed, rows_max)
+    # Widths come from a model that had not seen the outcomes they are measured on.
+    earlier = learn(ledger, begin, options.holidays, options.seed, rows_max // 2)
+    calibration = calibrate(earlier, ledger, begin, now, options.seed)
+    known = int((ledger.issued <= now).sum())
+    dependence = calibration.dependence
+    facts = {
+        "items": known,
+        "payments": learned.priors.events,
+        "accounts": len(np.unique(ledger.account[ledger.issued <= now])),
+        "calibrated_from_day": begin,
+        "calibration_items": calibration.ranks,
+        "calibration_cells": calibration.cells,
+        "levels": calibration.levels.round(4).tolist(),
+        "scales": calibration.scales.round(4).tolist(),
+        "shared_by_organization": round(dependence.organization, 4),
+        "shared_by_payer": round(dependence.payer, 4),
+        "shared_by_run": round(dependence.run, 4),
+        "dispute_ratio": round(learned.effects.dispute, 4),
+        "legal_ratio": round(learned.effects.legal, 4),
+        "promise_kept": round(learned.effects.kept, 4),
+    }
+    digest = hashlib.sha256(pack(learned, calibration, {}))
+    return Model(f"{FAMILY}.{cutoff:%Y%m%d}.{digest.hexdigest()[:12]}", cutoff, facts, learned, calibration)
+
+
+def calibration_start(ledger: Ledger, cutoff: int, weeks: int) -> int:
+    """Day from which outcomes set the widths: `weeks` before the cut-off, later while little was paid by then."""
+    known = np.sort(ledger.paid[ledger.paid <= cutoff])
+    for span in range(weeks, 3, -1):
+        if np.searchsorted(known, cutoff - 7 * span, "right") >= EVENTS_FOR_ROLLING:
+            return cutoff - 7 * span
+    first = int(ledger.issued[ledger.issued <= cutoff].min(initial=cutoff))
+    return max(cutoff - 7 * weeks, (first + cutoff) // 2)
 
 
 def forecast(
@@ -42,5 +123,123 @@ def forecast(
     options: ForecastOptions | None = None,
     groups: Groups | None = None,
 ) -> Forecast:
-    """Forecasts every item open at the end of `cutoff`, and the totals of the organization and of each dimension."""
-    raise NotImplementedError
+    """Forecasts every item open at the end of `cutoff`, and the totals of the organization and of each dimension.
+
+    `groups` gives a code to each *row* of the ledger; codes need not be dense, and must agree within an account.
+    """
+    options = options or ForecastOptions()
+    now = day_of(cutoff)
+    outlook = outlook_of(
+        model.learned,
+        ledger,
+        now,
+        options.horizon_weeks,
+        scenario=options.scenario,
+        new_business=options.new_business,
+        seed=options.seed,
+    )
+    return Forecast(
+        cutoff=cutoff,
+        model_version=model.version,
+        scenario=options.scenario,
+        invoices=_invoices(model, ledger, outlook),
+        totals=_totals(model, outlook, options, groups or {}),
+    )
+
+
+def at_issue_forecasts(
+    model: Model, ledger: Ledger, landmarks: Landmarks, history: History
+) -> tuple[Distribution, Days, Days, Days]:
+    """Distribution, P10, P50 and P90 of items seen on any day after the model's cut-off."""
+    found = distribution_of(model.learned, ledger, landmarks, history)
+    kind = kind_of(found.start, ledger.issued[landmarks.item], ledger.due[landmarks.item])
+    return found, *_quantiles(model, found, kind)
+
+
+def _quantiles(model: Model, found: Distribution, kind: Index) -> tuple[Days, Days, Days]:
+    levels = model.calibration.levels[kind]
+    middle = found.quantile(0.5)
+    low, high = found.quantile(levels[:, 0]), found.quantile(levels[:, 1])
+    return np.minimum(low, middle), middle, np.maximum(high, middle)
+
+
+def _invoices(model: Model, ledger: Ledger, outlook: Outlook) -> InvoiceForecasts:
+    rows, found = outlook.rows, outlook.found
+    p10, p50, p90 = _quantiles(model, found, kind_of(found.start, ledger.issued[rows], ledger.due[rows]))
+    ends = [found.by(outlook.cutoff + 7 * week) for week in range(outlook.weeks + 1)]
+    shares = np.clip(np.diff(np.stack(ends, axis=1), axis=1), 0, 1)
+    amount = np.maximum(ledger.open_minor[rows], 0)
+    return InvoiceForecasts(
+        row=rows,
+        p10=p10,
+        p50=p50,
+        p90=p90,
+        week_probability=shares.astype(np.float32),
+        late_60_probability=(1 - found.by(ledger.due[rows].astype(np.int64) + LATE_DAYS)).astype(np.float32),
+        expected_minor=_minor(amount[:, None] * shares),
+        basis=basis_of(model.learned, ledger, rows, outlook.cutoff),
+    )
+
+
+def basis_of(learned: Learned, ledger: Ledger, rows: Index, cutoff: int) -> NDArray[np.int8]:
+    """Whose history leads each item's forecast: the first level with enough payments."""
+    paid = np.bincount(ledger.account[ledger.paid <= cutoff], minlength=len(ledger.accounts))
+    segment = learned.priors.segment_events[learned.priors.segment_line(ledger.segment[rows])]
+    enough = [paid[ledger.account[rows]] >= OWN_EVENTS, (segment >= OWN_EVENTS) & (len(ledger.segments) > 1)]
+    fallback = Basis.ORGANIZATION if learned.priors.events >= OWN_EVENTS else Basis.TERMS
+    return np.select(enough, [int(Basis.ACCOUNT), int(Basis.SEGMENT)], int(fallback)).astype(np.int8)
+
+
+def _totals(model: Model, outlook: Outlook, options: ForecastOptions, groups: Groups) -> tuple[WeekTotals, ...]:
+    """Lines are pairs of group and currency, since money of two currencies has no sum."""
+    if not len(outlook.units):
+        return ()
+    rows = outlook.source_units[0]
+    dimensions: dict[str, Codes] = {"organization": np.zeros(len(rows), np.int32)}
+    dimensions |= {name: np.asarray(codes, np.int32)[rows] for name, codes in groups.items()}
+    lines, keys = {}, {}
+    for name, codes in dimensions.items():
+        pair = np.stack([codes.astype(np.int64), outlook.units.currency], axis=1)
+        keys[name], place = np.unique(pair, axis=0, return_inverse=True)
+        lines[name] = place.ravel().astype(np.int32)
+    found = spreads(outlook, lines, model.calibration.dependence, options.simulations, options.seed)
+    totals = []
+    for name, key in keys.items():
+        means = expected(outlook, lines[name], len(key))
+        for layer, mean in means.items():
+            totals.append(_week_totals(model, name, Layer(layer), key, mean, found[name, layer]))
+    return tuple(totals)
+
+
+def _week_totals(
+    model: Model, dimension: str, layer: Layer, key: NDArray[np.int64], mean: NDArray[np.float64], found: Spread
+) -> WeekTotals:
+    low, middle, high = calibrated(model, layer, found.weekly)
+    run_low, _, run_high = calibrated(model, layer, found.running)
+    return WeekTotals(
+        dimension=dimension,
+        layer=layer,
+        group=key[:, 0].astype(np.int32),
+        currency=key[:, 1].astype(np.int32),
+        mean_minor=_minor(mean),
+        p10_minor=_minor(low),
+        p50_minor=_minor(middle),
+        p90_minor=_minor(high),
+        cumulative_p10_minor=_minor(run_low),
+        cumulative_p90_minor=_minor(run_high),
+    )
+
+
+def calibrated(model: Model, layer: Layer, quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Simulated (P10, P50, P90) with half-widths scaled by what the rolling origins said of that week ahead."""
+    low, middle, high = quantiles
+    week = np.arange(1, middle.shape[1] + 1)
+    span = np.minimum(np.searchsorted([last for _, last in SPANS], week), len(SPANS) - 1)
+    scale = model.calibration.scales[list(Layer).index(layer), span]
+    return np.stack([np.maximum(middle - scale * (middle - low), 0), middle, middle + scale * (high - middle)])
+
+
+def _minor(values: NDArray[Any]) -> Minor:
+    """The one place where an expectation becomes money: rounded half to even, to the minor unit."""
+    rounded: Minor = np.rint(values).astype(np.int64)
+    return rounded

@@ -70,6 +70,9 @@ class HistoryItem:
     """The day that was promised by the newest promise, made on `promise_made_on`."""
     promise_ended_on: date | None = None
     """Day on which that promise was broken or cancelled."""
+    legal_on: date | None = None
+    """Day on which it was referred to a lawyer or an agency."""
+    legal_ended_on: date | None = None
     notices: tuple[date, ...] = ()
     """Days of the dunning notices of this item, oldest first."""
 
@@ -94,6 +97,8 @@ class Ledger:
     promise_made_on: Days
     promised_on: Days
     promise_ended_on: Days
+    legal_on: Days
+    legal_ended_on: Days
     notices: NDArray[np.int32]
     """Shape (rows, NOTICES_MAX); `NEVER` where there was none."""
     accounts: tuple[Hashable, ...]
@@ -135,6 +140,8 @@ class Ledger:
             promise_made_on=[day_of(row.promise_made_on) for row in rows],
             promised_on=[day_of(row.promised_on) for row in rows],
             promise_ended_on=[day_of(row.promise_ended_on) for row in rows],
+            legal_on=[day_of(row.legal_on) for row in rows],
+            legal_ended_on=[day_of(row.legal_ended_on) for row in rows],
             notices=notices,
         )
 
@@ -183,6 +190,8 @@ class Ledger:
             promise_made_on=days("promise_made_on"),
             promised_on=days("promised_on"),
             promise_ended_on=days("promise_ended_on"),
+            legal_on=days("legal_on"),
+            legal_ended_on=days("legal_ended_on"),
             notices=np.full((size, NOTICES_MAX), NEVER, np.int32)
             if given_notices is None
             else np.asarray(given_notices, np.int32).reshape(size, NOTICES_MAX),

@@ -1,0 +1,280 @@
+"""Conformal calibration: earlier forecasts, made with what was known then, set how wide today's intervals are.
+
+Per item the *rank* of the outcome in its distribution is collected (censored outcomes as censored ranks); the levels
+below which a tenth and nine tenths of the ranks fell replace 0.1 and 0.9. Per total the distance of the outcome from
+the median is measured in half-widths; the 80 % quantile of those ratios scales the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from app.forecasting.model.book import outlook_of, spreads
+from app.forecasting.model.coming import level_spread
+from app.forecasting.model.distribution import Distribution
+from app.forecasting.model.features import Index
+from app.forecasting.model.history import History
+from app.forecasting.model.interface import Days, Ledger
+from app.forecasting.model.learning import Learned, at_cutoff, at_issue, distribution_of, open_items
+from app.forecasting.model.simulation import RUN_SPAN_DAYS, Dependence
+
+TARGET = 0.8
+ITEMS_MAX = 12_000
+SAMPLE_ITEMS = 6_000
+GROUP_WEIGHT = 300.0
+"""Ranks of a group that weigh as much as those of all."""
+CELLS_WEIGHT = 40.0
+"""Cells whose scale weighs as much as the scale of all (or, for all, as no correction)."""
+SIMULATIONS = 200
+SPANS = ((1, 1), (2, 4), (5, 13))
+"""Weeks ahead that share one scale."""
+LAYERS = ("open", "new_business", "total")
+KINDS = 3
+"""Items at issue, open before the due date, and past due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the rolling origins said."""
+
+    levels: NDArray[np.float64]
+    """(KINDS, 2): levels to read instead of 0.1 and 0.9."""
+    dependence: Dependence
+    scales: NDArray[np.float64]
+    """(layers, spans): factors of the half-widths of simulated totals."""
+    ranks: int
+    cells: int
+
+
+def kind_of(start: NDArray[np.int64], issued: Days, due: Days) -> NDArray[np.int64]:
+    """0: seen at issue; 1: not yet due; 2: past due, on the first forecast day."""
+    return np.where(start <= issued, 0, np.where(start <= due, 1, 2))
+
+
+def ranks_of(found: Distribution, paid: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """P(paid before that day) and P(paid by that day): the step that the outcome took."""
+    return found.by(paid - 1), found.by(paid)
+
+
+def censored_quantile(
+    value: NDArray[np.float64], known: NDArray[np.bool_], weight: NDArray[np.float64], level: float
+) -> float:
+    """Quantile of values of which some are only known to be larger (Kaplan and Meier)."""
+    order = np.lexsort((~known, value))
+    value, known, weight = value[order], known[order], weight[order]
+    at_risk = np.cumsum(weight[::-1])[::-1]
+    survival = np.cumprod(np.where(known, 1 - weight / at_risk, 1.0))
+    place = np.flatnonzero(survival <= 1 - level + 1e-12)
+    return float(value[place[0]]) if len(place) else 1.0
+
+
+def item_levels(
+    learned: Learned, ledger: Ledger, begin: int, cutoff: int, seed: int
+) -> tuple[NDArray[np.float64], int]:
+    """(KINDS, 2) levels from items seen between `begin` and `cutoff`, and how many they were."""
+    rng = np.random.default_rng(seed)
+    history = History(ledger, cutoff)
+    fresh = np.flatnonzero((ledger.issued > begin) & (ledger.issued <= cutoff))
+    if len(fresh) > ITEMS_MAX:
+        fresh = np.sort(rng.choice(fresh, ITEMS_MAX, replace=False))
+    parts = [at_issue(ledger, fresh)]
+    for origin in range(begin, cutoff - 6, 14):
+        rows = open_items(ledger, origin)
+        if len(rows) > ITEMS_MAX // 4:
+            rows = np.sort(rng.choice(rows, ITEMS_MAX // 4, replace=False))
+        parts.append(at_cutoff(rows, origin))
+    collected = []
+    for landmarks in parts:
+        if not len(landmarks):
+            continue
+        item = landmarks.item
+        paid = np.maximum(ledger.paid[item], ledger.issued[item])
+        known = (paid <= cutoff) & (paid <= ledger.closed[item])
+        left = np.minimum(np.minimum(paid, ledger.closed[item]), cutoff).astype(np.int64)
+        outcome = np.where(known, paid, left + 1).astype(np.int64)
+        found = distribution_of(learned, ledger, landmarks, history, until=outcome)
+        low, high = ranks_of(found, outcome)
+        # A censored item lies beyond what it has outlived.
+        high = np.where(known, high, low)
+        collected.append((kind_of(found.start, ledger.issued[item], ledger.due[item]), low, high, known))
+    if not collected:
+        return np.tile([0.1, 0.9], (KINDS, 1)), 0
+    kind, low, high, known = (np.concatenate(column) for column in zip(*collected, strict=True))
+    levels = np.empty((KINDS, 2))
+    for group in range(KINDS):
+        weight = np.where(kind == group, 1.0, min(1.0, GROUP_WEIGHT / max((kind != group).sum(), 1)))
+        levels[group] = (
+            censored_quantile(high, known, weight, (1 - TARGET) / 2),
+            censored_quantile(low, known, weight, (1 + TARGET) / 2),
+        )
+    return np.clip(levels, [0.005, 0.5], [0.5, 0.995]), len(kind)
+
+
+def origins(begin: int, cutoff: int, step_days: int) -> Iterator[int]:
+    """Days from `begin` on whose following week had ended by the cut-off."""
+    yield from range(cutoff - 7 - (cutoff - 7 - begin) // step_days * step_days, cutoff - 6, step_days)
+
+
+def measure_dependence(learned: Learned, ledger: Ledger, begin: int, cutoff: int, level: float) -> Dependence:
+    """Shares of variance that normal scores of open items had in common within the organization, a payer, a run."""
+    history = History(ledger, cutoff)
+    sums = np.zeros((3, 2))
+    spread = np.zeros(2)
+    for origin in range(begin, cutoff - 20, 14):
+        rows = open_items(ledger, origin)
+        if len(rows) > SAMPLE_ITEMS:
+            chosen = np.random.default_rng(origin).permutation(len(ledger.payers))[: len(ledger.payers) // 4 + 1]
+            rows = rows[np.isin(ledger.payer[rows], chosen)][: 4 * SAMPLE_ITEMS]
+        if len(rows) < 3:
+            continue
+        paid = np.minimum(ledger.paid[rows].astype(np.int64), cutoff + 1)
+        found = distribution_of(learned, ledger, at_cutoff(rows, origin), history, until=paid)
+        low, high = ranks_of(found, paid)
+        middle = np.where(ledger.paid[rows] <= cutoff, (low + high) / 2, (1 + low) / 2)
+        score = ndtri(np.clip(middle, 0.005, 0.995))
+        weight = np.sqrt(np.maximum(ledger.open_minor[rows], 0).astype(np.float64))
+        payer = ledger.payer[rows].astype(np.int64)
+        run = payer * 65_536 + (ledger.due[rows] // RUN_SPAN_DAYS) % 65_536
+        spread += ((weight * score**2).sum(), weight.sum())
+        run_sum, run_weight, run_payer, run_pair = _means(run, score, weight, payer)
+        payer_sum, payer_weight, _, payer_pair = _means(run_payer, run_sum, run_weight, run_payer)
+        sums[0] += run_pair
+        sums[1] += payer_pair
+        sums[2] += _pairs(payer_sum, payer_weight)
+    variance = max(spread[0] / max(spread[1], 1e-9), 0.2)
+    prior = np.array([0.5, 0.3, 0.05]) * variance
+    weights = np.array([1.0, 1.0, 1.0]) * max(spread[1], 1.0) * 0.05
+    shared = (sums[:, 0] + weights * prior) / (sums[:, 1] + weights) / variance
+    in_run = float(np.clip(shared[0], 0.05, 0.95))
+    in_payer = float(np.clip(shared[1], 0.02, in_run))
+    in_all = float(np.clip(shared[2], 0.0, min(in_payer, 0.25)))
+    return Dependence(in_all, in_payer - in_all, in_run - in_payer, level)
+
+
+def _means(
+    group: Index, score: NDArray[np.float64], weight: NDArray[np.float64], above: Index
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Index, NDArray[np.float64]]:
+    """Mean score and weight of each group, its group above, and (Σ weight × mean product of pairs, Σ weight)."""
+    _, first, place = np.unique(group, return_index=True, return_inverse=True)
+    count = np.bincount(place)
+    total, square = np.bincount(place, score), np.bincount(place, score**2)
+    heavy = np.bincount(place, weight)
+    several = count > 1
+    pairs = (total**2 - square)[several] / (count * (count - 1))[several]
+    found = np.array([(pairs * heavy[several]).sum(), heavy[several].sum()])
+    return total / count, heavy.astype(np.float64), above[first], found
+
+
+def _pairs(score: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(Σ over pairs of w·w'·s·s', Σ over pairs of w·w'), scaled to the sum of weights."""
+    heavy = weight.sum()
+    crossed = heavy**2 - (weight**2).sum()
+    if crossed <= 0:
+        return np.zeros(2)
+    return np.array([((weight * score).sum() ** 2 - ((weight * score) ** 2).sum()) / crossed * heavy, heavy])
+
+
+def total_scales(
+    learned: Learned, ledger: Ledger, begin: int, cutoff: int, dependence: Dependence, seed: int, step_days: int = 14
+) -> tuple[NDArray[np.float64], int]:
+    """(layers, spans) factors from the totals of rolling origins, and the number of cells behind them."""
+    accounts = sampled_accounts(ledger, cutoff, seed)
+    scores: list[list[list[NDArray[np.float64]]]] = [[[] for _ in SPANS] for _ in LAYERS]
+    for origin in origins(begin, cutoff, step_days):
+        weeks = min((cutoff - origin) // 7, SPANS[-1][1])
+        outlook = outlook_of(
+            learned, ledger, origin, weeks, items_max=SAMPLE_ITEMS, accounts=accounts, seed=seed, near=True
+        )
+        if not len(outlook.units):
+            continue
+        rows = outlook.source_units[0]
+        segment = np.unique(ledger.segment[rows], return_inverse=True)[1].astype(np.int32)
+        lines = {"organization": np.zeros(len(rows), np.int32), "segment": segment}
+        found = spreads(outlook, lines, dependence, SIMULATIONS, seed)
+        came = actual(ledger, origin, weeks, accounts)
+        codes = np.unique(ledger.segment[rows])
+        for dimension, line_codes in (("organization", None), ("segment", codes)):
+            if dimension == "segment" and len(codes) < 2:
+                continue
+            for layer, name in enumerate(LAYERS):
+                truth = came(name, line_codes)
+                ratio = half_widths(found[dimension, name].weekly, truth)
+                for span, (first, last) in enumerate(SPANS):
+                    scores[layer][span].append(ratio[:, first - 1 : last].ravel())
+    scales = np.ones((len(LAYERS), len(SPANS)))
+    cells = 0
+    for layer in range(len(LAYERS)):
+        every = np.concatenate([part for span in scores[layer] for part in span] or [np.zeros(0)])
+        cells = max(cells, len(every))
+        whole = shrunk_scale(every, 1.0)
+        for span in range(len(SPANS)):
+            own = np.concatenate(scores[layer][span] or [np.zeros(0)])
+            scales[layer, span] = shrunk_scale(own, whole)
+    return scales, cells
+
+
+def half_widths(quantiles: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance of the outcome from the median, in half-widths of its side."""
+    low, middle, high = quantiles
+    side = np.where(truth >= middle, high - middle, middle - low)
+    ratio: NDArray[np.float64] = np.abs(truth - middle) / np.maximum(side, 1.0)
+    return ratio
+
+
+def shrunk_scale(ratios: NDArray[np.float64], towards: float) -> float:
+    """The conformal quantile of the ratios, pulled to a given scale while cells are few."""
+    if not len(ratios):
+        return towards
+    level = min(1.0, TARGET * (len(ratios) + 1) / len(ratios))
+    own = float(np.clip(np.quantile(ratios, level), 0.4, 4.0))
+    share = len(ratios) / (len(ratios) + CELLS_WEIGHT)
+    return float(np.exp(share * np.log(own) + (1 - share) * np.log(towards)))
+
+
+def sampled_accounts(ledger: Ledger, cutoff: int, seed: int) -> NDArray[np.bool_] | None:
+    """Accounts whose open items and recent billing fit the bound of work; None when all do."""
+    recent = (ledger.issued > cutoff - 91) & (ledger.issued <= cutoff)
+    count = int(recent.sum())
+    if count <= 4 * SAMPLE_ITEMS:
+        return None
+    return np.random.default_rng(seed).random(len(ledger.accounts)) < 4 * SAMPLE_ITEMS / count
+
+
+class actual:  # noqa: N801 - called like a function
+    """What came in after an origin, by layer, line and week."""
+
+    def __init__(self, ledger: Ledger, origin: int, weeks: int, accounts: NDArray[np.bool_] | None = None) -> None:
+        paid = (ledger.paid > origin) & (ledger.paid <= origin + 7 * weeks) & (ledger.paid <= ledger.closed)
+        if accounts is not None:
+            paid &= accounts[ledger.account]
+        self._rows = np.flatnonzero(paid)
+        self._ledger, self._origin, self._weeks = ledger, origin, weeks
+
+    def __call__(self, layer: str, segments: NDArray[np.int32] | None) -> NDArray[np.float64]:
+        """(lines, weeks): minor units paid, of one line or one a segment."""
+        ledger, rows = self._ledger, self._rows
+        if layer != "total":
+            rows = rows[(ledger.issued[rows] <= self._origin) == (layer == "open")]
+        week = (ledger.paid[rows].astype(np.int64) - self._origin - 1) // 7
+        amount = ledger.amount_minor[rows].astype(np.float64)
+        size = 1 if segments is None else len(segments)
+        line = np.zeros(len(rows), np.int64)
+        if segments is not None:
+            line = np.searchsorted(segments, ledger.segment[rows])
+            fits = (line < size) & (segments[np.minimum(line, size - 1)] == ledger.segment[rows])
+            line, week, amount = line[fits], week[fits], amount[fits]
+        cells = np.bincount(line * self._weeks + week, amount, minlength=size * self._weeks)
+        return cells.reshape(size, self._weeks).astype(np.float64)
+
+
+def calibrate(learned: Learned, ledger: Ledger, begin: int, cutoff: int, seed: int) -> Calibration:
+    """Everything that the span from `begin` to `cutoff` says about a model learnt by `begin`."""
+    levels, ranks = item_levels(learned, ledger, begin, cutoff, seed)
+    dependence = measure_dependence(learned, ledger, begin, cutoff, level_spread(ledger, cutoff))
+    scales, cells = total_scales(learned, ledger, begin, cutoff, dependence, seed)
+    return Calibration(levels, dependence, scales, ranks, cells)

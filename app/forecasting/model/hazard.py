@@ -1,0 +1,114 @@
+"""The hazard: probability that an item open in the morning is paid on that day, learnt from day rows.
+
+Rows come from landmarks (the day before issue, and days while open); the last row of a paid item is an event, all
+others are not; an item still open at the cut-off contributes its days without an event (censoring). Rows without an
+event are sampled and weighted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
+
+from app.forecasting.model.days import DayCalendar
+from app.forecasting.model.features import FEATURES, Index, LandmarkFacts, Landmarks, Rows, rows_of
+from app.forecasting.model.interface import Ledger
+from app.forecasting.model.trees import Trees
+
+TREES = 120
+LEARNING_RATE = 0.1
+EVENTS_MIN = 60
+"""Payments below which boosting would only learn noise."""
+CHUNK_ROWS = 200_000
+"""Rows whose features are held in memory at once."""
+ROW_DAYS_MAX = 120
+"""Days after a landmark that give rows."""
+
+
+def training_landmarks(ledger: Ledger, cutoff: int, rng: np.random.Generator, items_max: int) -> Landmarks:
+    """The day before issue of each item, and one later day while it was open (sampled)."""
+    usable = np.flatnonzero(ledger.issued <= cutoff)
+    if len(usable) > items_max:
+        usable = rng.choice(usable, items_max, replace=False)
+    ended = np.minimum(np.minimum(ledger.paid[usable], ledger.closed[usable]), cutoff)
+    life = np.maximum(ended - ledger.issued[usable], 0)
+    later = ledger.issued[usable] + (rng.random(len(usable)) * life).astype(np.int32)
+    keep = (life > 0) & (later < cutoff)
+    seen = np.concatenate([ledger.issued[usable] - 1, later[keep]]).astype(np.int32)
+    return Landmarks(np.concatenate([usable, usable[keep]]).astype(np.int64), seen, seen)
+
+
+def training_rows(
+    ledger: Ledger, landmarks: Landmarks, cutoff: int, rng: np.random.Generator, rows_max: int
+) -> tuple[Index, Index, NDArray[np.int8], Rows]:
+    """(landmark, day, event, weight) of the rows to learn from."""
+    item = landmarks.item
+    paid = np.maximum(ledger.paid[item], ledger.issued[item])
+    ended = np.minimum(np.minimum(paid, ledger.closed[item]), cutoff).astype(np.int64)
+    seen = landmarks.seen.astype(np.int64)
+    last = np.minimum(ended, seen + ROW_DAYS_MAX)
+    is_event = (paid <= cutoff) & (paid <= ledger.closed[item]) & (paid <= last) & (paid > seen)
+    days = np.maximum(last - seen, 0) - is_event
+    total, events = int(days.sum()), int(is_event.sum())
+    share = min(1.0, max(rows_max - events, events) / max(total, 1))
+    lines = np.repeat(np.arange(len(item)), days)
+    offset = np.arange(total) - np.repeat(np.cumsum(days) - days, days)
+    if share < 1:
+        keep = rng.random(total) < share
+        lines, offset = lines[keep], offset[keep]
+    event_lines = np.flatnonzero(is_event)
+    return (
+        np.concatenate([lines, event_lines]),
+        np.concatenate([seen[lines] + 1 + offset, paid[event_lines]]),
+        np.concatenate([np.zeros(len(lines), np.int8), np.ones(len(event_lines), np.int8)]),
+        np.concatenate([np.full(len(lines), 1 / share), np.ones(len(event_lines))]).astype(np.float32),
+    )
+
+
+def learn_hazard(
+    facts: LandmarkFacts, calendar: DayCalendar, rows: tuple[Index, Index, NDArray[np.int8], Rows], seed: int
+) -> Trees:
+    """Boosted trees on day rows; a constant where there is too little to learn from."""
+    landmark, day, event, weight = rows
+    events = int(event.sum())
+    if events < EVENTS_MIN or events == len(event):
+        base = (events + 1) / (float(weight.sum()) + 20)
+        return Trees.constant(float(np.log(base / (1 - base))), len(FEATURES))
+    matrix = rows_of(facts, calendar, landmark, day)
+    booster = HistGradientBoostingClassifier(
+        max_iter=TREES,
+        learning_rate=LEARNING_RATE,
+        max_leaf_nodes=31,
+        min_samples_leaf=int(np.clip(len(event) // 500, 20, 200)),
+        l2_regularization=5.0,
+        early_stopping=False,
+        random_state=seed,
+    )
+    # One thread: on a busy machine the threads wait for each other at every node of every tree.
+    with threadpool_limits(1, "openmp"):
+        booster.fit(matrix, event)
+    trees = Trees.of(booster)
+    # Rows without an event were sampled: their odds are too high by the inverse of the share (weights would say the
+    # same, but make binning ten times slower).
+    return replace(trees, intercept=trees.intercept - float(np.log(weight.max())))
+
+
+def hazards(
+    trees: Trees, facts: LandmarkFacts, calendar: DayCalendar, start: Index, width: Index, days: int
+) -> NDArray[np.float32]:
+    """(landmarks, days): hazard on the days `start … start + width - 1` of each; zero after them."""
+    result = np.zeros((len(start), days), np.float32)
+    ends = np.cumsum(width)
+    place = 0
+    while place < len(start):
+        done = int(ends[place - 1]) if place else 0
+        stop = max(int(np.searchsorted(ends, done + CHUNK_ROWS, "right")), place + 1)
+        lines = np.repeat(np.arange(place, stop), width[place:stop])
+        offset = np.arange(len(lines)) - np.repeat(ends[place:stop] - width[place:stop] - done, width[place:stop])
+        result[lines, offset] = trees.probability(rows_of(facts, calendar, lines, start[lines] + offset))
+        place = stop
+    return result
