@@ -78,10 +78,10 @@ from app.reports.router_access import router as access_reports_router
 from app.reports.router_cash_application import router as cash_application_report_router
 from app.reports.router_disputes import router as dispute_reports_router
 from app.reports.router_insights import router as insights_router
+from app.reports.schedules.router import router as report_schedules_router
 from app.settings import Settings
 from app.statements.router import router as statements_router
 
-from app.reports.schedules.router import router as report_schedules_router
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     events_router,
     jobs_router,
@@ -140,13 +140,13 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     cash_application_report_router,
     access_reports_router,
     insights_router,
+    report_schedules_router,
     desk_router,
     papers_router,
     privacy_router,
 )
 
 
-    report_schedules_router,
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
     """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
     settings = settings or Settings()
