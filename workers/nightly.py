@@ -25,13 +25,15 @@ from workers import (
     customer_data,
     desk,
     disputes,
+    dunning,
     dunning_charges,
+    forecasting,
     mailbox,
     privacy,
     promises,
     remittances,
-    webhooks,
     reports,
+    webhooks,
 )
 from workers.runner import Services
 
@@ -41,15 +43,16 @@ NIGHTLY: dict[str, Handler] = {
     credit.KIND: credit.night,
     "disputes.sla": disputes.check_clocks,
     dunning_charges.NIGHT: dunning_charges.handle_night,
+    dunning.NIGHT: dunning.handle_night,
     "worklist": desk.handle,
     collections.NIGHT: collections.handle_night,
     privacy.NIGHT: privacy.handle_night,
     promises.NIGHT: promises.handle_night,
     "remittances.nightly": remittances.handle,
-    "invoice_receipt": correspondence.ask_for_receipt,
-    "mailbox.start": mailbox.start,
     reports.NIGHT: reports.handle_night,
     forecasting.NIGHT: forecasting.night,
+    "invoice_receipt": correspondence.ask_for_receipt,
+    "mailbox.start": mailbox.start,
     webhooks.NIGHT: webhooks.handle_night,
 }
 """Kind of work → handler. `workers/registry.py` makes them known to the workers."""

@@ -8,6 +8,7 @@ from workers import (
     collections,
     correspondence,
     credit,
+    dunning,
     dunning_charges,
     dunning_messages,
     forecasting,
