@@ -1519,6 +1519,7 @@ def upgrade() -> None:
         ["organization_id", "account_id", "id"],
         unique=False,
     )
+    op.create_index(op.f("ix_charges_organization_id_as_of"), "charges", ["organization_id", "as_of"], unique=False)
     op.create_index(
         op.f("ix_charges_organization_id_invoice_id"),
         "charges",
@@ -2553,6 +2554,7 @@ def downgrade() -> None:
         table_name="charges",
         postgresql_where=sa.text("invoice_id IS NOT NULL"),
     )
+    op.drop_index(op.f("ix_charges_organization_id_as_of"), table_name="charges")
     op.drop_index(op.f("ix_charges_organization_id_account_id_id"), table_name="charges")
     op.drop_table("charges")
     op.drop_index(op.f("ix_webhook_attempts_organization_id_delivery_id_id"), table_name="webhook_attempts")
