@@ -34,7 +34,7 @@ from app.dunning.charges.schemas import (
     charge_detail,
 )
 from app.dunning.charges.waivers import WaiveCharge
-from app.infra.database import Actor, ReadSession, WriteSession
+from app.infra.database import ReadSession, WriteSession
 from app.infra.http.fields import BusinessDate, Currency, Instant, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
@@ -178,8 +178,9 @@ async def request_waiver(charge_id: UUID, body: WaiverCreate, write: Writing) ->
         amount = None if body.amount is None else to_minor(body.amount, row.currency)
         today = await local_today(session, write.now)
         command = WaiveCharge(charge_id, body.reason_code, body.reason, amount)
-        waiver_id = await waivers.request_waiver(session, command, today)
-        made = await _waiver(session, waiver_id, session.actor)
+        alone = waivers.APPROVE in write.principal.scopes
+        waiver_id = await waivers.request_waiver(session, command, today, may_decide=alone)
+        made = await _waiver(session, waiver_id, write.principal)
         return created(made, version=made.version, location=f"/v1/dunning/charge-waivers/{waiver_id}")
 
     return await write.run(work)
@@ -207,8 +208,7 @@ async def list_waivers(
     sort, keys = choose_sort(page, {"created": (SortKey(ChargeWaiver.id, UUID),)}, "-created")
     found, cursor = await fetch_page(read, statement, page, keys, sort)
     rows: list[Any] = list(found)
-    actor = _actor(caller)
-    data = [WaiverRead.of(row[0], row[1], row[2], waivers.allowed_actions(row[1], actor)) for row in rows]
+    data = [WaiverRead.of(row[0], row[1], row[2], _actions(row[1], caller)) for row in rows]
     return resource_response(Page[WaiverRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
@@ -216,7 +216,7 @@ async def list_waivers(
             response_model=WaiverRead, responses=problems(404))  # fmt: skip
 async def get_waiver(charge_waiver_id: UUID, read: Reading, caller: Caller) -> Response:
     """One waiver; `ETag` is its version."""
-    found = await _waiver(read, charge_waiver_id, _actor(caller))
+    found = await _waiver(read, charge_waiver_id, caller)
     return resource_response(found, found.version)
 
 
@@ -238,19 +238,19 @@ async def _decide(waiver_id: UUID, body: WaiverDecision, write: Write, *, approv
     async def work(session: WriteSession) -> Answer:
         version = write.expected_version()
         await waivers.decide_waiver(session, waiver_id, approve=approve, note=body.note, expected_version=version)
-        made = await _waiver(session, waiver_id, session.actor)
+        made = await _waiver(session, waiver_id, write.principal)
         return answer(made, version=made.version)
 
     return await write.run(work)
 
 
-async def _waiver(session: ReadSession, waiver_id: UUID, actor: Actor) -> WaiverRead:
+async def _waiver(session: ReadSession, waiver_id: UUID, caller: Principal) -> WaiverRead:
     waiver, adjustment, number = await waivers.get_waiver(session, waiver_id)
-    return WaiverRead.of(waiver, adjustment, number, waivers.allowed_actions(adjustment, actor))
+    return WaiverRead.of(waiver, adjustment, number, _actions(adjustment, caller))
 
 
-def _actor(caller: Principal) -> Actor:
-    return Actor(caller.actor.kind, caller.actor.id, caller.actor.name, caller.scopes)
+def _actions(adjustment: Adjustment, caller: Principal) -> list[str]:
+    return waivers.allowed_actions(adjustment, caller.actor.id, caller.scopes)
 
 
 @router.post("/charging-runs", operation_id="startChargingRun", summary="Charge every account", status_code=202,

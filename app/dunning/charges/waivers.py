@@ -16,7 +16,7 @@ from app.dunning.charges import queries
 from app.dunning.charges.errors import ChargeReversed, NothingToWaive, WaiverNotFound
 from app.dunning.charges.models import ChargeWaiver
 from app.infra.change_log import ChangeRow, record_change
-from app.infra.database import Actor, ReadSession, WriteSession
+from app.infra.database import ReadSession, WriteSession
 from app.invoices.adjustments import RequestAdjustment, approve_adjustment, reject_adjustment, request_adjustment
 from app.invoices.late_facts import first_open_day
 from app.invoices.models import Adjustment
@@ -38,8 +38,8 @@ class WaiveCharge:
     amount_minor: int | None = None
 
 
-async def request_waiver(session: WriteSession, command: WaiveCharge, today: date) -> UUID:
-    """Ask for a waiver; posted at once when the requester may approve it within the own limit.
+async def request_waiver(session: WriteSession, command: WaiveCharge, today: date, *, may_decide: bool) -> UUID:
+    """Ask for a waiver; posted at once when the requester may decide waivers, and within the own limit.
 
     Raises ChargeNotFound, ChargeReversed, NothingToWaive, OverApplied (more than is open).
     """
@@ -53,8 +53,7 @@ async def request_waiver(session: WriteSession, command: WaiveCharge, today: dat
     amount = open_minor if command.amount_minor is None else command.amount_minor
     on = await first_open_day(session, charge.legal_entity_id, max(today, rows[0]["not_before"]))
     adjustment = RequestAdjustment(rows[0]["id"], "waived_charge", amount, on, command.reason_code, command.reason)
-    alone = APPROVE in session.actor.scopes
-    adjustment_id = await request_adjustment(session, adjustment, may_decide=alone)
+    adjustment_id = await request_adjustment(session, adjustment, may_decide=may_decide)
     waiver = ChargeWaiver(
         organization_id=session.organization_id, id=new_id(), charge_id=charge.id, adjustment_id=adjustment_id,
         amount_minor=amount,
@@ -92,7 +91,7 @@ async def get_waiver(session: ReadSession, waiver_id: UUID) -> tuple[ChargeWaive
     return row[0], row[1], row[2]
 
 
-def allowed_actions(adjustment: Adjustment, actor: Actor) -> list[str]:
-    """What this actor may do with a waiver next."""
-    may = adjustment.state == "requested" and APPROVE in actor.scopes and actor.id != adjustment.requested_by_id
+def allowed_actions(adjustment: Adjustment, actor_id: UUID | None, scopes: frozenset[str]) -> list[str]:
+    """What somebody may do with a waiver next."""
+    may = adjustment.state == "requested" and APPROVE in scopes and actor_id != adjustment.requested_by_id
     return ["approve", "reject"] if may else []
