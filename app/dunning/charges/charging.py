@@ -72,18 +72,20 @@ async def charge_notices(session: WriteSession, requests: Sequence[ChargeRequest
     Locks the instalments in the order of their ids. A closed period is no obstacle: the document is dated as the
     request says and posted on the first open day.
     """
+    running = await running_of(session, requests)
+    ids = {id_ for request in requests for id_ in request.instalment_ids} | set(running)
+    await writes.lock_debts(session, ids)  # before looking: whoever charged meanwhile is seen
     standing = await queries.find_posted(session, {request.source_key for request in requests})
     fresh = list({r.source_key: r for r in requests if r.source_key not in standing}.values())
     made: dict[str, Charged] = {key: _shown(row) for key, row in standing.items()}
     if fresh:
-        made.update(await _charge(session, fresh))
+        made.update(await _charge(session, fresh, ids, running))
     return [made[request.source_key] for request in requests]
 
 
-async def _charge(session: WriteSession, requests: Sequence[ChargeRequest]) -> dict[str, Charged]:
-    running = await running_of(session, requests)
-    ids = {id_ for request in requests for id_ in request.instalment_ids} | set(running)
-    await writes.lock_debts(session, ids)
+async def _charge(
+    session: WriteSession, requests: Sequence[ChargeRequest], ids: set[UUID], running: Sequence[UUID]
+) -> dict[str, Charged]:
     accounts = {request.account_id for request in requests}
     await writes.release_voided(session, accounts, max(request.as_of for request in requests))
     assessments = assess_all(await gather(session, ids), requests, running)
