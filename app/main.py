@@ -73,6 +73,7 @@ from app.privacy.router import router as privacy_router
 from app.promises.router import router as promises_router
 from app.promises.router_plans import router as payment_plans_router
 from app.remittances.router import router as remittances_router
+from app.reports.portfolio.router import router as key_figures_router
 from app.reports.router import router as reports_router
 from app.reports.router_access import router as access_reports_router
 from app.reports.router_cash_application import router as cash_application_report_router
@@ -140,6 +141,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     cash_application_report_router,
     access_reports_router,
     insights_router,
+    key_figures_router,
     report_schedules_router,
     desk_router,
     papers_router,

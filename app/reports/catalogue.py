@@ -9,6 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.reports.definitions import ReportDefinition
+from app.reports.performance.definitions import DEFINITIONS as PERFORMANCE_DEFINITIONS
+from app.reports.portfolio.delinquency import DELINQUENCY_DEFINITIONS
+from app.reports.portfolio.key_figures import FIGURE_DEFINITIONS
+from app.reports.portfolio.roll_rates import ROLL_RATES
+from app.reports.portfolio.write_offs import WRITE_OFFS
 
-_ALL: tuple[ReportDefinition, ...] = ()
+_ALL: tuple[ReportDefinition, ...] = (
+    *FIGURE_DEFINITIONS,
+    ROLL_RATES,
+    *DELINQUENCY_DEFINITIONS,
+    WRITE_OFFS,
+    *PERFORMANCE_DEFINITIONS,
+)
 REPORTS: Mapping[str, ReportDefinition] = {definition.name: definition for definition in _ALL}

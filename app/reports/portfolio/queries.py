@@ -1,0 +1,301 @@
+"""The amounts behind the key figures, in SQL: open items, sales, write-offs, credits and receipts as of many days.
+
+Every amount is a sum of dated, recorded events (an instalment adds, an application takes), so that the amount of any
+day is the sum of the events up to it. Events are first packed by group, due date and the first wanted day on or after
+them, then added up for each day; the few instalments whose due date was changed, and payments that changed account,
+are kept apart, because their place depends on the day.
+
+Parameters of all statements: $1 organization, $2 known_at (null: all rows), $3 the days (ascending), then filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from app.core.aging import AgingBounds
+from app.infra.database import ReadSession
+
+_KEYS = {
+    "organization": "NULL::text",
+    "currency": "NULL::text",
+    "legal_entity": "m.legal_entity_id",
+    "account": "m.account_id",
+    "parent_group": "coalesce(acc.parent_id, acc.id)",
+    "collector": "acc.collector_id",
+    "segment": "acc.segment",
+    "country": "acc.country",
+    "risk_class": "acc.risk_class",
+}
+GROUPS = tuple(_KEYS)
+_KNOWN = "($2::timestamptz IS NULL OR {column} <= $2)"
+PLANNER = """
+SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '128MB'; SET LOCAL random_page_cost = 1.1;
+SET LOCAL jit = off
+"""
+# Signed events of instalments. `billed`: what changes sales; `lost`: what is written off.
+MOVES = """
+SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.original_due_date AS due, i.invoice_date,
+       i.accounting_date AS day, i.amount_minor AS net, i.amount_minor AS billed, 0::bigint AS lost, true AS issued
+FROM instalments i
+WHERE i.organization_id = $1 AND i.accounting_date <= $3[cardinality($3)]
+  AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters}
+UNION ALL
+SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.original_due_date, i.invoice_date,
+       a.effective_date, -(a.amount_minor + a.discount_minor + a.write_off_minor), 0, 0, false
+FROM applications a JOIN instalments i ON i.organization_id = $1 AND i.id = a.instalment_id
+WHERE a.organization_id = $1 AND a.effective_date <= $3[cardinality($3)]
+  AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters}
+UNION ALL
+SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.original_due_date, i.invoice_date,
+       j.effective_date, -j.amount_minor,
+       CASE WHEN j.kind IN ('void', 'source_correction') THEN -j.amount_minor ELSE 0 END,
+       CASE WHEN j.kind = 'write_off' THEN j.amount_minor ELSE 0 END, false
+FROM adjustments j JOIN instalments i ON i.organization_id = $1 AND i.id = j.instalment_id
+WHERE j.organization_id = $1 AND j.state = 'posted' AND j.effective_date <= $3[cardinality($3)]
+  AND ($2::timestamptz IS NULL OR j.posted_at <= $2){filters}
+"""
+# The due date in force on each of the days, of instalments whose due date was ever changed.
+DUE = """
+SELECT DISTINCT ON (t.at, c.instalment_id) t.at, c.instalment_id, c.due_date
+FROM t JOIN instalment_changes c ON c.organization_id = $1 AND c.effective_date <= t.at
+  AND ($2::timestamptz IS NULL OR c.recorded_at <= $2)
+ORDER BY t.at, c.instalment_id, c.effective_date DESC, c.recorded_at DESC, c.id DESC
+"""
+_CHANGED = """
+SELECT DISTINCT instalment_id FROM instalment_changes
+WHERE organization_id = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2)
+"""
+DAYS = "SELECT at, n FROM unnest($3::date[]) WITH ORDINALITY AS u(at, n)"
+_POSITIONS = """
+WITH t AS ({days}), changed AS ({changed}), due AS ({due}), m AS ({moves}),
+packed AS (
+    SELECT {key} AS key, m.currency, m.due, changed.instalment_id, width_bucket(m.day - 1, $3::date[]) AS slot,
+           sum(m.net) AS net, sum(m.billed) AS billed, sum(m.lost) AS lost
+    FROM m LEFT JOIN changed ON changed.instalment_id = m.id{accounts}
+    GROUP BY 1, 2, 3, 4, 5
+)
+SELECT t.at, p.key::text AS key, p.currency, sum(p.billed)::bigint AS billed, sum(p.lost)::bigint AS lost,
+       coalesce(sum(p.net * (t.at - coalesce(d.due_date, p.due))) FILTER (WHERE coalesce(d.due_date, p.due) < t.at), 0)
+       AS overdue_x_days, {buckets}
+FROM t JOIN packed p ON p.slot < t.n
+LEFT JOIN due d ON d.at = t.at AND d.instalment_id = p.instalment_id
+GROUP BY 1, 2, 3
+"""
+# Receivables used up by months of sales, going backwards: the month in which they are, and what is left for it.
+# {rate} is 1 or the factor of $4, $5, $6 (day, currency, factor) from minor to minor units.
+_COUNTBACK = """
+WITH t AS ({days}), m AS ({moves}),
+packed AS (
+    SELECT {key} AS key, m.currency, date_trunc('month', m.day)::date AS month,
+           width_bucket(m.day - 1, $3::date[]) AS slot, sum(m.net) AS net, sum(m.billed) AS billed
+    FROM m{accounts} GROUP BY 1, 2, 3, 4
+), months AS (
+    SELECT t.at, p.key, {currency} AS currency, p.month, sum(p.net{rate}) AS net, sum(p.billed{rate}) AS billed
+    FROM t JOIN packed p ON p.slot < t.n{rates} GROUP BY 1, 2, 3, 4
+), run AS (
+    SELECT months.*, sum(net) OVER (PARTITION BY at, key, currency) AS receivables,
+           sum(billed) OVER (PARTITION BY at, key, currency ORDER BY month DESC) AS upto
+    FROM months
+)
+SELECT DISTINCT ON (at, key, currency) at, key::text AS key, currency,
+       greatest(0, at - (month + interval '1 month')::date + 1) AS full_days,
+       (receivables - (upto - billed))::numeric AS part, billed::numeric AS billed,
+       least(at, (month + interval '1 month')::date - 1) - month + 1 AS month_days
+FROM run WHERE receivables > 0 AND upto >= receivables
+ORDER BY at, key, currency, month DESC
+"""
+_CREDITS = """
+WITH t AS ({days}), w AS (
+    SELECT payment_id, to_account_id, effective_date, recorded_at, id FROM payment_movements
+    WHERE organization_id = $1 AND kind = 'account_change' AND ($2::timestamptz IS NULL OR recorded_at <= $2)
+), holder AS (
+    SELECT DISTINCT ON (t.at, w.payment_id) t.at, w.payment_id, w.to_account_id
+    FROM t JOIN w ON w.effective_date <= t.at
+    ORDER BY t.at, w.payment_id, w.effective_date DESC, w.recorded_at DESC, w.id DESC
+), e AS (
+    SELECT i.account_id, i.legal_entity_id, i.currency, NULL::uuid AS payment_id, i.accounting_date AS day,
+           i.amount_minor AS memo, 0::bigint AS cash, 0::bigint AS receipt
+    FROM credit_memos i
+    WHERE i.organization_id = $1 AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters}
+    UNION ALL
+    SELECT i.account_id, i.legal_entity_id, i.currency, NULL, a.effective_date, -a.source_amount_minor, 0, 0
+    FROM applications a JOIN credit_memos i ON i.organization_id = $1 AND i.id = a.credit_memo_id
+    WHERE a.organization_id = $1 AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters}
+    UNION ALL
+    SELECT i.account_id, i.legal_entity_id, i.currency, NULL, v.effective_date, -v.amount_minor, 0, 0
+    FROM credit_memo_movements v JOIN credit_memos i ON i.organization_id = $1 AND i.id = v.credit_memo_id
+    WHERE v.organization_id = $1 AND ($2::timestamptz IS NULL OR v.recorded_at <= $2){filters}
+    UNION ALL
+    SELECT i.original_account_id, i.legal_entity_id, i.currency, i.id, i.accounting_date, 0, i.amount_minor,
+           i.amount_minor
+    FROM payments i
+    WHERE i.organization_id = $1 AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters_cash}
+    UNION ALL
+    SELECT i.original_account_id, i.legal_entity_id, i.currency, i.id, a.effective_date, 0, -a.source_amount_minor, 0
+    FROM applications a JOIN payments i ON i.organization_id = $1 AND i.id = a.payment_id
+    WHERE a.organization_id = $1 AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_cash}
+    UNION ALL
+    SELECT i.original_account_id, i.legal_entity_id, i.currency, i.id, v.effective_date, 0, -v.amount_minor,
+           CASE WHEN v.kind = 'refund' THEN 0 ELSE -v.amount_minor END
+    FROM payment_movements v JOIN payments i ON i.organization_id = $1 AND i.id = v.payment_id
+    WHERE v.organization_id = $1 AND v.kind <> 'account_change'
+      AND ($2::timestamptz IS NULL OR v.recorded_at <= $2){filters_cash}
+), packed AS (
+    SELECT e.account_id, e.legal_entity_id, e.currency, moved.payment_id, width_bucket(e.day - 1, $3::date[]) AS slot,
+           sum(e.memo) AS memo, sum(e.cash) AS cash, sum(e.receipt) AS receipt
+    FROM e LEFT JOIN (SELECT DISTINCT payment_id FROM w) AS moved ON moved.payment_id = e.payment_id
+    WHERE e.day <= $3[cardinality($3)] GROUP BY 1, 2, 3, 4, 5
+), m AS (
+    SELECT t.at, CASE WHEN h.payment_id IS NULL THEN p.account_id ELSE h.to_account_id END AS account_id,
+           p.legal_entity_id, p.currency, sum(p.memo) AS memo, sum(p.cash) AS cash, sum(p.receipt) AS receipt
+    FROM t JOIN packed p ON p.slot < t.n LEFT JOIN holder h ON h.at = t.at AND h.payment_id = p.payment_id
+    GROUP BY 1, 2, 3, 4
+)
+SELECT m.at, ({key})::text AS key, m.currency, sum(m.memo)::bigint AS credit_memos,
+       coalesce(sum(m.cash) FILTER (WHERE m.account_id IS NOT NULL), 0)::bigint AS unapplied,
+       coalesce(sum(m.cash) FILTER (WHERE m.account_id IS NULL), 0)::bigint AS unidentified,
+       sum(m.receipt)::bigint AS receipts
+FROM m{accounts}{of_account} GROUP BY 1, 2, 3
+"""
+# What payments settled in the period that ends on each day ($4: days of the period), by the day the money came.
+# An application that was undone by that day does not count; what is undone later does not change it.
+_PAID = """
+WITH t AS ({days}), due AS ({due}), m AS (
+    SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.invoice_date, i.original_due_date, y.value_date,
+           coalesce(o.effective_date, a.effective_date) AS paid_in, a.effective_date, a.amount_minor
+    FROM applications a
+    JOIN payments y ON y.organization_id = $1 AND y.id = a.payment_id
+    JOIN instalments i ON i.organization_id = $1 AND i.id = a.instalment_id
+    LEFT JOIN applications o ON o.organization_id = $1 AND o.id = a.reverses_id
+    WHERE a.organization_id = $1 AND a.effective_date > $3[1] - $4::int AND a.effective_date <= $3[cardinality($3)]
+      AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters}
+)
+SELECT t.at, ({key})::text AS key, m.currency, sum(m.amount_minor)::bigint AS paid,
+       sum(m.amount_minor::numeric * (m.value_date - m.invoice_date)) AS paid_x_days,
+       sum(m.amount_minor::numeric * (m.value_date - coalesce(d.due_date, m.original_due_date))) AS paid_x_late
+FROM t JOIN m ON m.paid_in > t.at - $4::int AND m.paid_in <= t.at AND m.effective_date <= t.at
+LEFT JOIN due d ON d.at = t.at AND d.instalment_id = m.id{accounts}
+GROUP BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which rows count, and how they are grouped."""
+
+    group_by: str = "organization"
+    known_at: datetime | None = None
+    legal_entity_id: UUID | None = None
+    account_id: UUID | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Everything in one currency: the factor from minor units to minor units by day and currency."""
+
+    currency: str
+    factors: Sequence[tuple[date, str, Any]]
+
+
+class Statement:
+    """The parts that all statements share, with their arguments from $4 on."""
+
+    def __init__(self, session: ReadSession, scope: Scope, days: Sequence[date], *more: Any) -> None:
+        self.session = session
+        self.scope = scope
+        self.arguments: list[Any] = [session.organization_id, scope.known_at, sorted(set(days)), *more]
+        self.parts = {"days": DAYS, "changed": _CHANGED, "due": DUE, "key": _KEYS[scope.group_by]}
+        joined = "acc." in self.parts["key"]
+        self.parts["accounts"] = (
+            " LEFT JOIN accounts acc ON acc.organization_id = $1 AND acc.id = m.account_id" if joined else ""
+        )
+        cash = self.filters("i", ("legal_entity_id", "currency"))
+        self.parts["filters_cash"] = cash
+        account = self.filters("i", ("account_id",))
+        self.parts["filters"] = cash + account
+        self.parts["of_account"] = account.replace(" AND i.", " WHERE m.")
+        self.parts["moves"] = MOVES.format(filters=self.parts["filters"])
+
+    def filters(self, table: str, columns: Sequence[str]) -> str:
+        """` AND column = $n` for each narrowing that is asked for."""
+        text = ""
+        for column in columns:
+            value = getattr(self.scope, column)
+            if value is not None:
+                self.arguments.append(value)
+                text += f" AND {table}.{column} = ${len(self.arguments)}"
+        return text
+
+    @classmethod
+    def converted(
+        cls, session: ReadSession, scope: Scope, days: Sequence[date], conversion: Conversion | None
+    ) -> tuple[Statement, dict[str, str]]:
+        """A statement with its parts `currency`, `rate` and `rates`: each currency for itself, or in one.
+
+        A currency without a factor on a day stays by itself.
+        """
+        if conversion is None:
+            return cls(session, scope, days), {"currency": "p.currency", "rate": "", "rates": ""}
+        ats, codes, factors = ([one[index] for one in conversion.factors] for index in range(3))
+        parts = {
+            "currency": "CASE WHEN f.factor IS NULL THEN p.currency ELSE $7::text END",
+            "rate": " * coalesce(f.factor, 1)",
+            "rates": " LEFT JOIN unnest($4::date[], $5::text[], $6::numeric[]) AS f(at, currency, factor)"
+            " ON f.at = t.at AND f.currency = p.currency",
+        }
+        return cls(session, scope, days, ats, codes, factors, conversion.currency), parts
+
+    async def fetch(self, statement: str, **parts: str) -> list[Any]:
+        """The rows of a statement, planned for these very arguments."""
+        await self.session.driver.execute(PLANNER)
+        return list(await self.session.driver.fetch(statement.format(**self.parts, **parts), *self.arguments))
+
+
+def bucket_sums(bounds: AgingBounds, amount: str, due: str, at: str) -> str:
+    """`sum(…) AS b0, …`: the amount by days past due on `at`."""
+    sums = []
+    for index, (low, high) in enumerate(bounds.ranges()):
+        conditions = []
+        if low is not None:
+            conditions.append(f"{due} <= {at} - {low}")
+        if high is not None:
+            conditions.append(f"{due} >= {at} - {high}")
+        sums.append(f"coalesce(sum({amount}) FILTER (WHERE {' AND '.join(conditions)}), 0)::bigint AS b{index}")
+    return ", ".join(sums)
+
+
+async def sum_positions(session: ReadSession, scope: Scope, days: Sequence[date], bounds: AgingBounds) -> list[Any]:
+    """By day, group and currency: open by bucket (`b0` …), and billed and written off (`lost`) from the beginning."""
+    statement = Statement(session, scope, days)
+    buckets = bucket_sums(bounds, "p.net", "coalesce(d.due_date, p.due)", "t.at")
+    return await statement.fetch(_POSITIONS, buckets=buckets)
+
+
+async def sum_countback(
+    session: ReadSession, scope: Scope, days: Sequence[date], conversion: Conversion | None = None
+) -> list[Any]:
+    """By day, group and currency: `full_days, part, billed, month_days` of countback DSO; none without receivables.
+
+    With a conversion the months' sales and the receivables of a group are added up in its currency first; a currency
+    without a factor on a day stays by itself.
+    """
+    statement, parts = Statement.converted(session, scope, days, conversion)
+    return await statement.fetch(_COUNTBACK, **parts)
+
+
+async def sum_credits(session: ReadSession, scope: Scope, days: Sequence[date]) -> list[Any]:
+    """By day, group and currency: open credit memos, unapplied and unidentified cash, and receipts from the beginning.
+
+    Receipts are payments less those that were reversed or set aside as not receivable.
+    """
+    return await Statement(session, scope, days).fetch(_CREDITS)
+
+
+async def sum_paid(session: ReadSession, scope: Scope, days: Sequence[date], period_days: int) -> list[Any]:
+    """By day, group and currency: what payments settled in the period up to the day, × days from invoice and due."""
+    return await Statement(session, scope, days, period_days).fetch(_PAID)
