@@ -39,6 +39,8 @@ from app.documents.router import router as documents_router
 from app.dunning.charges.router import router as charges_router
 from app.dunning.charges.router_rates import router as charge_rates_router
 from app.exports.router import router as export_log_router
+from app.forecasting.router import router as forecasts_router
+from app.forecasting.router_results import router as forecast_results_router
 from app.infra.connection import APP_ROLE, database_settings
 from app.infra.database import Database
 from app.infra.doorbell import make_doorbell
@@ -143,6 +145,8 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     insights_router,
     key_figures_router,
     report_schedules_router,
+    forecasts_router,
+    forecast_results_router,
     desk_router,
     papers_router,
     privacy_router,

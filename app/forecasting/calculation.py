@@ -37,9 +37,8 @@ from app.forecasting.model.interface import (
 from app.forecasting.naive import expected_days, mean_of_weeks, weekly
 from app.forecasting.orders import FitOrder, ForecastOrder
 from app.forecasting.results import Fitted, Instalments, Made, Series
-from app.forecasting.rules import HORIZON_WEEKS
+from app.forecasting.rules import HORIZON_WEEKS, PERMYRIAD
 
-PERMYRIAD = 10_000
 DAYS_30 = 30
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from app.core.calendar import BusinessCalendar
@@ -18,9 +17,9 @@ from app.forecasting import queries
 from app.forecasting.child import CalculationFailed, Calculator
 from app.forecasting.deciding import find_usable, is_stale, keep_fitted
 from app.forecasting.history import HISTORY_DAYS, Book, load_book
-from app.forecasting.models import ForecastRun
+from app.forecasting.models import ForecastModel, ForecastRun
 from app.forecasting.orders import FitOrder, ForecastOrder
-from app.forecasting.results import Made
+from app.forecasting.results import Instalments, Made
 from app.forecasting.rules import DETAILS_DAYS, HORIZON_WEEKS, ScenarioRules
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database, ReadSession, WriteSession
@@ -31,6 +30,7 @@ RUNS_LIMIT = 100
 FAILURE_LENGTH_MAX = 500
 LOADING, FITTING, FORECASTING, WRITING = 20, 150, 600, 900
 """Progress, of 1,000, at which each stage begins."""
+NOTHING = Made(Instalments(*([] for _ in Instalments.__dataclass_fields__)), [])
 _UNFINISHED = """
 SELECT id FROM forecast_runs WHERE organization_id = $1 AND state IN ('queued', 'running')
 ORDER BY kind = 'nightly', id LIMIT 1
@@ -99,6 +99,8 @@ async def _begin(database: Database, organization_id: UUID, run_id: UUID) -> For
 
 async def _make(database: Database, run: ForecastRun, calculator: Calculator) -> bool:
     inputs = await _load(database, run)
+    if len(inputs.book.ledger) == 0:
+        return await _keep(database, run, None, inputs, NOTHING)
     model_id = await _model(database, run, inputs, calculator)
     await _progress(database, run, FORECASTING, "forecasting")
     async with database.read(run.organization_id) as session:
@@ -191,18 +193,18 @@ async def _progress(database: Database, run: ForecastRun, permille: int, stage: 
             raise Cancelled
 
 
-async def _keep(database: Database, run: ForecastRun, model_id: UUID, inputs: _Inputs, made: Made) -> bool:
+async def _keep(database: Database, run: ForecastRun, model_id: UUID | None, inputs: _Inputs, made: Made) -> bool:
     async with database.write(run.organization_id, SYSTEM) as session:
         kept = await _running(session, run.id)
-        model = await queries.get_model(session, model_id)
+        model = None if model_id is None else await queries.get_model(session, model_id)
         await queries.replace_details(session, run.id, inputs.book.instalments, made.instalments, made.series)
-        current = await _becomes_current(session, kept, model.state)
+        current = model is not None and await _becomes_current(session, kept, model.state)
         if current:
             await session.driver.execute(_OTHERS_NOT_CURRENT, run.organization_id, run.id)
         kept.state, kept.stage, kept.progress_permille = "done", None, 1000
-        kept.model_id, kept.model_version = model_id, model.model_version
+        kept.model_id, kept.model_version = model_id, None if model is None else model.model_version
         kept.inputs = {**inputs.book.counts, "at_par": list(inputs.at_par)}
-        kept.notes = _notes(model.state, model.reasons, inputs.at_par)
+        kept.notes = _notes(model, inputs.at_par)
         kept.current, kept.details_kept = current, True
         kept.details_until = max(run.as_of, run.created_at.date()) + timedelta(days=DETAILS_DAYS)
         kept.version += 1
@@ -221,10 +223,13 @@ async def _becomes_current(session: WriteSession, run: ForecastRun, model_state:
     return not await session.driver.fetchval(_NEWER_CURRENT, session.organization_id, run.as_of)
 
 
-def _notes(model_state: str, reasons: list[Any], at_par: tuple[str, ...]) -> list[str]:
+def _notes(model: ForecastModel | None, at_par: tuple[str, ...]) -> list[str]:
     notes = []
-    if model_state != "active":
-        notes.append(f"the model is not in force ({model_state}): " + "; ".join(str(reason) for reason in reasons))
+    if model is None:
+        notes.append("nothing is owed and nothing was ever paid")
+    elif model.state != "active":
+        reasons = "; ".join(str(reason) for reason in model.reasons)
+        notes.append(f"the model is not in force ({model.state}): {reasons}")
     if at_par:
         notes.append(f"no rate to the base currency, counted at par: {', '.join(at_par)}")
     return notes

@@ -14,6 +14,7 @@ GROUPS = ("organization", "currency", "legal_entity", "collector", "segment", "a
 RUN_KINDS = ("nightly", "on_demand", "what_if")
 RUN_STATES = ("queued", "running", "done", "failed", "cancelled")
 MODEL_STATES = ("candidate", "active", "rejected", "retired")
+PERMYRIAD = 10_000
 BASES = ("account", "segment", "organization", "terms")
 NAIVE_ROWS = ("due_date", "customer_median", "mean_13")
 LATE_DAYS_MAX = 365

@@ -39,6 +39,8 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "duplicate_id": ("account_duplicates", "id"),
     "entry_id": ("bank_entries", "id"),
     "external_id": ("accounts", "external_id"),
+    "forecast_model_id": ("forecast_models", "id"),
+    "forecast_run_id": ("forecast_runs", "id"),
     "finding_id": ("data_findings", "id"),
     "group_id": ("applications", "group_id"),
     "identity_id": ("payer_identities", "id"),
