@@ -7,6 +7,8 @@ event are sampled and weighted.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -23,8 +25,10 @@ TREES = 120
 LEARNING_RATE = 0.1
 EVENTS_MIN = 60
 """Payments below which boosting would only learn noise."""
-CHUNK_ROWS = 200_000
+CHUNK_ROWS = 60_000
 """Rows whose features are held in memory at once."""
+WORKERS = min(os.cpu_count() or 1, 4)
+"""Threads over blocks of rows."""
 ROW_DAYS_MAX = 120
 """Days after a landmark that give rows."""
 
@@ -103,12 +107,21 @@ def hazards(
     """(landmarks, days): hazard on the days `start … start + width - 1` of each; zero after them."""
     result = np.zeros((len(start), days), np.float32)
     ends = np.cumsum(width)
+
+    def block(bounds: tuple[int, int]) -> None:
+        place, stop = bounds
+        lines = np.repeat(np.arange(place, stop), width[place:stop])
+        before = ends[place:stop] - width[place:stop]
+        offset = np.arange(len(lines)) - np.repeat(before - before[0], width[place:stop])
+        result[lines, offset] = trees.probability(rows_of(facts, calendar, lines, start[lines] + offset))
+
+    blocks = []
     place = 0
     while place < len(start):
         done = int(ends[place - 1]) if place else 0
         stop = max(int(np.searchsorted(ends, done + CHUNK_ROWS, "right")), place + 1)
-        lines = np.repeat(np.arange(place, stop), width[place:stop])
-        offset = np.arange(len(lines)) - np.repeat(ends[place:stop] - width[place:stop] - done, width[place:stop])
-        result[lines, offset] = trees.probability(rows_of(facts, calendar, lines, start[lines] + offset))
+        blocks.append((place, stop))
         place = stop
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(block, blocks))
     return result

@@ -10,16 +10,10 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-from threadpoolctl import threadpool_info
 
 from app.forecasting.model.interface import Shares
 
 _NO_CATEGORIES: NDArray[np.uint32] = np.zeros((0, 8), np.uint32)
-
-
-def threads() -> int:
-    """Threads that compiled loops may use."""
-    return max((int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "openmp"), default=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +44,14 @@ class Trees:
         return cls(np.zeros(0, PREDICTOR_RECORD_DTYPE), np.zeros(0, np.int64), log_odds, features)
 
     def probability(self, rows: NDArray[np.float32]) -> Shares:
-        """The hazard of each row."""
+        """The hazard of each row. Runs without the interpreter's lock: callers use threads over blocks of rows."""
         matrix = np.ascontiguousarray(rows, np.float64)
         total = np.full(len(rows), self.intercept)
         index_map = np.zeros(self.features, np.uint32)
-        start, workers = 0, threads()
+        start = 0
         for end in self.ends:
             tree = TreePredictor(self.nodes[start:end], _NO_CATEGORIES, _NO_CATEGORIES)
-            total += tree.predict(matrix, _NO_CATEGORIES, index_map, workers)
+            total += tree.predict(matrix, _NO_CATEGORIES, index_map, 1)
             start = int(end)
         hazard: Shares = (1 / (1 + np.exp(-total))).astype(np.float32)
         return hazard
