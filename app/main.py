@@ -80,12 +80,14 @@ from app.reports.router import router as reports_router
 from app.reports.router_access import router as access_reports_router
 from app.reports.router_cash_application import router as cash_application_report_router
 from app.reports.router_disputes import router as dispute_reports_router
+from app.reports.performance.router import router as performance_reports_router
 from app.reports.router_insights import router as insights_router
 from app.reports.schedules.router import router as report_schedules_router
 from app.settings import Settings
 from app.statements.router import router as statements_router
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
+from app.reports.router_promises import router as promise_reports_router
     events_router,
     jobs_router,
     mail_router,
@@ -156,6 +158,8 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
     """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
     settings = settings or Settings()
+    performance_reports_router,
+    promise_reports_router,
     configure_logs(settings.log_level)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""HTTP of promises to pay, and the report of kept ones."""
+"""HTTP of promises to pay."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from app.core.clock import utc_now
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.fields import BusinessDate, Currency, Instant, resource_response
-from app.infra.http.paging import CursorInvalid, Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
+from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
 from app.organizations.queries import local_today
@@ -23,11 +23,9 @@ from app.promises.schemas import (
     PromiseCounts,
     PromiseCreate,
     PromiseRead,
-    PromiseReport,
     PromiseReschedule,
     PromiseStatus,
     promise_read,
-    report_row,
 )
 
 router = APIRouter(tags=["promises"])
@@ -35,7 +33,6 @@ PromisesRead = Annotated[ReadSession, reads("promises:read")]
 PromisesWrite = Annotated[Write, writes("promises:write")]
 Paging = Annotated[PageRequest, Depends(page_request)]
 BROKEN_DAYS = 7
-REPORT_DAYS_DEFAULT = 365
 _SORTS = {
     "created": (SortKey(Promise.id, UUID),),
     "promised_date": (SortKey(Promise.promised_date, date.fromisoformat), SortKey(Promise.id, UUID)),
@@ -165,45 +162,6 @@ async def reschedule(promise_id: UUID, body: PromiseReschedule, write: PromisesW
         return created(made, version=made.version, location=f"/v1/promises/{new_promise_id}")
 
     return await write.run(work)
-
-
-@router.get(
-    "/reports/promises",
-    operation_id="reportPromises",
-    summary="The rate of kept promises",
-    response_model=PromiseReport,
-    responses=problems(),
-)
-async def report(
-    read: Annotated[ReadSession, reads("reports:read")],
-    page: Paging,
-    group_by: lists.GroupBy = "organization",
-    start: Annotated[BusinessDate | None, Query(description="Promised date from; a year before the end")] = None,
-    end: Annotated[BusinessDate | None, Query(description="Promised date to; today when missing")] = None,
-    account_id: UUID | None = None,
-    collector_id: UUID | None = None,
-    currency: Currency | None = None,
-) -> Response:
-    """Kept ÷ (kept + broken), by count and by value, cancelled ones excluded; null when nothing is decided."""
-    last = end or await local_today(read, utc_now())
-    first = start or last - timedelta(days=REPORT_DAYS_DEFAULT)
-    after = page.after(1, "promises")
-    offset = 0 if after is None else after[0]
-    if not isinstance(offset, int) or not 0 <= offset < 2**31:
-        raise CursorInvalid("the cursor is damaged", pointer="/query/cursor")
-    wanted = lists.ReportRequest(first, last, group_by, account_id, collector_id, currency)
-    rows = await lists.promise_report(read, wanted, offset, page.limit + 1)
-    more = len(rows) > page.limit
-    return resource_response(
-        PromiseReport(
-            start=first,
-            end=last,
-            group_by=group_by,
-            rows=[report_row(row) for row in rows[: page.limit]],
-            has_more=more,
-            next_cursor=page.next_cursor([offset + page.limit], "promises") if more else None,
-        )
-    )
 
 
 async def _promise(session: ReadSession, promise_id: UUID) -> PromiseRead:

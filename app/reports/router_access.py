@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.core.clock import utc_now
 from app.infra.database import ReadSession
 from app.infra.http.fields import BusinessDate, resource_response
 from app.infra.http.paging import CursorInvalid, Page, PageRequest, page_request
 from app.infra.http.problems import problems
-from app.infra.http.requests import reads
+from app.infra.http.requests import callers, reads
+from app.infra.principal import Principal
 from app.organizations.queries import local_today
 from app.reports import access
+from app.reports.definitions import ReportRequest
+from app.reports.output.answers import FILE_CONTENT, Format
+from app.reports.router_tables import answer_file
 from app.reports.schemas_access import (
     AccessHolderRead,
     RoleConflictsRead,
@@ -24,22 +28,34 @@ from app.reports.schemas_access import (
     deeds_read,
     holder_read,
 )
+from app.reports.work.access import REVIEW, SCOPES, SEGREGATION
 
 router = APIRouter(prefix="/reports", tags=["reports"])
-Reading = Annotated[ReadSession, reads("audit:read", "users:read", "api-clients:read")]
+Reading = Annotated[ReadSession, reads(*SCOPES)]
+Caller = Annotated[Principal, callers(*SCOPES)]
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    **problems(413),
+    200: {"content": FILE_CONTENT, "description": "The report"},
+}
 PERIOD_DAYS = 90
 
 
 @router.get("/segregation-of-duties", operation_id="getSegregationOfDuties", summary="Duties that meet in one hand",
-            response_model=SegregationOfDutiesRead, responses=problems())  # fmt: skip
+            response_model=SegregationOfDutiesRead, responses=RESPONSES)  # fmt: skip
 async def segregation(
+    request: Request,
+    principal: Caller,
     read: Reading,
     start: Annotated[BusinessDate | None, Query(description="First day of what was done; 90 days back")] = None,
     end: Annotated[BusinessDate | None, Query(description="Last day; today when missing")] = None,
+    format: Format = "json",
 ) -> Response:
     """Conflicts by role and by person or program, and who really did two duties that belong apart."""
     last = end or await local_today(read, utc_now())
     first = start or last - timedelta(days=PERIOD_DAYS)
+    if format != "json":
+        asked = ReportRequest(last, options={"start": first.isoformat()})
+        return await answer_file(request, principal, SEGREGATION.build, asked, format)
     made = SegregationOfDutiesRead(
         start=first,
         end=last,
@@ -54,11 +70,20 @@ async def segregation(
 
 
 @router.get("/access-review", operation_id="listAccessHolders", summary="Who holds which access, and used it when",
-            response_model=Page[AccessHolderRead], responses=problems())  # fmt: skip
+            response_model=Page[AccessHolderRead], responses=RESPONSES)  # fmt: skip
 async def access_review(
-    read: Reading, page: Annotated[PageRequest, Depends(page_request)], active: bool | None = None
+    request: Request,
+    principal: Caller,
+    read: Reading,
+    page: Annotated[PageRequest, Depends(page_request)],
+    active: bool | None = None,
+    format: Format = "json",
 ) -> Response:
     """API clients, then users, each with roles, scopes, approval limits, last use and the conflicts in them."""
+    if format != "json":
+        options = {} if active is None else {"active": "true" if active else "false"}
+        asked = ReportRequest(await local_today(read, utc_now()), options=options)
+        return await answer_file(request, principal, REVIEW.build, asked, format)
     after = page.after(2, "access")
     try:
         behind = None if after is None else (str(after[0]), UUID(after[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -21,7 +21,10 @@ from app.infra.http.requests import callers
 from app.infra.principal import Principal
 from app.organizations.queries import local_today
 from app.reports.csv_text import csv_chunks
+from app.reports.definitions import ReportRequest
+from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas_cash_application import CSV_HEADER, CashApplicationRead, csv_rows, report_read
+from app.reports.work.cash_application import as_report
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 DAYS_BACK = 90
@@ -40,8 +43,8 @@ class WindowInvalid(RuleViolation):
     summary="Match rates, precision, time to apply, and why not",
     response_model=CashApplicationRead,
     responses={
-        **problems(),
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The report"},
+        **problems(413),
+        200: {"content": FILE_CONTENT, "description": "The report"},
     },
 )
 async def cash_application(
@@ -51,7 +54,7 @@ async def cash_application(
     value_to: Annotated[BusinessDate | None, Query(description="Value dates to; today when missing")] = None,
     legal_entity_id: UUID | None = None,
     currency: Currency | None = None,
-    format: Literal["json", "csv"] = "json",
+    format: Format = "json",
 ) -> Response:
     """Of the receipts of a window: how many, by payment, line and value, were applied by themselves, and rightly."""
     database: Database = request.app.state.read_database
@@ -61,7 +64,14 @@ async def cash_application(
         if not 0 <= (last - first).days <= DAYS_MAX:
             raise WindowInvalid(f"the window has 1 to {DAYS_MAX} days", pointer="/query/value_from")
         window = Window(first, last, legal_entity_id, currency)
-        found = report_read(await cash_application_report(session, window))
+        report = await cash_application_report(session, window)
+        made = None
+        if format in ("xlsx", "pdf"):
+            asked = ReportRequest(last, None, "organization", legal_entity_id, None, currency)
+            made = await make_download(session, as_report(report, asked), format)
+    if made is not None:
+        return await send_download(request, principal, "cash-application", made)
+    found = report_read(report)
     if format == "csv":
         export = Export("cash-application", "csv", request.query_params)
         await log_export(request.app.state.database, principal, export)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -16,8 +16,12 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import callers
 from app.infra.principal import Principal
 from app.reports.csv_text import csv_chunks
+from app.reports.definitions import ReportRequest
 from app.reports.disputes import DisputeGroup, DisputeReportRequest, dispute_report
+from app.reports.output.answers import FILE_CONTENT, Format
+from app.reports.router_tables import answer_file, today_of
 from app.reports.schemas_disputes import HEADER, DisputeReportRead, report_cells, report_row
+from app.reports.work.disputes import DEFINITION
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 
@@ -28,8 +32,8 @@ router = APIRouter(prefix="/reports", tags=["reports"])
     summary="Root causes of disputes",
     response_model=DisputeReportRead,
     responses={
-        **problems(),
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The report"},
+        **problems(413),
+        200: {"content": FILE_CONTENT, "description": "The report"},
     },
 )
 async def disputes(
@@ -41,12 +45,18 @@ async def disputes(
     opened_to: Annotated[BusinessDate | None, Query(description="Opened on or before")] = None,
     account_id: UUID | None = None,
     currency: Currency | None = None,
-    format: Literal["json", "csv"] = "json",
+    format: Format = "json",
 ) -> Response:
     """How many disputes, how much, how they ended, and how long they took (mean and median days).
 
-    JSON rows come in pages; the totals and the CSV hold everything.
+    JSON rows come in pages; the totals and the files hold everything.
     """
+    if format in ("xlsx", "pdf"):
+        today = await today_of(request, principal)
+        days = {"opened_from": opened_from, "opened_to": opened_to or today}
+        options = {name: str(day) for name, day in days.items() if day is not None}
+        asked = ReportRequest(today, None, group_by, None, account_id, currency, options=options)
+        return await answer_file(request, principal, DEFINITION.build, asked, format)
     database: Database = request.app.state.read_database
     wanted = DisputeReportRequest(group_by, opened_from, opened_to, account_id, currency)
     start = _offset(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
@@ -18,8 +18,11 @@ from app.infra.http.requests import callers
 from app.infra.principal import Principal
 from app.organizations.queries import local_today
 from app.reports.csv_text import csv_chunks
+from app.reports.definitions import ReportRequest
 from app.reports.insights import monthly_insights
+from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas_insights import CSV_HEADER, InsightsRead, insight_cells, insights_read
+from app.reports.work.insights import as_report
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 MONTH_TEXT = r"^(19[0-9]{2}|2[01][0-9]{2})-(0[1-9]|1[0-2])$"
@@ -37,8 +40,8 @@ class MonthInvalid(RuleViolation):
     summary="What cost most cash in a month, and what to do",
     response_model=InsightsRead,
     responses={
-        **problems(),
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The report"},
+        **problems(413),
+        200: {"content": FILE_CONTENT, "description": "The report"},
     },
 )
 async def insights(
@@ -47,7 +50,7 @@ async def insights(
     month: Annotated[
         str | None, Query(pattern=MONTH_TEXT, description="yyyy-mm; the present one when missing", examples=["2026-03"])
     ] = None,
-    format: Literal["json", "csv"] = "json",
+    format: Format = "json",
 ) -> Response:
     """Payment terms, reasons of disputes, steps with their outcomes, and accounts; each with one recommendation.
 
@@ -59,7 +62,13 @@ async def insights(
         first = today.replace(day=1) if month is None else date.fromisoformat(f"{month}-01")
         if first > today:
             raise MonthInvalid("the month has not begun", pointer="/query/month")
-        report = insights_read(await monthly_insights(session, first, today))
+        found = await monthly_insights(session, first, today)
+        made = None
+        if format in ("xlsx", "pdf"):
+            made = await make_download(session, as_report(found, ReportRequest(today)), format)
+    report = insights_read(found)
+    if made is not None:
+        return await send_download(request, principal, "insights", made)
     if format == "csv":
         cells = list(insight_cells(report))
         export = Export("insights", "csv", request.query_params, len(cells))

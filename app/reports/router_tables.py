@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from app.infra.http.paging import CursorInvalid, PageRequest, page_request
 from app.infra.http.problems import problems
 from app.infra.principal import Principal
 from app.ledger.two_times import snapshot_at
+from app.organizations.queries import local_today
 from app.reports.definitions import ReportRequest
 from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas import GroupBy
@@ -87,6 +89,24 @@ async def answer_report(
         return await send_download(asked.request, principal, report.name, made)
     cursor = asked.page.next_cursor([start + asked.page.limit], asked.page.scope) if report.main.has_more else None
     return resource_response(report_read(report, cursor))
+
+
+async def today_of(request: Request, principal: Principal) -> date:
+    """The organization's local date."""
+    read: Database = request.app.state.read_database
+    async with read.read(principal.organization_id) as session:
+        return await local_today(session, utc_now())
+
+
+async def answer_file(
+    request: Request, principal: Principal, build: Build, wanted: ReportRequest, form: str
+) -> Response:
+    """The report as a file, which is logged, for routers whose JSON has a shape of its own. Raises what it raises."""
+    read: Database = request.app.state.read_database
+    async with read.read(principal.organization_id, snapshot=True) as session:
+        report = await build(session, wanted)
+        made = await make_download(session, report, form)
+    return await send_download(request, principal, report.name, made)
 
 
 def _offset(page: PageRequest) -> int:

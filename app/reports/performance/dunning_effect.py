@@ -1,0 +1,172 @@
+"""What reminders bring: cash within some days of a step, beside the cash of reminders that were due and withheld.
+
+Both are counted by instalment and step, once: of what was asked for (or would have been), the part that payments
+settled within the window. Those withheld differ from those reminded (a dispute, a promise), so that the difference is a
+comparison and no proof; the reasons stand beside it. Windows that are not over by the report's day are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from app.infra.database import ReadSession
+from app.reports.definitions import ReportDefinition, ReportRequest
+from app.reports.performance.framing import Record, in_one_currency, period_of
+from app.reports.portfolio.framing import framed, notes_of, number_option
+from app.reports.portfolio.queries import PLANNER
+from app.reports.portfolio.rules import ratio
+from app.reports.tables import Cell, Chart, Column, Report, ReportTable
+
+WINDOW_DAYS = 14
+WINDOW_DAYS_MAX = 90
+PERIOD_DAYS = 90
+# $1 organization, $2 first day, $3 last day, $4 days of the window, $5 known_at, $6 account, $7 currency.
+# An instalment that was withheld at a step and reminded of it within the window counts as reminded only.
+_ITEMS = """
+WITH reminded AS (
+    SELECT i.instalment_id, i.step_ordinal, n.channel, NULL::text AS reason, n.account_id, n.currency,
+           i.done_on AS day, i.eligible_minor AS asked
+    FROM dunning_notice_items i
+    JOIN dunning_notices n ON n.organization_id = $1 AND n.id = i.notice_id
+    WHERE i.organization_id = $1 AND i.live AND NOT i.covered AND i.done_on BETWEEN $2 AND $3
+      AND ($6::uuid IS NULL OR n.account_id = $6) AND ($7::text IS NULL OR n.currency = $7)
+), withheld AS (
+    SELECT DISTINCT ON (w.instalment_id, w.step_ordinal) w.instalment_id, w.step_ordinal, NULL::text AS channel,
+           w.reason, w.account_id, w.currency, r.business_date AS day, w.amount_minor AS asked
+    FROM dunning_withheld_items w
+    JOIN dunning_runs r ON r.organization_id = $1 AND r.id = w.run_id AND r.kind <> 'simulation'
+    WHERE w.organization_id = $1 AND r.business_date BETWEEN $2 AND $3
+      AND ($6::uuid IS NULL OR w.account_id = $6) AND ($7::text IS NULL OR w.currency = $7)
+    ORDER BY w.instalment_id, w.step_ordinal, r.business_date, w.id
+), item AS (
+    SELECT * FROM reminded
+    UNION ALL
+    SELECT w.* FROM withheld w
+    WHERE NOT EXISTS (
+        SELECT FROM dunning_notice_items i
+        WHERE i.organization_id = $1 AND i.instalment_id = w.instalment_id AND i.step_ordinal = w.step_ordinal
+          AND i.live AND i.done_on BETWEEN w.day AND w.day + $4::int
+    )
+), counted AS (
+    SELECT t.step_ordinal, t.channel, t.reason, t.account_id, t.currency, t.asked,
+           least(t.asked, greatest(0, coalesce((
+               SELECT sum(x.amount_minor) FROM applications x
+               WHERE x.organization_id = $1 AND x.instalment_id = t.instalment_id AND x.payment_id IS NOT NULL
+                 AND x.effective_date > t.day AND x.effective_date <= t.day + $4::int
+                 AND ($5::timestamptz IS NULL OR x.recorded_at <= $5)
+           ), 0)))::bigint AS cash
+    FROM item t
+)
+SELECT {key} AS key, step_ordinal, currency, count(*) FILTER (WHERE reason IS NULL)::int AS reminders,
+       count(DISTINCT account_id) FILTER (WHERE reason IS NULL)::int AS accounts,
+       coalesce(sum(asked) FILTER (WHERE reason IS NULL), 0)::bigint AS asked,
+       coalesce(sum(cash) FILTER (WHERE reason IS NULL), 0)::bigint AS cash,
+       count(*) FILTER (WHERE reason IS NOT NULL)::int AS withheld,
+       count(DISTINCT account_id) FILTER (WHERE reason IS NOT NULL)::int AS withheld_accounts,
+       coalesce(sum(asked) FILTER (WHERE reason IS NOT NULL), 0)::bigint AS withheld_asked,
+       coalesce(sum(cash) FILTER (WHERE reason IS NOT NULL), 0)::bigint AS withheld_cash
+FROM counted GROUP BY 1, 2, 3
+"""
+_COUNTS = ("reminders", "accounts", "withheld", "withheld_accounts")
+_AMOUNTS = ("asked", "cash", "withheld_asked", "withheld_cash")
+COLUMNS = (
+    Column("step", "count", "Step"),
+    Column("currency"),
+    Column("reminders", "count", "Reminders"),
+    Column("accounts", "count", "Accounts"),
+    Column("asked_amount", "money", "Asked for"),
+    Column("cash_amount", "money", "Cash in the window"),
+    Column("cash_rate", "rate", "Cash rate"),
+    Column("withheld", "count", "Withheld"),
+    Column("withheld_accounts", "count", "Accounts withheld"),
+    Column("withheld_amount", "money", "Withheld amount"),
+    Column("withheld_cash_amount", "money", "Cash of withheld"),
+    Column("withheld_cash_rate", "rate", "Cash rate of withheld"),
+    Column("effect", "rate", "Difference"),
+)
+_REASONS = (
+    Column("reason"),
+    Column("step", "count", "Step"),
+    Column("currency"),
+    Column("withheld", "count", "Withheld"),
+    Column("withheld_accounts", "count", "Accounts withheld"),
+    Column("withheld_amount", "money", "Withheld amount"),
+    Column("withheld_cash_amount", "money", "Cash of withheld"),
+    Column("withheld_cash_rate", "rate", "Cash rate of withheld"),
+)
+_CHANNELS = (
+    Column("channel"),
+    Column("step", "count", "Step"),
+    Column("currency"),
+    Column("reminders", "count", "Reminders"),
+    Column("accounts", "count", "Accounts"),
+    Column("asked_amount", "money", "Asked for"),
+    Column("cash_amount", "money", "Cash in the window"),
+    Column("cash_rate", "rate", "Cash rate"),
+)
+NOTES = (
+    "Cash: payments applied to the reminded instalments after the day of the reminder and within the window, never "
+    "more than was asked for. Steps that a higher one covered are not counted.",
+    "Withheld reminders had a reason (dispute, promise, cash that covers them): the difference compares, it does not "
+    "prove.",
+)
+
+
+async def dunning_effect(session: ReadSession, request: ReportRequest) -> Report:
+    """Steps in their order, with and without the reminder; by channel and by reason in tables of their own.
+
+    Raises ReportOptionInvalid.
+    """
+    window = number_option(request, "window_days", WINDOW_DAYS, 1, WINDOW_DAYS_MAX)
+    last = request.as_of - timedelta(days=window)
+    start, _ = period_of(request, last - timedelta(days=PERIOD_DAYS - 1))
+    await session.driver.execute(PLANNER)
+    arguments = [session.organization_id, start, last, window, request.known_at, request.account_id, request.currency]
+    by_step, converter = await _rows(session, request, "NULL::text", arguments)
+    by_reason, _ = await _rows(session, request, "reason", arguments)
+    by_channel, _ = await _rows(session, request, "channel", arguments)
+    steps = ReportTable(
+        "steps", "Effect of dunning by step", COLUMNS, [_step_cells(row) for row in by_step],
+        chart=Chart("bar", "step", ("cash_rate", "withheld_cash_rate"), "Share of cash within the window",
+                    split_by="currency"),
+    )  # fmt: skip
+    reasons = ReportTable(
+        "withheld", "Withheld reminders by reason", _REASONS,
+        [(row["key"], row["step_ordinal"], row["currency"], row["withheld"], row["withheld_accounts"],
+          row["withheld_asked"], row["withheld_cash"], ratio(row["withheld_cash"], row["withheld_asked"]))
+         for row in by_reason if row["key"] is not None],
+    )  # fmt: skip
+    channels = ReportTable(
+        "channels", "Reminders by channel", _CHANNELS,
+        [(row["key"], row["step_ordinal"], row["currency"], row["reminders"], row["accounts"], row["asked"],
+          row["cash"], ratio(row["cash"], row["asked"])) for row in by_channel if row["key"] is not None],
+    )  # fmt: skip
+    notes = [*NOTES, *notes_of(request, converter)]
+    return framed("dunning-effect", "Effect of dunning", request, (steps, channels, reasons), notes,
+                  reminders=f"{start.isoformat()} to {last.isoformat()}", window_days=window)  # fmt: skip
+
+
+async def _rows(
+    session: ReadSession, request: ReportRequest, key: str, arguments: Sequence[Any]
+) -> tuple[list[Record], Any]:
+    found = await session.driver.fetch(_ITEMS.format(key=key), *arguments)
+    records, converter = await in_one_currency(session, request, found, ("key", "step_ordinal"), _COUNTS, _AMOUNTS)
+    records.sort(key=lambda row: (row["currency"], row["step_ordinal"], row["key"] or ""))
+    return records, converter
+
+
+def _step_cells(row: Record) -> tuple[Cell, ...]:
+    rate, other = ratio(row["cash"], row["asked"]), ratio(row["withheld_cash"], row["withheld_asked"])
+    effect: Decimal | None = None if rate is None or other is None else rate - other
+    return (
+        row["step_ordinal"], row["currency"], row["reminders"], row["accounts"], row["asked"], row["cash"], rate,
+        row["withheld"], row["withheld_accounts"], row["withheld_asked"], row["withheld_cash"], other, effect,
+    )  # fmt: skip
+
+
+DEFINITION = ReportDefinition(
+    "dunning-effect", "Effect of dunning", ("reports:read", "dunning:read"), ("organization",), dunning_effect
+)
