@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from app.collections.portfolio.assignment import covers_on
 from app.core.money import convert
 from app.desk.rules import AccountFacts, Signal, shrunk_share
 from app.desk.signals import SIGNAL_QUERIES
+from app.forecasting.expected import expected_cash
 from app.infra.database import ReadSession
 from app.organizations.queries import Rates, organization_facts, rates_among
 
@@ -143,9 +144,11 @@ async def load_candidates(
     )
     rates = await rates_among(session, currencies, today)
     habits = await _habits(session, ids, today)
+    forecasts = await _forecast_shares(session, ids, stands_for, today, base, rates)
     facts = {row["id"]: AccountFacts(risk_class=row["risk_class"], credit_status=row["credit_status"],
                                      score=row["score"], last_contact_on=row["last_contact_on"],
-                                     share_permille=habits.get(row["id"], shrunk_share(0, 0)))
+                                     share_permille=habits.get(row["id"], shrunk_share(0, 0)),
+                                     forecast_permille=forecasts.get(row["id"]))
              for row in accounts}  # fmt: skip
     for row in money:
         account_id = stands_for.get(row["account_id"], row["account_id"])
@@ -175,6 +178,20 @@ def _with_money(facts: AccountFacts, row: Any, base: str, rates: Rates) -> Accou
 def _in_base(minor: int, currency: str, base: str, rates: Rates) -> int:
     rate = rates.rate(currency, base)
     return minor if rate is None or currency == base else convert(minor, currency, base, rate)
+
+
+async def _forecast_shares(
+    session: ReadSession, account_ids: Sequence[UUID], stands_for: Mapping[UUID, UUID], today: date, base: str,
+    rates: Rates,
+) -> dict[UUID, int]:  # fmt: skip
+    """What the current forecast expects of each account within 30 days, of 1,000; accounts it knows nothing of lack."""
+    sums: dict[UUID, tuple[int, int]] = {}
+    for (account_id, currency), found in (await expected_cash(session, account_ids, today)).items():
+        account = stands_for.get(account_id, account_id)
+        expected, owed = sums.get(account, (0, 0))
+        expected += _in_base(found.expected_minor, currency, base, rates)
+        sums[account] = (expected, owed + _in_base(found.open_minor, currency, base, rates))
+    return {account: min(1000, expected * 1000 // owed) for account, (expected, owed) in sums.items() if owed > 0}
 
 
 async def _habits(session: ReadSession, account_ids: Sequence[UUID], today: date) -> dict[UUID, int]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.infra.tables import Base, TenantTable, Versioned, append_only, minor, organization_fk, tenant_fk
+from app.infra.tables import Base, TenantTable, Versioned, append_only, minor, one_of, organization_fk, tenant_fk
 
 
 class TimelineEntry(TenantTable, Base):
@@ -44,12 +44,14 @@ class WorklistEntry(TenantTable, Base):
     """An account that asks for work, with its place in the order. `id` is the account's: it stands here once.
 
     `score_minor` orders: expected cash in the organization's base currency, raised or lowered by the factors.
+    `expected_from` says whether the forecast or the account's own share gave it.
     """
 
     __tablename__ = "worklist_entries"
     collector_id: Mapped[UUID | None]
     score_minor: Mapped[int] = minor()
     expected_minor: Mapped[int] = minor()
+    expected_from: Mapped[str] = mapped_column(server_default="payment_share")
     overdue_minor: Mapped[int] = minor()
     open_minor: Mapped[int] = minor()
     currency: Mapped[str]
@@ -63,6 +65,7 @@ class WorklistEntry(TenantTable, Base):
         tenant_fk("id", "accounts"),
         tenant_fk("collector_id", "users"),
         CheckConstraint("score_minor >= 0", name="score_not_negative"),
+        one_of("expected_from", "payment_share", "forecast"),
         Index(
             "ix_worklist_entries_order", "organization_id", "collector_id", text("score_minor DESC"), text("id DESC")
         ),

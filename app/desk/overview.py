@@ -11,6 +11,7 @@ from app.accounts.queries import get_account
 from app.desk import queries
 from app.desk.errors import WorklistEntryNotFound
 from app.desk.facts import DISPUTED, HELD
+from app.forecasting.expected import ExpectedCash, expected_cash
 from app.infra.database import ReadSession
 
 _BALANCES = f"""
@@ -57,13 +58,14 @@ WHERE organization_id = $1 AND account_id = $2 AND status IN ('proposed', 'activ
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The account, its money by currency, its latest receipt, what is open, and its row of the worklist."""
+    """The account, its money by currency, its latest receipt, what is open, its row of the worklist, expected cash."""
 
     account: Any  # a row of accounts
     balances: list[Any]
     last_payment: Any | None
     open_counts: dict[str, int]
     worklist: Any | None
+    expected: dict[str, ExpectedCash]  # by currency; empty without a current forecast
 
 
 async def overview(session: ReadSession, account_id: UUID, today: date) -> Overview:
@@ -77,6 +79,9 @@ async def overview(session: ReadSession, account_id: UUID, today: date) -> Overv
         last_payment=await session.driver.fetchrow(_LAST_PAYMENT, key, account_id),
         open_counts={row["name"]: row["count"] for row in counts},
         worklist=await _place(session, account_id, today),
+        expected={
+            currency: found for (_, currency), found in (await expected_cash(session, [account_id], today)).items()
+        },
     )
 
 

@@ -26,7 +26,8 @@ class AccountFacts:
     """What the order needs to know of an account on a day; amounts in the organization's base currency.
 
     `collectable_minor` is open, not disputed, and not with a lawyer or agency; `held_minor` the part of it that
-    promises and plans cover. `share_permille` is the account's share collected within 30 days, out of 1,000.
+    promises and plans cover. `share_permille` is the account's share collected within 30 days, out of 1,000;
+    `forecast_permille` what the current forecast expects of it within 30 days, where there is one.
     """
 
     open_minor: int = 0
@@ -35,6 +36,7 @@ class AccountFacts:
     held_minor: int = 0
     days_late: int = 0
     share_permille: int = 0
+    forecast_permille: int | None = None
     risk_class: str | None = None
     score: int | None = None
     credit_status: str = "ok"
@@ -53,10 +55,11 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The place of an account: score and expected cash (minor units), the factors, and what to do next."""
+    """The place of an account: score and expected cash (minor units) with where it is from, the factors, what to do."""
 
     score_minor: int
     expected_minor: int
+    expected_from: str
     next_action: str
     factors: tuple[Factor, ...] = field(default_factory=tuple)
 
@@ -88,19 +91,21 @@ def shrunk_share(items: int, permille: int) -> int:
 def rank(facts: AccountFacts, today: date) -> Ranked | None:
     """The place of the account, or None when nothing asks for work: nothing overdue and no signal.
 
-    Base = expected cash (collectable × the account's share collected within 30 days), and half of the money behind
-    signals that the expected cash leaves out. Score = base × (100 + Σ percent) ÷ 100, never below the signals' floor
-    of one unit each, so that work without money is still listed, last.
+    Base = expected cash (collectable × the share that the forecast, or else the account's habit, gives to the next 30
+    days), and half of the money behind signals that the expected cash leaves out. Score = base × (100 + Σ percent) ÷
+    100, never below the signals' floor of one unit each, so that work without money is still listed, last.
     """
     if facts.overdue_minor <= 0 and not facts.signals:
         return None
     free = max(0, facts.collectable_minor - facts.held_minor)
-    expected = free * facts.share_permille // 1000
+    forecast = facts.forecast_permille
+    expected = free * (facts.share_permille if forecast is None else forecast) // 1000
     stake = sum(signal.amount_minor for signal in facts.signals if signal.kind in _STAKES)
     factors = tuple(_factors(facts, today))
     percent = max(10, 100 + sum(factor.percent for factor in factors))
     score = (expected + stake // 2) * percent // 100
-    return Ranked(max(score, len(facts.signals)), expected, next_action(facts, today), factors)
+    origin = "payment_share" if forecast is None else "forecast"
+    return Ranked(max(score, len(facts.signals)), expected, origin, next_action(facts, today), factors)
 
 
 _STAKES = frozenset(("promise_broken", "plan_broken", "promise_due_today", "dispute_sla_breached"))

@@ -12,6 +12,7 @@ from app.core.money import to_text
 from app.desk.models import TimelineEntry, WorklistEntry, WorklistSnooze
 from app.desk.overview import Overview
 from app.desk.timeline_events import TimelineKind
+from app.forecasting.expected import ExpectedCash
 from app.infra.http.fields import AmountOut, BusinessDate, Input, Reason
 
 NextAction = Literal[
@@ -90,7 +91,10 @@ class WorklistEntryRead(BaseModel):
     collector_id: UUID | None
     next_action: NextAction
     score: AmountOut = Field(description="Orders the list: expected cash and what is at stake, times the factors")
-    expected_amount: AmountOut = Field(description="Collectable amount times the share collected within 30 days")
+    expected_amount: AmountOut = Field(description="Of the collectable amount, within 30 days")
+    expected_from: Literal["payment_share", "forecast"] = Field(
+        description="The current forecast, or the share that the account has paid within 30 days so far"
+    )
     overdue_amount: AmountOut
     open_amount: AmountOut
     currency: str = Field(description="The organization's base currency")
@@ -153,6 +157,10 @@ class BalanceRead(BaseModel):
     open_credit_memos_amount: AmountOut
     days_late: int
     open_items: int
+    expected_30_days_amount: AmountOut | None = Field(
+        description="By the current forecast, of what was open when it was made; null: there is none"
+    )
+    expected_by: date | None = Field(description="By then the last of it is probably paid; null: not foreseeable")
 
 
 class LastPaymentRead(BaseModel):
@@ -209,6 +217,7 @@ def worklist_entry_read(
         next_action=entry.next_action,
         score=to_text(entry.score_minor, currency),
         expected_amount=to_text(entry.expected_minor, currency),
+        expected_from=entry.expected_from,
         overdue_amount=to_text(entry.overdue_minor, currency),
         open_amount=to_text(entry.open_minor, currency),
         currency=currency,
@@ -235,7 +244,7 @@ def overview_read(found: Overview) -> OverviewRead:
             "collector_id": account["collector_id"],
             "credit_status": account["credit_status"],
             "risk_class": account["risk_class"],
-            "balances": [_balance(row) for row in found.balances],
+            "balances": [_balance(row, found.expected.get(row["currency"])) for row in found.balances],
             "last_payment": None if last is None else _last_payment(last),
             "open_counts": found.open_counts,
             "worklist": None if found.worklist is None else worklist_entry_read(*found.worklist),
@@ -248,7 +257,7 @@ def _last_payment(row: Any) -> LastPaymentRead:
     return LastPaymentRead(id=row["id"], value_date=row["value_date"], amount=amount, currency=row["currency"])
 
 
-def _balance(row: Any) -> BalanceRead:
+def _balance(row: Any, expected: ExpectedCash | None) -> BalanceRead:
     currency = row["currency"]
     return BalanceRead(
         currency=currency,
@@ -260,6 +269,8 @@ def _balance(row: Any) -> BalanceRead:
         open_credit_memos_amount=to_text(row["credit_minor"], currency),
         days_late=row["days_late"],
         open_items=row["items"],
+        expected_30_days_amount=None if expected is None else to_text(expected.expected_minor, currency),
+        expected_by=None if expected is None else expected.p50_date,
     )
 
 

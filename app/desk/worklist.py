@@ -23,16 +23,17 @@ WITH gone AS (
     DELETE FROM worklist_entries WHERE organization_id = $1 AND id = ANY($2::uuid[]) AND id <> ALL($3::uuid[])
 )
 INSERT INTO worklist_entries AS w (organization_id, id, collector_id, score_minor, expected_minor, overdue_minor,
-    open_minor, currency, days_late, next_action, signals, factors, business_date)
-SELECT $1, r.id, r.collector_id, r.score, r.expected, r.overdue, r.open, $4, r.late, r.action, r.signals, r.factors, $5
+    open_minor, currency, days_late, next_action, signals, factors, business_date, expected_from)
+SELECT $1, r.id, r.collector_id, r.score, r.expected, r.overdue, r.open, $4, r.late, r.action, r.signals, r.factors, $5,
+    r.origin
 FROM unnest($3::uuid[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::text[],
-            $13::jsonb[], $14::jsonb[])
-    AS r(id, collector_id, score, expected, overdue, open, late, action, signals, factors)
+            $13::jsonb[], $14::jsonb[], $15::text[])
+    AS r(id, collector_id, score, expected, overdue, open, late, action, signals, factors, origin)
 ON CONFLICT (organization_id, id) DO UPDATE SET collector_id = excluded.collector_id,
     score_minor = excluded.score_minor, expected_minor = excluded.expected_minor,
     overdue_minor = excluded.overdue_minor, open_minor = excluded.open_minor, currency = excluded.currency,
     days_late = excluded.days_late, next_action = excluded.next_action, signals = excluded.signals,
-    factors = excluded.factors, business_date = excluded.business_date
+    factors = excluded.factors, business_date = excluded.business_date, expected_from = excluded.expected_from
 """
 
 
@@ -79,6 +80,7 @@ async def _write(
         [place.next_action for place in places],
         [json.dumps([asdict(signal) for signal in fact.signals], default=str) for fact in facts],
         [json.dumps([asdict(factor) for factor in place.factors]) for place in places],
+        [place.expected_from for place in places],
     )
 
 

@@ -2061,6 +2061,7 @@ def upgrade() -> None:
             "(state = 'not_sent') = (refusal IS NOT NULL)", name=op.f("ck_account_statements_refusal_when_not_sent")
         ),
         sa.CheckConstraint("channel IN ('email', 'letter')", name=op.f("ck_account_statements_channel")),
+        sa.CheckConstraint("language IN ('en', 'de', 'fr', 'es')", name=op.f("ck_account_statements_language")),
         sa.CheckConstraint("state IN ('sent', 'not_sent')", name=op.f("ck_account_statements_state")),
         sa.ForeignKeyConstraint(
             ["organization_id", "account_id"],
@@ -2402,6 +2403,14 @@ def upgrade() -> None:
     op.add_column("legal_entities", sa.Column("street", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("city", sa.Text(), nullable=True))
+    op.add_column(
+        "worklist_entries", sa.Column("expected_from", sa.Text(), server_default="payment_share", nullable=False)
+    )
+    op.create_check_constraint(
+        op.f("ck_worklist_entries_expected_from"),
+        "worklist_entries",
+        "(expected_from = ANY (ARRAY['payment_share'::text, 'forecast'::text]))",
+    )
     secure_table("charge_settings")
     secure_table("charging_runs")
     secure_table("compensation_schedules")
@@ -2451,6 +2460,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("ck_worklist_entries_expected_from"), "worklist_entries", type_="check")
+    op.drop_column("worklist_entries", "expected_from")
     op.drop_column("legal_entities", "city")
     op.drop_column("legal_entities", "postal_code")
     op.drop_column("legal_entities", "street")
