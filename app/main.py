@@ -38,6 +38,10 @@ from app.disputes.router_steps import router as dispute_steps_router
 from app.documents.router import router as documents_router
 from app.dunning.charges.router import router as charges_router
 from app.dunning.charges.router_rates import router as charge_rates_router
+from app.dunning.policy.router import router as dunning_policies_router
+from app.dunning.policy.router_blocks import router as dunning_blocks_router
+from app.dunning.router_notices import router as dunning_notices_router
+from app.dunning.router_runs import router as dunning_runs_router
 from app.exports.router import router as export_log_router
 from app.forecasting.router import router as forecasts_router
 from app.forecasting.router_results import router as forecast_results_router
@@ -54,6 +58,7 @@ from app.infra.http.middleware import RequestContext
 from app.infra.http.problem_pages import router as problem_pages_router
 from app.infra.http.rooms import Rooms
 from app.infra.telemetry import configure_logs
+from app.integrations.odata.router import router as odata_router
 from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
 from app.integrations.router_bank_statements import statements_router as bank_statements_router
@@ -75,19 +80,21 @@ from app.privacy.router import router as privacy_router
 from app.promises.router import router as promises_router
 from app.promises.router_plans import router as payment_plans_router
 from app.remittances.router import router as remittances_router
+from app.reports.performance.router import router as performance_reports_router
 from app.reports.portfolio.router import router as key_figures_router
+from app.reports.portfolio.router_provision import router as provision_router
 from app.reports.router import router as reports_router
 from app.reports.router_access import router as access_reports_router
 from app.reports.router_cash_application import router as cash_application_report_router
 from app.reports.router_disputes import router as dispute_reports_router
-from app.reports.performance.router import router as performance_reports_router
 from app.reports.router_insights import router as insights_router
+from app.reports.router_promises import router as promise_reports_router
 from app.reports.schedules.router import router as report_schedules_router
 from app.settings import Settings
 from app.statements.router import router as statements_router
+from app.statements.router_schedules import router as statement_schedules_router
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
-from app.reports.router_promises import router as promise_reports_router
     events_router,
     jobs_router,
     mail_router,
@@ -132,13 +139,19 @@ from app.reports.router_promises import router as promise_reports_router
     meetings_router,
     invoice_copies_router,
     statements_router,
+    statement_schedules_router,
     charge_rates_router,
+    dunning_policies_router,
+    dunning_blocks_router,
+    dunning_runs_router,
+    dunning_notices_router,
     charges_router,
     imports_router,
     bank_statements_router,
     bank_entries_router,
     remittance_uploads_router,
     webhooks_router,
+    odata_router,
     customer_data_router,
     reports_router,
     dispute_reports_router,
@@ -146,6 +159,9 @@ from app.reports.router_promises import router as promise_reports_router
     access_reports_router,
     insights_router,
     key_figures_router,
+    provision_router,
+    performance_reports_router,
+    promise_reports_router,
     report_schedules_router,
     forecasts_router,
     forecast_results_router,
@@ -158,8 +174,6 @@ from app.reports.router_promises import router as promise_reports_router
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
     """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
     settings = settings or Settings()
-    performance_reports_router,
-    promise_reports_router,
     configure_logs(settings.log_level)
 
     @asynccontextmanager

@@ -229,6 +229,10 @@ class StaticAuthenticator:
         except KeyError:
             raise Unauthenticated("the token is not known") from None
 
+    async def client(self, client_id: str, secret: str) -> Principal:
+        """The principal of a token, sent as the secret of HTTP Basic."""
+        return await self.principal(secret)
+
     def grant(self, tenant: Tenant, *scopes: str) -> str:
         """A token of that tenant with these scopes (all when none is named)."""
         token = secrets.token_hex(8)

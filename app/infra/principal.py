@@ -40,3 +40,6 @@ class Authenticator(Protocol):
 
     async def principal(self, token: str) -> Principal:
         """The caller that this token stands for."""
+
+    async def client(self, client_id: str, secret: str) -> Principal:
+        """The API client with this id and secret."""

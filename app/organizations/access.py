@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from uuid import UUID
 
 from app.core.ids import ApiClientId, UserId, new_id
 from app.infra.change_log import ChangeRow, record_change
-from app.infra.database import Database, WriteSession
+from app.infra.database import WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
 from app.organizations import queries
 from app.organizations.duties import check_duties
@@ -30,11 +29,9 @@ from app.organizations.rules import (
     ClientId,
     check_roles,
     check_scopes,
-    parse_client_id,
     scopes_of,
 )
 from app.organizations.service import add_row, save_changes
-from app.organizations.tokens import Grant
 
 SECRET_PREFIX = "dcs_"
 SECRET_BYTES = 32
@@ -218,29 +215,6 @@ async def revoke_secret(session: WriteSession, api_client_id: UUID, secret_id: U
 def is_valid(secret: ApiClientSecret, now: datetime) -> bool:
     """Neither revoked nor expired at `now`."""
     return secret.revoked_at is None and (secret.expires_at is None or secret.expires_at > now)
-
-
-async def find_grant(
-    database: Database, client_id: str, secret: str, wanted: frozenset[str], now: datetime
-) -> tuple[Grant, int] | None:
-    """What the client may have a token for, and the token's lifetime in seconds; None for unknown credentials.
-
-    Without wanted scopes: all that the client has. Scopes that it lacks are left out (RFC 6749, section 3.3).
-    """
-    found = parse_client_id(client_id)
-    if found is None:
-        return None
-    digest = sha256(secret.encode("utf-8", "replace")).digest()
-    async with database.read(UUID(found.organization_hex)) as session:
-        candidates = await queries.find_credentials(session, UUID(found.client_hex), now)
-    matching = [row for row in candidates if hmac.compare_digest(row["secret_sha256"], digest)]
-    if not matching:
-        return None
-    row = matching[0]
-    held = scopes_of(row["roles"], row["scopes"])
-    scopes = held & wanted if wanted else held
-    grant = Grant(UUID(found.organization_hex), "api_client", row["id"], scopes, row["secret_id"])
-    return grant, int(row["token_lifetime_seconds"])
 
 
 def client_id_of(client: ApiClient) -> str:

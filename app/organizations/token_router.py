@@ -13,9 +13,8 @@ from fastapi import APIRouter, Request, Response
 from app.core.clock import utc_now
 from app.infra.http.problems import MEDIA_TYPE, problem_response
 from app.infra.http.requests import type_json
-from app.organizations.access import find_grant
 from app.organizations.access_schemas import TokenRead
-from app.organizations.tokens import TokenKey
+from app.organizations.tokens import TokenKey, find_grant
 
 BODY_LIMIT_BYTES = 8192
 FIELDS_MAX = 20

@@ -6,12 +6,13 @@ database and kept for at most `KEPT_SECONDS`, so that deactivating somebody acts
 
 from __future__ import annotations
 
+import hmac
 import json
 import time
 import warnings
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 from typing import Any
@@ -29,8 +30,8 @@ from app.core.ids import OrganizationId, new_id
 from app.infra.database import Actor, Database
 from app.infra.principal import Principal
 from app.organizations.outside_keys import OutsideKeys
-from app.organizations.queries import Caller, find_api_client_caller, find_user_caller
-from app.organizations.rules import approval_limit_minor, scopes_of
+from app.organizations.queries import Caller, find_api_client_caller, find_credentials, find_user_caller
+from app.organizations.rules import approval_limit_minor, parse_client_id, scopes_of
 from app.organizations.usage import note_use
 from app.settings import Settings
 
@@ -123,6 +124,29 @@ class TokenKey:
         return grant, float(claims["exp"])
 
 
+async def find_grant(
+    database: Database, client_id: str, secret: str, wanted: frozenset[str], now: datetime
+) -> tuple[Grant, int] | None:
+    """What the client may have a token for, and the token's lifetime in seconds; None for unknown credentials.
+
+    Without wanted scopes: all that the client has. Scopes that it lacks are left out (RFC 6749, section 3.3).
+    """
+    found = parse_client_id(client_id)
+    if found is None:
+        return None
+    digest = sha256(secret.encode("utf-8", "replace")).digest()
+    async with database.read(UUID(found.organization_hex)) as session:
+        candidates = await find_credentials(session, UUID(found.client_hex), now)
+    matching = [row for row in candidates if hmac.compare_digest(row["secret_sha256"], digest)]
+    if not matching:
+        return None
+    row = matching[0]
+    held = scopes_of(row["roles"], row["scopes"])
+    scopes = held & wanted if wanted else held
+    grant = Grant(UUID(found.organization_hex), "api_client", row["id"], scopes, row["secret_id"])
+    return grant, int(row["token_lifetime_seconds"])
+
+
 class AccessTokens:
     """The service's `Authenticator`. Raises TokenSettingsInvalid when it is made with settings that are not safe."""
 
@@ -159,6 +183,24 @@ class AccessTokens:
         else:
             raise TokenInvalid("the token is not of an issuer that this service trusts")
         self._keep(digest, principal, ends_at)
+        await self._note_use(principal)
+        return principal
+
+    async def client(self, client_id: str, secret: str) -> Principal:
+        """The API client with this id and secret, for programs that cannot fetch a token. Raises TokenInvalid."""
+        digest = sha256(f"client\0{client_id}\0{secret}".encode("utf-8", "replace")).digest()
+        kept = self._kept.get(digest)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        now = time.time()
+        found = await find_grant(self._database, client_id, secret, frozenset(), datetime.fromtimestamp(now, UTC))
+        if found is None:
+            raise TokenInvalid("client id or secret is wrong")
+        grant, _ = found
+        async with self._database.read(grant.organization_id) as session:
+            caller = await find_api_client_caller(session, grant.subject_id, grant.secret_id)
+        principal = _principal(grant.organization_id, caller, None)
+        self._keep(digest, principal, now + KEPT_SECONDS)
         await self._note_use(principal)
         return principal
 

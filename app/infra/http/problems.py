@@ -117,7 +117,7 @@ def refusal_response(request: Request, error: errors.DomainError) -> Response:
     headers: dict[str, str] = {}
     status = status_of(error)
     if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = request.scope.get("state", {}).get("challenge", "Bearer")
     if status in (429, 503):
         headers["Retry-After"] = str(error.facts.get("retry_after_seconds", 1))
     return problem_response(

@@ -9,8 +9,10 @@ fails can never have answered 201. A deadlock runs the work again.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -55,6 +57,25 @@ class Caller(SecurityBase):
         return await authenticate(request, scopes.scopes)
 
 
+class ReportCaller(Caller):
+    """The same, or HTTP Basic with id and secret of an API client: spreadsheets cannot fetch tokens."""
+
+    async def __call__(self, request: Request, scopes: SecurityScopes) -> Principal:
+        """The caller of this request, with every scope that the operation asks for. Raises Unauthenticated."""
+        request.scope.setdefault("state", {})["challenge"] = 'Basic realm="duecourse", charset="UTF-8", Bearer'
+        kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "basic":
+            return await super().__call__(request, scopes)
+        try:
+            name, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        except ValueError:
+            raise Unauthenticated("the Authorization header is not HTTP Basic") from None
+        if len(encoded) > TOKEN_LENGTH_MAX or not secret:
+            raise Unauthenticated("id and secret of an API client are required")
+        authenticator: Authenticator = request.app.state.authenticator
+        return _allow(request, await authenticator.client(name, secret), scopes.scopes)
+
+
 class LookupCaller(Caller):
     """The same, and gives what reads with one statement."""
 
@@ -70,7 +91,10 @@ async def authenticate(request: Request, scopes: Iterable[str]) -> Principal:
     if kind.lower() != "bearer" or not token or len(token) > TOKEN_LENGTH_MAX:
         raise Unauthenticated("a bearer token is required")
     authenticator: Authenticator = request.app.state.authenticator
-    principal = await authenticator.principal(token.strip())
+    return _allow(request, await authenticator.principal(token.strip()), scopes)
+
+
+def _allow(request: Request, principal: Principal, scopes: Iterable[str]) -> Principal:
     for scope in scopes:
         principal.require(scope)
     request.scope.setdefault("state", {})["principal"] = principal
@@ -79,6 +103,7 @@ async def authenticate(request: Request, scopes: Iterable[str]) -> Principal:
 
 _caller = Caller()
 _lookup_caller = LookupCaller()
+_report_caller = ReportCaller()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +253,8 @@ async def _write(
     return Write(principal, request.app.state.database, request, idempotency_key, if_match, utc_now())
 
 
-async def _read(request: Request, principal: Annotated[Principal, Security(_caller)]) -> AsyncIterator[ReadSession]:
+@asynccontextmanager
+async def _reading(request: Request, principal: Principal) -> AsyncIterator[ReadSession]:
     database: Database = request.app.state.read_database
     try:
         async with database.read(principal.organization_id) as session:
@@ -242,9 +268,26 @@ async def _read(request: Request, principal: Annotated[Principal, Security(_call
         raise
 
 
+async def _read(request: Request, principal: Annotated[Principal, Security(_caller)]) -> AsyncIterator[ReadSession]:
+    async with _reading(request, principal) as session:
+        yield session
+
+
+async def _read_as_report(
+    request: Request, principal: Annotated[Principal, Security(_report_caller)]
+) -> AsyncIterator[ReadSession]:
+    async with _reading(request, principal) as session:
+        yield session
+
+
 def reads(*scopes: str) -> Any:
     """Dependency: a read-only session of the caller's organization; the caller holds these scopes."""
     return _with_scopes(_read, scopes)
+
+
+def reports_to(*scopes: str) -> Any:
+    """Dependency: a read-only session; the caller may also send id and secret of an API client as HTTP Basic."""
+    return _with_scopes(_read_as_report, scopes)
 
 
 def looks_up(*scopes: str) -> Any:
