@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import timedelta
-from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -27,32 +23,20 @@ RUN_SECONDS = 20.0
 WAIT_SECONDS = 600.0
 PAPER_ROUNDS = 5
 log = structlog.get_logger(__name__)
-_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[UUID, asyncio.Lock]] = WeakKeyDictionary()
-_drained: dict[UUID, float] = {}
 
 
 async def plan(job: JobContext) -> None:
-    """Make the message of the notice whose id is the key, and with it those of all others that wait.
-
-    A run approves thousands at once, and owes a job for each: the first one makes them all, many at a time; those that
-    began to wait before its last look have nothing left to do.
-    """
-    arrived = time.monotonic()
-    lock = _locks.setdefault(asyncio.get_running_loop(), {}).setdefault(job.organization_id, asyncio.Lock())
-    async with lock:
-        if _drained.get(job.organization_id, 0.0) > arrived:
+    """Make the messages of all notices that wait for one, many at a time. The key is always the same: one at a time."""
+    while True:
+        await job.extend()
+        try:
+            ready = await plan_messages(job.database, job.settings, job.organization_id, None, utc_now())
+        except Unavailable:
+            raise
+        except DomainError as refusal:
+            raise GiveUp(f"{refusal.code}: {refusal.detail}") from refusal
+        if ready < BATCH_MAX:
             return
-        while True:
-            looked = time.monotonic()
-            try:
-                ready = await plan_messages(job.database, job.settings, job.organization_id, None, utc_now())
-            except Unavailable:
-                raise
-            except DomainError as refusal:
-                raise GiveUp(f"{refusal.code}: {refusal.detail}") from refusal
-            if ready < BATCH_MAX:
-                _drained[job.organization_id] = looked
-                return
 
 
 async def deliver(job: JobContext) -> None:

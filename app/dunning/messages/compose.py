@@ -12,7 +12,7 @@ import json
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -44,6 +44,7 @@ SUBJECT_KIND = "dunning_notice"
 PURPOSE = "dunning"
 BATCH_MAX = 200
 SECRET_BYTES = 16
+_LETTER_FIELDS = tuple(field.name for field in fields(Letter))
 
 
 @dataclass(slots=True)
@@ -236,7 +237,7 @@ def _letter(
         table=(head, *rows), right=(3, 4), footer=f"{notice['entity_name']} · {words.account} {notice['number']}",
         language=main,
     )  # fmt: skip
-    return asdict(letter)
+    return {name: getattr(letter, name) for name in _LETTER_FIELDS}
 
 
 async def _render(drafts: Sequence[_Draft]) -> None:

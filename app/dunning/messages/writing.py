@@ -45,8 +45,8 @@ RETURNING m.id, m.notice_id, m.attempts
 """
 _WITHDRAW = """
 UPDATE dunning_messages m SET state = r.state, reason = r.reason, not_before = r.not_before, claim = NULL,
-    attempts = m.attempts - 1, ended_at = CASE WHEN r.state = 'suppressed' THEN $3::timestamptz END, version = m.version + 1,
-    updated_at = current_setting('app.recorded_at')::timestamptz
+    attempts = m.attempts - 1, ended_at = CASE WHEN r.state = 'suppressed' THEN $3::timestamptz END,
+    version = m.version + 1, updated_at = current_setting('app.recorded_at')::timestamptz
 FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[]) AS r(id, state, reason, not_before)
 WHERE m.organization_id = $1 AND m.id = r.id AND m.claim = $2 AND m.state = 'sending'
 """

@@ -9,14 +9,16 @@ from datetime import datetime
 from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import EmailPolicy
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 
 from app.core.errors import RuleViolation
+from app.infra.mail.assembly import assemble, is_plain_name
 
 SUBJECT_LENGTH_MAX = 500
 TEXT_LENGTH_MAX = 200_000
@@ -27,9 +29,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{3,250}>", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,90}", re.ASCII)
+# What needs no library to be judged: short labels of letters and digits, no dots in a row, no punycode.
+_PLAIN_ADDRESS = re.compile(
+    r"(?=[^@]{1,64}@)(?=.{3,200}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+){0,6}@(?!.*--)(?:[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.){1,4}[a-z]{2,24}",
+    re.ASCII,
+)
 _ENCODED_WORD = "=?"
 _LITERAL = frozenset(
-    {"to", "cc", "reply-to", "subject", "message-id", "in-reply-to", "references", "list-unsubscribe"}
+    {"from", "to", "cc", "reply-to", "subject", "message-id", "in-reply-to", "references", "list-unsubscribe"}
 )
 _URL = re.compile(r"(?:https?://|mailto:)[\x21\x23-\x3b\x3d\x3f-\x7e]{3,900}", re.ASCII)
 
@@ -124,6 +131,8 @@ def check_address(address: str, *, pointer: str = "/recipient") -> str:
     """
     if _CONTROL.search(address):
         raise HeaderInvalid("an address holds no line breaks or control characters", pointer=pointer)
+    if _PLAIN_ADDRESS.fullmatch(address):
+        return address
     try:
         found = validate_email(address, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
@@ -163,49 +172,83 @@ def message_id_of(email_id: UUID, sender_address: str) -> str:
 
 def build_message(draft: Draft, sender: Sender, attachments: Sequence[Attachment] = ()) -> bytes:
     """The message as it goes over the wire (RFC 5322, CRLF, ASCII only). Raises HeaderInvalid, MailTooLarge."""
-    message = EmailMessage(policy=_POLICY)
-    message["From"] = Address(display_name=sender.name or "", addr_spec=sender.address)
-    message["To"] = check_address(draft.recipient)
-    message["Subject"] = _subject(check_header(draft.subject))
-    message["Date"] = format_datetime(draft.created_at)
-    message["Message-ID"] = draft.message_id
-    if draft.reply_to is not None:
-        message["Reply-To"] = check_address(draft.reply_to, pointer="/reply_to")
-    if draft.in_reply_to is not None:
-        message["In-Reply-To"] = check_message_id(draft.in_reply_to)
-    thread = draft.references or ((draft.in_reply_to,) if draft.in_reply_to is not None else ())
-    if thread:
-        message["References"] = "\r\n ".join(check_message_id(one, pointer="/references") for one in thread)
-    if draft.cc:
-        message["Cc"] = ",\r\n ".join(check_address(one, pointer="/cc") for one in draft.cc)
-    _set_list_headers(message, draft)
-    message.set_content(draft.text)
-    if draft.html is not None:
-        message.add_alternative(draft.html, subtype="html")
-    for attachment in attachments:
-        plain = _MEDIA_TYPE.fullmatch(attachment.media_type)
-        main, _, sub = (attachment.media_type if plain else "").partition("/")
-        # As bytes whatever it is: a text, too, must arrive as it was stored, and a message must not be unpacked.
-        kind = (main, sub) if sub and main not in ("message", "multipart", "text") else ("application", "octet-stream")
-        name = check_header(attachment.name, pointer="/attachments").replace(_ENCODED_WORD, "=_")
-        message.add_attachment(attachment.content, maintype=kind[0], subtype=kind[1], filename=name)
-    wire = message.as_bytes()
+    head = _head(draft, sender)
+    named = [(check_header(one.name, pointer="/attachments").replace(_ENCODED_WORD, "=_"), one) for one in attachments]
+    if all(is_plain_name(name) for name, _ in named):
+        files = [(name, "/".join(_media_type(one)), one.content) for name, one in named]
+        wire = assemble(head, draft.text, draft.html, files)
+    else:
+        wire = _with_library(head, draft, named)
     if len(wire) > MESSAGE_BYTES_MAX:
         raise MailTooLarge(f"the message has {len(wire)} bytes; at most {MESSAGE_BYTES_MAX} can be sent")
     return wire
 
 
-def _set_list_headers(message: EmailMessage, draft: Draft) -> None:
+def _head(draft: Draft, sender: Sender) -> list[tuple[str, str]]:
+    """The headers, checked and folded."""
+    found = [
+        ("From", _from(sender)),
+        ("To", check_address(draft.recipient)),
+        ("Subject", _subject(check_header(draft.subject))),
+        ("Date", format_datetime(draft.created_at)),
+        ("Message-ID", draft.message_id),
+    ]
+    if draft.reply_to is not None:
+        found.append(("Reply-To", check_address(draft.reply_to, pointer="/reply_to")))
+    if draft.in_reply_to is not None:
+        found.append(("In-Reply-To", check_message_id(draft.in_reply_to)))
+    thread = draft.references or ((draft.in_reply_to,) if draft.in_reply_to is not None else ())
+    if thread:
+        found.append(("References", "\r\n ".join(check_message_id(one, pointer="/references") for one in thread)))
+    if draft.cc:
+        found.append(("Cc", ",\r\n ".join(check_address(one, pointer="/cc") for one in draft.cc)))
+    return found + _list_headers(draft)
+
+
+def _with_library(
+    head: Sequence[tuple[str, str]], draft: Draft, attachments: Sequence[tuple[str, Attachment]]
+) -> bytes:
+    """For names of files that need a grammar."""
+    message = EmailMessage(policy=_POLICY)
+    for name, value in head:
+        message[name] = value
+    message.set_content(draft.text)
+    if draft.html is not None:
+        message.add_alternative(draft.html, subtype="html")
+    for name, attachment in attachments:
+        main, sub = _media_type(attachment)
+        message.add_attachment(attachment.content, maintype=main, subtype=sub, filename=name)
+    return message.as_bytes()
+
+
+def _media_type(attachment: Attachment) -> tuple[str, str]:
+    """As bytes whatever it is: a text, too, must arrive as it was stored, and a message must not be unpacked."""
+    plain = _MEDIA_TYPE.fullmatch(attachment.media_type)
+    main, _, sub = (attachment.media_type if plain else "").partition("/")
+    return (main, sub) if sub and main not in ("message", "multipart", "text") else ("application", "octet-stream")
+
+
+@lru_cache(maxsize=50)
+def _from(sender: Sender) -> str:
+    """The sender with the name as the library folds it."""
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    message["From"] = Address(display_name=sender.name or "", addr_spec=sender.address)
+    return message.as_bytes().decode("ascii").partition(":")[2].strip()
+
+
+def _list_headers(draft: Draft) -> list[tuple[str, str]]:
     """`List-Unsubscribe` (RFC 2369), of one click where it is a page (RFC 8058); `Auto-Submitted` (RFC 3834)."""
+    found: list[tuple[str, str]] = []
     for url in draft.unsubscribe_urls:
         if not _URL.fullmatch(url):
             raise HeaderInvalid("this is not an address for unsubscribing", pointer="/unsubscribe_urls")
     if draft.unsubscribe_urls:
-        message["List-Unsubscribe"] = ",\r\n ".join(f"<{url}>" for url in draft.unsubscribe_urls)
+        found.append(("List-Unsubscribe", ",\r\n ".join(f"<{url}>" for url in draft.unsubscribe_urls)))
         if any(url.startswith("https://") for url in draft.unsubscribe_urls):
-            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+            found.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     if draft.automatic:
-        message["Auto-Submitted"] = "auto-generated"
+        found.append(("Auto-Submitted", "auto-generated"))
+    return found
 
 
 def _subject(value: str) -> str:
