@@ -12,6 +12,7 @@ from app.reports.definitions import ReportDefinition
 from app.reports.performance.definitions import DEFINITIONS as PERFORMANCE_DEFINITIONS
 from app.reports.portfolio.delinquency import DELINQUENCY_DEFINITIONS
 from app.reports.portfolio.key_figures import FIGURE_DEFINITIONS
+from app.reports.portfolio.provision import PROVISION_MATRIX
 from app.reports.portfolio.roll_rates import ROLL_RATES
 from app.reports.portfolio.write_offs import WRITE_OFFS
 
@@ -20,6 +21,7 @@ _ALL: tuple[ReportDefinition, ...] = (
     ROLL_RATES,
     *DELINQUENCY_DEFINITIONS,
     WRITE_OFFS,
+    PROVISION_MATRIX,
     *PERFORMANCE_DEFINITIONS,
 )
 REPORTS: Mapping[str, ReportDefinition] = {definition.name: definition for definition in _ALL}

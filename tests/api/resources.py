@@ -68,6 +68,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "target_id": ("collector_targets", "id"),
     "promise_id": ("promises", "id"),
     "proposal_id": ("proposals", "id"),
+    "provision_run_id": ("provision_runs", "id"),
     "remittance_advice_id": ("remittance_advices", "id"),
     "run_id": ("matching_runs", "id"),
     "correspondence_id": ("correspondences", "id"),
@@ -122,6 +123,7 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
     "credit_reviews": {"reasons": "[]", "facts": "{}"},
     "meetings": {"time_zone": "Europe/Berlin"},
     "payment_terms": {"definition": json.dumps({"net_days": 30})},
+    "provision_runs": {"forward_factors": "[]", "rates": "[]"},
     "proposals": {"lines": "[]", "reasons": "[]", "alternatives": "[]", "account_id": None},
     "account_duplicates": {"reasons": "[]"},
     "account_merges": {
