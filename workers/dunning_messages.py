@@ -8,7 +8,10 @@ import structlog
 
 from app.core.clock import utc_now
 from app.core.errors import DomainError, Unavailable
-from app.dunning.messages import queries
+from app.dunning.messages import (
+    inbound,  # noqa: F401 - importing it tells the correspondence whom to ask about answers and returns
+    queries,
+)
 from app.dunning.messages.compose import BATCH_MAX, DELIVER, PAPERS, plan_messages
 from app.dunning.messages.delivery import NO_CONNECTION_PAUSE_SECONDS, Delivery, Transport, end_lost
 from app.dunning.messages.email import EmailTransport

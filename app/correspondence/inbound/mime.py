@@ -74,7 +74,10 @@ class MeetingReply:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """What was read of an e-mail. `references` are message ids without brackets, the direct one last."""
+    """What was read of an e-mail. `references` are message ids without brackets, the direct one last.
+
+    `complaint`: a mailbox provider reports that its reader called an e-mail unwanted (RFC 5965).
+    """
 
     sha256: str
     sender: str | None
@@ -89,6 +92,7 @@ class InboundMessage:
     files_left_out: int
     bounce_detail: str | None
     meeting: MeetingReply | None
+    complaint: bool = False
 
 
 def read_message(raw: bytes, now: datetime) -> InboundMessage:
@@ -123,6 +127,7 @@ def _read(raw: bytes, now: datetime) -> InboundMessage:
         files_left_out=max(0, sum(1 for _ in _files(parts)) - ATTACHMENTS_MAX),
         bounce_detail=_bounce_detail(parts),
         meeting=_meeting(parts),
+        complaint=any(part.get_content_type() == "message/feedback-report" for part, _ in parts),
     )
 
 

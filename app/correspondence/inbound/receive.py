@@ -7,7 +7,7 @@ store (none), `receive` writes all rows (transaction).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -57,6 +57,30 @@ class Received:
     created: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose message of an upper room an e-mail answers, and the thread for it, if there is one."""
+
+    account_id: UUID
+    contact_id: UUID | None
+    thread_id: UUID | None
+    purpose: str
+    message_id: UUID
+
+
+FindOwner = Callable[[WriteSession, InboundMessage], Awaitable[Owner | None]]
+TakenIn = Callable[[WriteSession, InboundMessage, Correspondence, Owner, datetime], Awaitable[None]]
+_watchers: list[tuple[FindOwner, TakenIn]] = []
+
+
+def watch_inbound(find_owner: FindOwner, taken_in: TakenIn) -> None:
+    """Ask this room whether an e-mail answers one of its messages, and tell it once that is taken in.
+
+    Rooms register theirs when they are imported, as they do with constraints.
+    """
+    _watchers.append((find_owner, taken_in))
+
+
 async def take_in(store: DocumentStore, organization_id: UUID, raw: bytes, now: datetime) -> Incoming:
     """Read a raw message and keep its bytes. Raises InboundRefused and the refusals of the store."""
     message = await asyncio.to_thread(read_message, raw, now)
@@ -89,12 +113,15 @@ async def receive(session: WriteSession, incoming: Incoming, now: datetime) -> R
     if known is not None:
         return Received(known.id, known.correspondence_id, created=False)
     answered = await _answered(session, mail)
-    thread = await _thread(session, mail, answered, now)
+    owner, taken_in = await _owner(session, mail) if answered is None else (None, None)
+    thread = await _thread(session, mail, answered, owner, now)
     message = await _write(session, thread, incoming, now)
     if mail.kind == "bounce" and answered is not None and mail.bounce_detail is not None:
         await _bounced(session, thread, answered, mail.bounce_detail, now)
     if mail.meeting is not None:
         await _meeting_answered(session, thread, mail)
+    if owner is not None and taken_in is not None:
+        await taken_in(session, mail, thread, owner, now)
     await touch_thread(session, thread, "in", now)
     record(session, thread, message, "received", sender_known=message.contact_id is not None)
     return Received(message.id, thread.id, created=True)
@@ -107,10 +134,28 @@ async def _answered(session: WriteSession, mail: InboundMessage) -> Corresponden
     return await queries.find_by_reference(session, own_email_ids(ids), ids)
 
 
+async def _owner(session: WriteSession, mail: InboundMessage) -> tuple[Owner | None, TakenIn | None]:
+    """The message of an upper room that the e-mail answers, and whom to tell."""
+    for find_owner, taken_in in _watchers:
+        owner = await find_owner(session, mail)
+        if owner is not None:
+            return owner, taken_in
+    return None, None
+
+
 async def _thread(
-    session: WriteSession, mail: InboundMessage, answered: CorrespondenceMessage | None, now: datetime
+    session: WriteSession,
+    mail: InboundMessage,
+    answered: CorrespondenceMessage | None,
+    owner: Owner | None,
+    now: datetime,
 ) -> Correspondence:
     account_id, contact_id = await _sender_of(session, mail)
+    if owner is not None and account_id in (None, owner.account_id):
+        if owner.thread_id is not None:
+            return await queries.get_thread(session, owner.thread_id, lock=True)
+        subject = plain_subject(mail.subject)
+        return await open_thread(session, owner.account_id, owner.contact_id, subject, owner.purpose, now)
     tokens = tokens_in(mail.subject)
     thread_id = None if answered is None else answered.correspondence_id
     if thread_id is None and tokens:
