@@ -277,3 +277,76 @@ def key_figures(book: Book, day: date, days: int, upper: tuple[int, ...]) -> dic
         }  # fmt: skip
     return {key: values for key, values in found.items() if any(
         values[name] for name in values if name.endswith("_amount"))}  # fmt: skip
+
+
+def in_euros(tables: dict[str, list[Any]], dollar: int) -> dict[str, list[Any]]:
+    """The same ledger as if every dollar had been so many euros: what a conversion at a whole rate must give."""
+    found = {name: [dict(row) for row in rows] for name, rows in tables.items()}
+    currencies = {row["id"]: row["currency"] for name in ("payments", "credit_memos") for row in tables[name]}
+    for name, rows in found.items():
+        for row in rows:
+            source = currencies.get(row.get("payment_id") or row.get("credit_memo_id"))
+            code = row.get("currency") or source
+            for column in ("amount_minor", "discount_minor", "write_off_minor"):
+                if name != "accounts" and row.get(column) is not None and code == "USD":
+                    row[column] *= dollar
+            if row.get("source_currency") == "USD":
+                row["source_amount_minor"] *= dollar
+            if name in ("instalments", "adjustments", "payments", "credit_memos"):
+                row["currency"] = "EUR"
+    return found
+
+
+def rolls(book: Book, day: date, upper: tuple[int, ...]) -> dict[tuple[Key, int], tuple[int, int]]:
+    """For each step from bucket to bucket: what stood in it one bucket-length ago, and in the next one now."""
+    found: dict[tuple[Key, int], tuple[int, int]] = {}
+    for index in range(len(upper)):
+        length = upper[index] - upper[index - 1] if index else upper[1]
+        then, now = book.buckets(day - timedelta(days=length), upper), book.buckets(day, upper)
+        for key in {*then, *now}:
+            before = then[key][index] if key in then else 0
+            found[key, index] = (before, now[key][index + 1] if key in now else 0)
+    return found
+
+
+def owing(book: Book, day: date) -> dict[Key, tuple[int, int, int]]:
+    """Accounts that owe, accounts that are overdue, and the largest overdue amount of one."""
+    opened: dict[tuple[Key, Any], list[int]] = defaultdict(lambda: [0, 0])
+    for part in book.parts:
+        left = book.open_on(part, day)
+        entry = opened[book.of(part), part["account_id"]]
+        entry[0] += left
+        entry[1] += left if book.due_on(part, day) < day else 0
+    found: dict[Key, tuple[int, int, int]] = {}
+    for (key, _), (total, late) in opened.items():
+        owe, overdue, largest = found.get(key, (0, 0, 0))
+        found[key] = (owe + (total > 0), overdue + (late > 0), max(largest, late))
+    return found
+
+
+def write_off_reasons(book: Book, first: date, last: date) -> dict[tuple[Key, str], list[int]]:
+    """By reason: how many, written off, taken back."""
+    parts = {row["id"]: row for row in book.parts}
+    found: dict[tuple[Key, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in book.adjustments:
+        if row["kind"] == "write_off" and first <= row["effective_date"] <= last:
+            entry = found[book.of(parts[row["instalment_id"]]), row["reason_code"]]
+            if row["reverses_id"] is None:
+                entry[0] += 1
+                entry[1] += row["amount_minor"]
+            else:
+                entry[2] -= row["amount_minor"]
+    return found
+
+
+def losses(book: Book, day: date, until: date, upper: tuple[int, ...]) -> dict[Key, list[int]]:
+    """Written off after a day and until another, by the bucket that the item stood in on the first."""
+    parts = {row["id"]: row for row in book.parts}
+    found: dict[Key, list[int]] = defaultdict(lambda: [0] * (len(upper) + 1))
+    for row in book.adjustments:
+        part = parts[row["instalment_id"]]
+        if row["kind"] == "write_off" and day < row["effective_date"] <= until and part["accounting_date"] <= day:
+            late = (day - book.due_on(part, day)).days
+            index = next((n for n, bound in enumerate(upper) if late <= bound), len(upper))
+            found[book.of(part)][index] += row["amount_minor"]
+    return found
