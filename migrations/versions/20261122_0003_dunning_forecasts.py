@@ -2380,6 +2380,11 @@ def upgrade() -> None:
             ["charge_items.organization_id", "charge_items.id"],
             name=op.f("fk_interest_pieces_organization_id_charge_item_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_interest_pieces_organization_id_instalment_id"),
+        ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_interest_pieces")),
         info={"append_only": True},
     )

@@ -239,6 +239,7 @@ class InterestPiece(TenantTable, Base):
     percent: Mapped[Decimal] = mapped_column(_PERCENT)
     __table_args__ = (
         tenant_fk("charge_item_id", "charge_items"),
+        tenant_fk("instalment_id", "instalments"),
         CheckConstraint("day_to >= day_from", name="days_in_order"),
         CheckConstraint("principal_minor <> 0", name="principal_not_zero"),
         Index(None, "organization_id", "instalment_id"),
