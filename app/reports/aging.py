@@ -36,14 +36,14 @@ async def aging_report(
     rows = [aging_row(record) for record in records]
     totals = [aging_row(record) for record in total_records]
     if netted:
-        rows = [_netted(row) for row in rows]
+        rows = [net_row(row) for row in rows]
         totals = _totals(rows)
         rows = rows[start:]
     more = limit is not None and len(rows) > limit
     return AgingReport(request, tuple(request.bounds.labels()), totals, rows[:limit], more)
 
 
-def _netted(row: AgingRow) -> AgingRow:
+def net_row(row: AgingRow) -> AgingRow:
     """Credits taken off the oldest buckets; what is left over stays in its own column."""
     buckets, memos_left = net_oldest_first(row.buckets, row.credit_memos_minor)
     buckets, cash_left = net_oldest_first(buckets, row.unapplied_minor)

@@ -27,11 +27,11 @@ SELECT NOT (
 )
 """
 _OPEN_NOW = """
-SELECT account_id, legal_entity_id, currency, {day} AS day, open_minor FROM instalments
+SELECT {extra}account_id, legal_entity_id, currency, {day} AS day, open_minor FROM instalments
 WHERE organization_id = $1 AND open_minor <> 0{filters}
 """
 _OPEN_AS_OF = """
-SELECT p.account_id, p.legal_entity_id, p.currency, {day} AS day,
+SELECT {extra}p.account_id, p.legal_entity_id, p.currency, {day} AS day,
        p.amount_minor - coalesce(a.taken, 0) - coalesce(j.taken, 0) AS open_minor
 FROM instalments p
 LEFT JOIN (
@@ -54,14 +54,14 @@ WHERE p.organization_id = $1 AND p.accounting_date <= $2 AND ($3::timestamptz IS
   AND p.amount_minor <> coalesce(a.taken, 0) + coalesce(j.taken, 0){filters}
 """
 _CREDITS_NOW = """
-SELECT account_id, legal_entity_id, currency, open_minor AS credit_minor, 0::bigint AS cash_minor FROM credit_memos
-WHERE organization_id = $1 AND open_minor <> 0{filters}
+SELECT {memo}account_id, legal_entity_id, currency, open_minor AS credit_minor, 0::bigint AS cash_minor
+FROM credit_memos WHERE organization_id = $1 AND open_minor <> 0{filters}
 UNION ALL
-SELECT account_id, legal_entity_id, currency, 0, unapplied_minor FROM payments
+SELECT {cash}account_id, legal_entity_id, currency, 0, unapplied_minor FROM payments
 WHERE organization_id = $1 AND unapplied_minor <> 0{filters}
 """
 _CREDITS_AS_OF = """
-SELECT c.account_id, c.legal_entity_id, c.currency,
+SELECT {memo}c.account_id, c.legal_entity_id, c.currency,
        c.amount_minor - coalesce(a.taken, 0) - coalesce(m.taken, 0) AS credit_minor, 0::bigint AS cash_minor
 FROM credit_memos c
 LEFT JOIN (
@@ -77,7 +77,7 @@ LEFT JOIN (
 WHERE c.organization_id = $1 AND c.accounting_date <= $2 AND ($3::timestamptz IS NULL OR c.recorded_at <= $3){filters_c}
 UNION ALL
 SELECT * FROM (
-    SELECT CASE WHEN w.payment_id IS NULL THEN p.original_account_id ELSE w.to_account_id END AS account_id,
+    SELECT {cash}CASE WHEN w.payment_id IS NULL THEN p.original_account_id ELSE w.to_account_id END AS account_id,
            p.legal_entity_id, p.currency, 0::bigint,
            p.amount_minor - coalesce(a.taken, 0) - coalesce(m.taken, 0) AS cash_minor
     FROM payments p
@@ -143,14 +143,7 @@ async def fetch_aging(
 
     Records have `key, currency, items, b0 … bn, credit_minor, cash_minor`; `aging_row` makes one an AgingRow.
     """
-    quick = request.known_at is None and await nothing_later(session, request)
-    await session.driver.execute(_PLANNER)
-    arguments: list[Any] = [session.organization_id, request.as_of]
-    if not quick:
-        arguments.append(request.known_at)
-    statement = _statement(request, _filters(request, arguments), quick)
-    arguments += [limit, start]
-    statement = statement.format(limit=len(arguments) - 1, start=len(arguments))
+    statement, arguments = await group_statement(session, request, start=start, limit=limit)
     records = await session.driver.fetch(statement, *arguments)
     # Both arms of UNION ALL come in their order: the totals first.
     split = next((index for index, record in enumerate(records) if not record["is_total"]), len(records))
@@ -224,15 +217,85 @@ def _bucket_sums(request: AgingRequest) -> str:
     return ", ".join(sums)
 
 
-def _open_items(request: AgingRequest, filters: list[str], quick: bool) -> str:
+def _open_items(request: AgingRequest, filters: list[str], quick: bool, *, ids: bool = False) -> str:
     if quick:
         day = "invoice_date" if request.by_invoice_date else "due_date"
-        return _OPEN_NOW.format(day=day, filters=_and(filters))
+        return _OPEN_NOW.format(day=day, filters=_and(filters), extra="id, " if ids else "")
     day = "p.invoice_date" if request.by_invoice_date else "coalesce(d.due_date, p.original_due_date)"
-    return _OPEN_AS_OF.format(day=day, filters=_and(filters, "p."))
+    return _OPEN_AS_OF.format(day=day, filters=_and(filters, "p."), extra="p.id, " if ids else "")
 
 
-def _credits(filters: list[str], quick: bool) -> str:
+def _credits(filters: list[str], quick: bool, *, ids: bool = False) -> str:
+    memo, cash = ("id, 'credit_memo' AS kind, ", "id, 'payment' AS kind, ") if ids else ("", "")
     if quick:
-        return _CREDITS_NOW.format(filters=_and(filters))
-    return _CREDITS_AS_OF.format(filters=_and(filters), filters_c=_and(filters, "c."))
+        return _CREDITS_NOW.format(filters=_and(filters), memo=memo, cash=cash)
+    qualified = {"memo": memo.replace("id,", "c.id,", 1), "cash": cash.replace("id,", "p.id,", 1)}
+    return _CREDITS_AS_OF.format(filters=_and(filters), filters_c=_and(filters, "c."), **qualified)
+
+
+# One row for each open item, credits with a minus: so the rows of an account add up to its net amount.
+_DETAIL = """
+WITH o AS MATERIALIZED ({open}), c AS MATERIALIZED ({credits}), disputed AS (
+    SELECT instalment_id, sum(disputed_minor)::bigint AS minor FROM dispute_lines
+    WHERE organization_id = $1 AND disputed_minor > 0 GROUP BY 1
+), items AS (
+    SELECT o.id, v.kind, v.number, i.ordinal, v.purchase_order, o.account_id, o.legal_entity_id, o.currency,
+           i.invoice_date, {due} AS due_date, o.day, i.amount_minor, o.open_minor, d.minor AS disputed_minor
+    FROM o JOIN instalments i ON i.organization_id = $1 AND i.id = o.id
+    JOIN invoices v ON v.organization_id = $1 AND v.id = i.invoice_id
+    LEFT JOIN disputed d ON d.instalment_id = o.id
+    UNION ALL
+    SELECT c.id, c.kind, m.number, NULL, NULL, c.account_id, c.legal_entity_id, c.currency, m.credit_date, NULL, NULL,
+           -m.amount_minor, -c.credit_minor, NULL
+    FROM c JOIN credit_memos m ON m.organization_id = $1 AND m.id = c.id WHERE c.kind = 'credit_memo'
+      AND c.credit_minor <> 0
+    UNION ALL
+    SELECT c.id, c.kind, p.bank_reference, NULL, NULL, c.account_id, c.legal_entity_id, c.currency, p.value_date, NULL,
+           NULL, -p.amount_minor, -c.cash_minor, NULL
+    FROM c JOIN payments p ON p.organization_id = $1 AND p.id = c.id WHERE c.kind = 'payment' AND c.cash_minor <> 0
+)
+SELECT items.*, $2::date - items.day AS age, $2::date - items.due_date AS late,
+       a.number AS account_number, a.name AS account_name, a.segment, a.country, a.risk_class,
+       u.display_name AS collector, e.code AS legal_entity
+FROM items
+JOIN legal_entities e ON e.organization_id = $1 AND e.id = items.legal_entity_id
+LEFT JOIN accounts a ON a.organization_id = $1 AND a.id = items.account_id
+LEFT JOIN users u ON u.organization_id = $1 AND u.id = a.collector_id
+ORDER BY a.number NULLS FIRST, items.due_date NULLS LAST, items.invoice_date, items.id LIMIT ${limit} OFFSET ${start}
+"""
+
+
+async def detail_statement(
+    session: ReadSession, request: AgingRequest, *, start: int = 0, limit: int | None = None
+) -> tuple[str, list[Any]]:
+    """The statement of the open items one by one, with its arguments: fetch it, or read it by a cursor."""
+    quick = request.known_at is None and await nothing_later(session, request)
+    await session.driver.execute(_PLANNER)
+    arguments: list[Any] = [session.organization_id, request.as_of]
+    if not quick:
+        arguments.append(request.known_at)
+    filters = _filters(request, arguments)
+    due = "i.due_date" if quick else "coalesce(o.due_date, i.original_due_date)"
+    opened = _open_items(request, filters, quick, ids=True)
+    if not quick:  # the due date of the day, beside the day that the item is aged from
+        opened = opened.replace("SELECT p.id, ", "SELECT p.id, d.due_date, ", 1)
+    arguments += [limit, start]
+    statement = _DETAIL.format(
+        open=opened, credits=_credits(filters, quick, ids=True), due=due, limit=len(arguments) - 1,
+        start=len(arguments),
+    )  # fmt: skip
+    return statement, arguments
+
+
+async def group_statement(
+    session: ReadSession, request: AgingRequest, *, start: int = 0, limit: int | None = None
+) -> tuple[str, list[Any]]:
+    """The statement of `fetch_aging` with its arguments: fetch it, or read it by a cursor. The totals come first."""
+    quick = request.known_at is None and await nothing_later(session, request)
+    await session.driver.execute(_PLANNER)
+    arguments: list[Any] = [session.organization_id, request.as_of]
+    if not quick:
+        arguments.append(request.known_at)
+    statement = _statement(request, _filters(request, arguments), quick)
+    arguments += [limit, start]
+    return statement.format(limit=len(arguments) - 1, start=len(arguments)), arguments

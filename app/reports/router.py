@@ -21,10 +21,15 @@ from app.infra.http.requests import callers
 from app.infra.principal import Principal
 from app.ledger.two_times import resolve_times
 from app.organizations.queries import local_today, organization_facts
-from app.reports.aging import AgingReport, aging_report, group_names
+from app.reports.aging import AgingReport, group_names
 from app.reports.csv_text import csv_chunks
+from app.reports.definitions import ReportRequest
+from app.reports.output.answers import FILE_CONTENT, Format
+from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_file, answer_report, asked
 from app.reports.rules import AgingRequest
 from app.reports.schemas import AgingRead, GroupBy, aging_cells, aging_header, row_read
+from app.reports.schemas_table import ReportRead
+from app.reports.work.aging import DEFINITION, DETAIL_DEFINITION, aging_in, converter_of
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 BOUNDS_TEXT = r"^[0-9]{1,4}(,[0-9]{1,4}){0,11}$"
@@ -36,8 +41,8 @@ BOUNDS_TEXT = r"^[0-9]{1,4}(,[0-9]{1,4}){0,11}$"
     summary="Aging as of any date, as known at any instant",
     response_model=AgingRead,
     responses={
-        **problems(409),
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The report"},
+        **problems(409, 413),
+        200: {"content": FILE_CONTENT, "description": "The report"},
     },
 )
 async def aging(
@@ -55,11 +60,15 @@ async def aging(
     legal_entity_id: UUID | None = None,
     account_id: UUID | None = None,
     currency: Currency | None = None,
-    format: Literal["json", "csv"] = "json",
+    in_currency: Annotated[
+        Currency | None, Query(description="Convert everything to it by dated rates and add it up")
+    ] = None,
+    detail: Annotated[bool, Query(description="Workbook and paper hold the open items, too")] = True,
+    format: Format = "json",
 ) -> Response:
     """Open amounts by how late they are. The same (as_of, known_at) gives the same cents for ever.
 
-    JSON rows come in pages; the totals and the CSV hold everything. Credits stand in columns of their own, or are
+    JSON rows come in pages; the totals and the files hold everything. Credits stand in columns of their own, or are
     netted oldest first.
     """
     database: Database = request.app.state.read_database
@@ -78,9 +87,20 @@ async def aging(
         account_id=account_id,
         currency=currency,
     )
+    if format in ("xlsx", "pdf"):
+        options = {
+            "basis": basis, "credits": credits, "detail": "true" if detail and format == "xlsx" else "false",
+            "bounds": ",".join(map(str, wanted.bounds.upper)),
+        }  # fmt: skip
+        wished = ReportRequest(
+            wanted.as_of, wanted.known_at, group_by, legal_entity_id, account_id, currency, in_currency, options=options
+        )
+        return await answer_file(request, principal, DEFINITION.build, wished, format)
     start = 0 if format == "csv" else _offset(page)
     async with database.read(principal.organization_id, snapshot=True) as session:
-        report = await aging_report(session, wanted, start=start, limit=None if format == "csv" else page.limit)
+        converter = await converter_of(session, in_currency, wanted.as_of)
+        limit = None if format == "csv" else page.limit
+        report = await aging_in(session, wanted, converter, start=start, limit=limit)
         names = await group_names(session, group_by, [row.key for row in report.rows])
         disputed = await disputed_totals(
             session, account_id=account_id, legal_entity_id=legal_entity_id, currency=currency
@@ -93,6 +113,26 @@ async def aging(
         chunks = csv_chunks(aging_header(report), cells)
         return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
     return resource_response(_read(report, page, start, names, disputed))
+
+
+@router.get(
+    "/aging-detail",
+    operation_id="reportAgingDetail",
+    summary="Aging, item by item",
+    response_model=ReportRead,
+    responses=REPORT_RESPONSES,
+)
+async def aging_detail(
+    question: Annotated[Asked, Depends(asked)],
+    principal: Annotated[Principal, callers(*DETAIL_DEFINITION.scopes)],
+    basis: Literal["due_date", "invoice_date"] = "due_date",
+    bounds: Annotated[
+        str | None, Query(pattern=BOUNDS_TEXT, description="Upper bounds of the buckets: 0,30,60,90")
+    ] = None,
+) -> Response:
+    """Every open instalment with its bucket and days past due; open credits with a minus, so that the rows of an
+    account add up to its net amount. In the documents' own currencies."""
+    return await answer_report(question, principal, DETAIL_DEFINITION.build, basis=basis, bounds=bounds)
 
 
 def _read(

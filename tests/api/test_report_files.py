@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import date, timedelta
+from decimal import Decimal
 
 import httpx
 import openpyxl
@@ -15,7 +16,7 @@ from app.core.clock import business_date, utc_now
 from app.reports.catalogue import REPORTS
 from tests.conftest import RolledBackDatabase, StaticAuthenticator
 from tests.factories import Tenant
-from tests.receivables import credit, issue, pay, settle
+from tests.receivables import add_rate, credit, issue, pay, settle
 
 TODAY = business_date(utc_now(), "Europe/Berlin")
 
@@ -131,3 +132,42 @@ async def test_the_status_is_one_page(client: httpx.AsyncClient, database: Rolle
     assert json.dumps(shown["notes"]).count("no rate from JPY") == 1
     assert shown["as_of"] == TODAY.isoformat()
     assert date.fromisoformat(shown["as_of"]) == TODAY
+
+
+async def test_the_items_of_an_account_add_up_to_its_net_amount(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    await _book(database, tenant)
+    asked = {"as_of": (TODAY - timedelta(days=1)).isoformat(), "group_by": "account"}
+    aging = (await client.get("/v1/reports/aging", params=asked)).json()
+    items = (await client.get("/v1/reports/aging-detail", params=asked)).json()
+    for row in aging["rows"]:
+        listed = [one for one in items["rows"] if one["currency"] == row["currency"]]
+        assert sum(Decimal(one["open_amount"]) for one in listed) == Decimal(row["net_amount"])
+    assert [(one["kind"], one["number"], one["open_amount"], one["bucket"]) for one in items["rows"]] == [
+        ("Invoice", "=RE-1", "800.00", "31-60 days"), ("Invoice", "RE-2", "12345", "Current"),
+        ("Unapplied payment", None, "-100.00", "credits"),
+        ("Credit memo", items["rows"][3]["number"], "-40.00", "credits"),
+    ]  # fmt: skip
+    first = (await client.get("/v1/reports/aging-detail", params={**asked, "limit": 1})).json()
+    rest = (await client.get("/v1/reports/aging-detail", params={**asked, "limit": 1, "cursor": first["next_cursor"]}))
+    assert [first["rows"][0], rest.json()["rows"][0]] == items["rows"][:2]
+
+
+async def test_aging_in_one_currency_adds_up_what_has_a_rate(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    await _book(database, tenant)
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await add_rate(session, "JPY", "EUR", TODAY - timedelta(days=3), Decimal("0.01"))
+    asked = {"group_by": "account", "in_currency": "EUR"}
+    (row,) = (await client.get("/v1/reports/aging", params=asked)).json()["rows"]
+    assert (row["currency"], row["open_amount"], row["items"]) == ("EUR", "923.45", 2)
+    book = openpyxl.load_workbook(
+        io.BytesIO((await client.get("/v1/reports/aging", params={**asked, "format": "xlsx"})).content)
+    )
+    assert book.sheetnames == ["Summary", "Aging", "Open items", "Chart data"]
+    groups = book["Aging"]
+    cells = dict(zip([cell.value for cell in groups[1]], [cell.value for cell in groups[2]], strict=True))
+    assert cells["Open"] == 923.45
+    assert book["Open items"].max_row == 5

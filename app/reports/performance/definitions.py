@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import app.reports.performance.status_paper  # noqa: F401 - importing it says that the status has a paper of its own
 from app.reports.performance import collectors, dunning_effect, status, unapplied
-from app.reports.work import access, cash_application, credit_limits, disputes, insights, promises
+from app.reports.work import access, aging, cash_application, credit_limits, disputes, insights, promises
 
 DEFINITIONS = (
+    aging.DEFINITION,
+    aging.DETAIL_DEFINITION,
     status.DEFINITION,
     collectors.DEFINITION,
     dunning_effect.DEFINITION,
