@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.dunning.policies import Assign, VersionDraft, activate_version, assign_policy, create_policy
+from app.dunning.policy.policies import Assign, VersionDraft, activate_version, assign_policy, create_policy
+from app.dunning.policy.shipped import StepDraft
 from app.dunning.runs import Scope, StartRun, plan_next, start_run
-from app.dunning.shipped import StepDraft
 from app.infra.database import ReadSession, WriteSession
 from tests.collecting import add_contact
 from tests.factories import Tenant
@@ -40,7 +40,11 @@ async def use_policy(
     """A policy with these steps, in force and assigned from a day on; its id."""
     draft = VersionDraft(tuple(steps), grouping, count_credits)
     policy_id = await create_policy(session, code=code, name=code.title(), description=None, draft=draft)
-    await activate_version(session, policy_id, 1, valid_from=since, today=since, expected_version=None)
+    version_id = await session.driver.fetchval(
+        "SELECT id FROM dunning_policy_versions WHERE organization_id = $1 AND policy_id = $2",
+        session.organization_id, policy_id,
+    )  # fmt: skip
+    await activate_version(session, version_id, valid_from=since, today=since, expected_version=None)
     await assign_policy(session, Assign(scope, policy_id, since, **target), since)
     return policy_id
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from app.core.clock import utc_now
 from app.dunning.errors import RunNotFound
 from app.dunning.keeping import clear_old
-from app.dunning.preferences import runs_at_night
+from app.dunning.policy.preferences import runs_at_night
 from app.dunning.resolving import Touched, follow_touched, plan_again
 from app.dunning.runs import JOB, WORK_JOB, StartRun, fail_run, open_run_id, plan_next, start_run
 from app.dunning.work import carry_out

@@ -12,6 +12,7 @@ KINDS: tuple[TimelineKind, ...] = get_args(TimelineKind)
 
 KIND_OF_PREFIX: dict[str, TimelineKind] = {
     "account": "account",
+    "account_statement": "correspondence",
     "payer_identity": "account",
     "contact": "contact",
     "invoice": "invoice",
@@ -33,6 +34,8 @@ KIND_OF_PREFIX: dict[str, TimelineKind] = {
     "credit_review": "credit",
     "credit_decision": "credit",
     "dunning_notice": "dunning",
+    "dunning_block": "dunning",
+    "dunning_assignment": "dunning",
 }
 """First part of an event's type → kind of entry."""
 
@@ -48,9 +51,12 @@ ACCOUNT_TABLES: dict[str, str] = {
     "collection_action": "collection_actions",
     "escalation": "escalations",
     "legal_case": "legal_cases",
+    "account_statement": "account_statements",
     "credit_hold": "credit_holds",
     "credit_review": "credit_reviews",
     "credit_decision": "credit_decisions",
+    "dunning_notice": "dunning_notices",
+    "dunning_block": "dunning_blocks",
 }
 """Type of a subject → table with its `account_id`, where the event itself does not name the account."""
 
@@ -158,6 +164,7 @@ TIMELINE_EVENTS: tuple[str, ...] = (
     "correspondence.posted",
     "correspondence.received",
     "correspondence.bounced",
+    "account_statement.not_sent",
     "contact.delayed",
     "contact.refused",
     "inquiry.opened",
@@ -165,6 +172,25 @@ TIMELINE_EVENTS: tuple[str, ...] = (
     "inquiry.closed",
     "inquiry.reopened",
     "inquiry.sla_breached",
+    "dunning_assignment.made",
+    "dunning_block.placed",
+    "dunning_block.changed",
+    "dunning_block.lifted",
+    "dunning_notice.planned",
+    "dunning_notice.approved",
+    "dunning_notice.rejected",
+    "dunning_notice.released",
+    "dunning_notice.cancelled",
+    "dunning_notice.suppressed",
+    "dunning_notice.sent",
+    "dunning_notice.delivered",
+    "dunning_notice.bounced",
+    "dunning_notice.failed",
+    "dunning_notice.outcome_unknown",
+    "dunning_notice.carried_out",
+    "dunning_notice.charge_kept",
+    "dunning_notice.resolved",
+    "dunning_notice.reopened",
     "meeting.planned",
     "meeting.changed",
     "meeting.cancelled",
@@ -173,6 +199,7 @@ TIMELINE_EVENTS: tuple[str, ...] = (
 """Every event that stands on a timeline."""
 NOT_SHOWN: dict[str, str] = {
     "correspondence.opened": "its first message is shown",
+    "account_statement.sent": "its message is shown",
     "invoice.issued": "the list of invoices shows them; a million of an import would bury the rest",
     "invoice.opening_settlement": "part of the issue of a document that its source settled",
     "credit_memo.opening_settlement": "part of the issue of a document that its source settled",

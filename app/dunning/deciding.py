@@ -37,7 +37,7 @@ ORDER BY n.id FOR NO KEY UPDATE
 """
 _OF_RUN = """
 SELECT id FROM dunning_notices WHERE organization_id = $1 AND state = 'pending_approval'
-  AND ($2::uuid IS NULL OR run_id = $2) ORDER BY id LIMIT $3
+  AND run_id = $2 ORDER BY id LIMIT $3
 """
 
 
@@ -104,8 +104,8 @@ async def cancel_not_due(session: WriteSession, notice_id: UUID, why: NotDue, to
     await give_back(session, [notice_id], "cancelled", today, why.reason, before)
 
 
-async def pending_ids(session: ReadSession, run_id: UUID | None, limit: int = APPROVE_LIMIT) -> list[UUID]:
-    """Notices that wait for an approval, of a run or of all, the oldest first."""
+async def pending_ids(session: ReadSession, run_id: UUID, limit: int = APPROVE_LIMIT) -> list[UUID]:
+    """Notices of a run that wait for an approval, the oldest first."""
     rows = await session.driver.fetch(_OF_RUN, session.organization_id, run_id, limit)
     return [row["id"] for row in rows]
 

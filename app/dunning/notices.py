@@ -14,8 +14,8 @@ from uuid import UUID
 
 from app.dunning import postings
 from app.dunning.facts import load_facts
-from app.dunning.in_force import load_versions
 from app.dunning.planning import Account, Item, Policy, covered_by_credit, withholds
+from app.dunning.policy.in_force import load_versions
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
 from app.organizations.queries import local_today

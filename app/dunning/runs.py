@@ -18,10 +18,10 @@ from app.core.ids import new_id
 from app.dunning import postings, writes
 from app.dunning.errors import RunDateInvalid, RunNotFound, RunOpen
 from app.dunning.facts import load_facts
-from app.dunning.in_force import load_version, policies_held, policy_book
 from app.dunning.models import DunningRun
 from app.dunning.planning import PlannedNotice, Policy, Withheld, plan_account
-from app.dunning.policies import ensure_shipped
+from app.dunning.policy.in_force import load_version, policies_held, policy_book
+from app.dunning.policy.policies import ensure_shipped
 from app.dunning.rules import MESSAGE_CHANNELS
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
@@ -32,6 +32,8 @@ from app.organizations.queries import organization_facts
 JOB = "dunning.run"
 MESSAGE_JOB = "dunning.message"
 WORK_JOB = "dunning.work"
+INLINE_ACCOUNTS = 200
+"""Accounts that the request which starts a run looks at itself."""
 ACCOUNTS_LIMIT = 2_000
 """Accounts that one transaction looks at."""
 AHEAD_DAYS_MAX = 366
@@ -306,7 +308,10 @@ async def _hold_refused(session: WriteSession, refused: Mapping[UUID, Exception]
 
 def owe_execution(session: WriteSession, notice_id: UUID, channel: str) -> None:
     """Owe what an approved notice asks for: its message, or its work."""
-    owe(session, MESSAGE_JOB if channel in MESSAGE_CHANNELS else WORK_JOB, str(notice_id))
+    if channel in MESSAGE_CHANNELS:
+        owe(session, MESSAGE_JOB, "all")  # one job makes all messages that wait, many at a time
+    else:
+        owe(session, WORK_JOB, str(notice_id))
 
 
 async def fail_run(session: WriteSession, run_id: UUID, failure: str) -> None:

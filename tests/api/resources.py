@@ -12,6 +12,11 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "webhook_endpoint_id": ("webhook_endpoints", "id"),
     "webhook_delivery_id": ("webhook_deliveries", "id"),
     "charge_id": ("charges", "id"),
+    "dunning_policy_id": ("dunning_policies", "id"),
+    "dunning_version_id": ("dunning_policy_versions", "id"),
+    "dunning_block_id": ("dunning_blocks", "id"),
+    "dunning_run_id": ("dunning_runs", "id"),
+    "dunning_notice_id": ("dunning_notices", "id"),
     "charge_waiver_id": ("charge_waivers", "id"),
     "charging_run_id": ("charging_runs", "id"),
     "interest_agreement_id": ("interest_agreements", "id"),
@@ -19,6 +24,8 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "valid_from": ("interest_rates", "valid_from"),
     "currency": ("compensation_schedules", "currency"),
     "evidence_file_id": ("evidence_files", "id"),
+    "account_statement_id": ("account_statements", "id"),
+    "statement_schedule_id": ("statement_schedules", "id"),
     "account_id": ("accounts", "id"),
     "adjustment_id": ("adjustments", "id"),
     "api_client_id": ("api_clients", "id"),
@@ -71,6 +78,8 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "provision_run_id": ("provision_runs", "id"),
     "remittance_advice_id": ("remittance_advices", "id"),
     "run_id": ("matching_runs", "id"),
+    "report_run_id": ("report_runs", "id"),
+    "report_schedule_id": ("report_schedules", "id"),
     "correspondence_id": ("correspondences", "id"),
     "message_id": ("correspondence_messages", "id"),
     "correspondence_template_id": ("correspondence_templates", "id"),
@@ -78,8 +87,6 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "meeting_id": ("meetings", "id"),
     "secret_id": ("api_client_secrets", "id"),
     "source": ("accounts", "source"),
-    "report_run_id": ("report_runs", "id"),
-    "report_schedule_id": ("report_schedules", "id"),
     "strategy": ("matching_rules", "strategy"),
     "statement_id": ("bank_statements", "id"),
     "user_id": ("users", "id"),
@@ -108,7 +115,14 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
         "valid_to": None,
     },
     "charges": {"state": "posted", "reversed_on": None},
+    "dunning_steps": {"ordinal": 1, "offset_days": 5},
+    "dunning_notices": {"state": "pending_approval"},
     "evidence_files": {"language": "en", "left_out": "[]"},
+    "account_statements": {"language": "en", "state": "sent", "refusal": None, "totals": "[]"},
+    "statement_schedules": {
+        "scope": "organization", "account_id": None, "segment": None, "frequency": "off", "weekday": None,
+        "month_day": None,
+    },
     "accounts": {"source": "gp", "external_id": "1000231"},
     "disputes": {"resolved_on": None, "awaiting_since": None, "disputed_minor": 1},
     "document_links": {"subject_kind": "legal_case"},
@@ -150,7 +164,7 @@ COMPLETE = (
 )
 """Tables whose rows others are never without: an invoice has at least one instalment."""
 
-BYTES_ELSEWHERE = {"getDocumentContent"}
+BYTES_ELSEWHERE = {"getDocumentContent", "downloadAccountStatement"}
 """Operations whose answer is not in the database: a row alone does not make it."""
 
 BODIES: dict[str, dict[str, Any]] = {}

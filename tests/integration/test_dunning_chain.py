@@ -8,8 +8,8 @@ from uuid import UUID
 
 from app.dunning.deciding import approve_notices, count_as_done, reject_notice, try_again
 from app.dunning.notices import mark_bounced, mark_failed, mark_sent, mark_unknown, still_due, take_for_sending
+from app.dunning.policy.shipped import StepDraft
 from app.dunning.resolving import follow_accounts
-from app.dunning.shipped import StepDraft
 from app.dunning.work import carry_out
 from app.infra.database import WriteSession
 from app.payments.withdraw import ReversePayment, reverse_payment

@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from app.core.ids import new_id
-from app.dunning import shipped
 from app.dunning.errors import (
     AccountUnknown,
     DateInPast,
@@ -23,8 +22,9 @@ from app.dunning.errors import (
     VersionNotFound,
 )
 from app.dunning.models import DunningAssignment, DunningPolicy, DunningPolicyVersion, DunningStep
+from app.dunning.policy import shipped
+from app.dunning.policy.shipped import StepDraft
 from app.dunning.rules import MESSAGE_CHANNELS, STEPS_LIMIT
-from app.dunning.shipped import StepDraft
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
@@ -76,11 +76,17 @@ def check_steps(steps: Sequence[StepDraft]) -> None:
             raise StepsInvalid("a message has a template, and nothing else has one", pointer=f"{at}/template_code")
 
 
+async def has_shipped(session: ReadSession) -> bool:
+    """Whether the policy that comes with the service stands in the organization."""
+    found = await session.driver.fetchval(
+        "SELECT EXISTS (SELECT FROM dunning_policies WHERE organization_id = $1 AND shipped)", session.organization_id
+    )
+    return bool(found)
+
+
 async def ensure_shipped(session: WriteSession) -> None:
     """Put the policy that comes with the service where it is missing; of two at once one does it."""
-    if await session.driver.fetchval(
-        "SELECT EXISTS (SELECT FROM dunning_policies WHERE organization_id = $1 AND shipped)", session.organization_id
-    ):
+    if await has_shipped(session):
         return
     await session.driver.execute(_LOCK, f"{session.organization_id}:dunning_shipped")
     statement = select(DunningPolicy.code, DunningPolicy.shipped).where(
@@ -160,20 +166,16 @@ async def get_policy(session: ReadSession, policy_id: UUID, *, lock: bool = Fals
     return found
 
 
-async def get_version(
-    session: ReadSession, policy_id: UUID, number: int, *, lock: bool = False
-) -> DunningPolicyVersion:
-    """A version of a policy by its number. Raises VersionNotFound."""
-    statement = select(DunningPolicyVersion).where(
-        DunningPolicyVersion.organization_id == session.organization_id,
-        DunningPolicyVersion.policy_id == policy_id,
-        DunningPolicyVersion.number == number,
+async def get_version(session: ReadSession, version_id: UUID, *, lock: bool = False) -> DunningPolicyVersion:
+    """A version of a policy. Raises VersionNotFound."""
+    found = await session.get(
+        DunningPolicyVersion,
+        (session.organization_id, version_id),
+        with_for_update=lock or None,
+        populate_existing=True,
     )
-    if lock:
-        statement = statement.with_for_update()
-    found = (await session.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
     if found is None:
-        raise VersionNotFound("the policy has no such version")
+        raise VersionNotFound("no such version of a policy")
     return found
 
 
@@ -186,24 +188,23 @@ async def update_policy(
     await save_changes(session, row, changes, "dunning_policy", row.id)
 
 
-async def draft_version(session: WriteSession, policy_id: UUID, draft: VersionDraft) -> int:
-    """A further version as a draft; returns its number. Raises PolicyNotFound, StepsInvalid."""
-    check_steps(draft.steps)
+async def draft_version(session: WriteSession, policy_id: UUID, draft: VersionDraft) -> UUID:
+    """A further version as a draft; returns its id. Raises PolicyNotFound, StepsInvalid."""
     await get_policy(session, policy_id, lock=True)
+    check_steps(draft.steps)
     statement = select(func.max(DunningPolicyVersion.number)).where(
         DunningPolicyVersion.organization_id == session.organization_id, DunningPolicyVersion.policy_id == policy_id
     )
     number = ((await session.execute(statement)).scalar() or 0) + 1
-    await _insert_version(session, policy_id, number, draft)
-    return int(number)
+    return (await _insert_version(session, policy_id, number, draft)).id
 
 
 async def redraft_version(
-    session: WriteSession, policy_id: UUID, number: int, draft: VersionDraft, expected_version: int | None
+    session: WriteSession, version_id: UUID, draft: VersionDraft, expected_version: int | None
 ) -> None:
     """Write a draft anew. Raises VersionNotFound, VersionNotDraft, StaleVersion, StepsInvalid."""
+    row = await _lock_draft(session, version_id, expected_version)
     check_steps(draft.steps)
-    row = await _lock_draft(session, policy_id, number, expected_version)
     await session.driver.execute(
         "DELETE FROM dunning_steps WHERE organization_id = $1 AND version_id = $2", session.organization_id, row.id
     )
@@ -214,7 +215,7 @@ async def redraft_version(
 
 
 async def activate_version(
-    session: WriteSession, policy_id: UUID, number: int, *, valid_from: date, today: date, expected_version: int | None
+    session: WriteSession, version_id: UUID, *, valid_from: date, today: date, expected_version: int | None
 ) -> None:
     """A draft is in force from a day on, today at the earliest: what was sent before it stays sent.
 
@@ -222,23 +223,21 @@ async def activate_version(
     """
     if valid_from < today:
         raise DateInPast("a version is in force from today on at the earliest", pointer="/valid_from")
-    row = await _lock_draft(session, policy_id, number, expected_version)
+    row = await _lock_draft(session, version_id, expected_version)
     row.state, row.valid_from = "active", valid_from
     row.activated_by, row.activated_by_id, row.activated_at = session.actor.name, session.actor.id, RECORDED_NOW
     await _touched(session, row, "dunning_policy.version_activated", {"valid_from": valid_from})
 
 
-async def discard_version(session: WriteSession, policy_id: UUID, number: int, expected_version: int | None) -> None:
+async def discard_version(session: WriteSession, version_id: UUID, expected_version: int | None) -> None:
     """A draft that will not be used. Raises VersionNotFound, VersionNotDraft, StaleVersion."""
-    row = await _lock_draft(session, policy_id, number, expected_version)
+    row = await _lock_draft(session, version_id, expected_version)
     row.state = "discarded"
     await _touched(session, row, "dunning_policy.version_discarded", {})
 
 
-async def _lock_draft(
-    session: WriteSession, policy_id: UUID, number: int, expected_version: int | None
-) -> DunningPolicyVersion:
-    row = await get_version(session, policy_id, number, lock=True)
+async def _lock_draft(session: WriteSession, version_id: UUID, expected_version: int | None) -> DunningPolicyVersion:
+    row = await get_version(session, version_id, lock=True)
     check_version(expected_version, row.version)
     if row.state != "draft":
         raise VersionNotDraft(f"the version is {row.state}; write a new one", state=row.state)
@@ -275,7 +274,7 @@ async def assign_policy(session: WriteSession, command: Assign, today: date) -> 
     after = {"policy_id": command.policy_id, "valid_from": command.valid_from, "scope": command.scope}
     after |= {"account_id": command.account_id, "segment": command.segment}
     entity = ("account", command.account_id) if command.account_id is not None else ("dunning_assignment", row.id)
-    change = ChangeRow(*entity, "dunning_policy.assigned", None, after, command.valid_from, command.reason)
+    change = ChangeRow(*entity, "dunning_assignment.made", None, after, command.valid_from, command.reason)
     record_change(session, change)
     return row
 
