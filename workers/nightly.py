@@ -33,6 +33,7 @@ from workers import (
     promises,
     remittances,
     reports,
+    statements,
     webhooks,
 )
 from workers.runner import Services
@@ -49,6 +50,7 @@ NIGHTLY: dict[str, Handler] = {
     privacy.NIGHT: privacy.handle_night,
     promises.NIGHT: promises.handle_night,
     "remittances.nightly": remittances.handle,
+    statements.KIND: statements.night,
     reports.NIGHT: reports.handle_night,
     forecasting.NIGHT: forecasting.night,
     "invoice_receipt": correspondence.ask_for_receipt,

@@ -22,6 +22,7 @@ from workers import (
     reactions,
     remittances,
     reports,
+    statements,
     webhooks,
 )
 from workers.nightly import NIGHTLY
@@ -43,6 +44,7 @@ HANDLERS: dict[str, Handler] = {
     "number_formats": cash_learning.derive,
     "period_balances": period_balances.handle,
     "remittances": remittances.handle,
+    statements.SEND: statements.send,
     reports.RUN: reports.make,
     reports.SCHEDULE: reports.schedule,
     "reaction": reactions.handle,

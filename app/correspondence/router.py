@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from app.correspondence.schemas import (
     CorrespondenceRead,
 )
 from app.correspondence.sending import cancel_message, post_letter, send
-from app.correspondence.threads import assign_thread, mark_thread, set_thread_owner, set_thread_state
+from app.correspondence.threads import assign_thread, check_asked, mark_thread, set_thread_owner, set_thread_state
 from app.documents.errors import DocumentNotFound
 from app.documents.service import keep_content, visible_document
 from app.documents.storage import document_store
@@ -38,7 +38,6 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
 
 router = APIRouter(prefix="/correspondences", tags=["correspondence"])
-ANSWER_DAYS_MAX = 30
 messages_router = APIRouter(prefix="/correspondence-messages", tags=["correspondence"])
 _SORTS = {
     "created": (SortKey(Correspondence.id, UUID),),
@@ -365,10 +364,7 @@ async def _check_answer(write: Write, body: CorrespondenceCreate) -> None:
     if not body.answer:
         return
     async with write.database.read(write.principal.organization_id) as session:
-        since = write.now - timedelta(days=ANSWER_DAYS_MAX)
-        if not await queries.has_asked(session, body.account_id, body.correspondence_id, since):
-            detail = f"no e-mail of the customer within {ANSWER_DAYS_MAX} days, nor an inquiry, is there to be answered"
-            raise MessageInvalid(detail, pointer="/answer")
+        await check_asked(session, body.account_id, body.correspondence_id, write.now)
 
 
 async def _change(write: Write, thread_id: UUID, change: Callable[[WriteSession], Awaitable[None]]) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.correspondence import queries
@@ -12,6 +13,15 @@ from app.documents.service import guard_subject
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import Actor, ReadSession, WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
+
+ANSWER_DAYS_MAX = 30
+
+
+async def check_asked(session: ReadSession, account_id: UUID, thread_id: UUID | None, now: datetime) -> None:
+    """Caps and do-not-contact give way to an answer only where the customer has asked. Raises MessageInvalid."""
+    if not await queries.has_asked(session, account_id, thread_id, now - timedelta(days=ANSWER_DAYS_MAX)):
+        detail = f"no e-mail of the customer within {ANSWER_DAYS_MAX} days, nor an inquiry, is there to be answered"
+        raise MessageInvalid(detail, pointer="/answer")
 
 
 async def assign_thread(

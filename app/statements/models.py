@@ -89,6 +89,7 @@ class AccountStatement(Versioned, TenantTable, Base):
         tenant_fk("message_id", "correspondence_messages"),
         tenant_fk("document_id", "documents"),
         one_of("channel", "email", "letter"),
+        one_of("language", "en", "de", "fr", "es"),
         one_of("state", "sent", "not_sent"),
         CheckConstraint("(state = 'not_sent') = (refusal IS NOT NULL)", name="refusal_when_not_sent"),
         Index(

@@ -85,6 +85,11 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "correspondence_template_id": ("correspondence_templates", "id"),
     "inquiry_id": ("inquiries", "id"),
     "meeting_id": ("meetings", "id"),
+    "dunning_message_id": ("dunning_messages", "id"),
+    "address_mark_id": ("dunning_address_marks", "id"),
+    "template_code": ("dunning_templates", "code"),
+    "template_language": ("dunning_templates", "language"),
+    "unsubscribe_token": ("dunning_templates", "code"),
     "secret_id": ("api_client_secrets", "id"),
     "source": ("accounts", "source"),
     "strategy": ("matching_rules", "strategy"),
@@ -93,7 +98,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "worklist_entry_id": ("worklist_entries", "id"),
 }
 """Path parameter → table and column of the resource that it names."""
-KEYS = {"source", "external_id", "strategy", "table_code", "valid_from", "currency"}
+KEYS = {"source", "external_id", "strategy", "template_code", "template_language", "unsubscribe_token", "table_code", "valid_from", "currency"}
 """Path parameters that the caller chooses: another tenant may use the same ones for its own records."""
 
 EXPOSURE = {
