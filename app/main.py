@@ -38,6 +38,9 @@ from app.disputes.router_steps import router as dispute_steps_router
 from app.documents.router import router as documents_router
 from app.dunning.charges.router import router as charges_router
 from app.dunning.charges.router_rates import router as charge_rates_router
+from app.dunning.messages.router import router as dunning_messages_router
+from app.dunning.messages.router_public import router as dunning_public_router
+from app.dunning.messages.router_templates import router as dunning_templates_router
 from app.dunning.policy.router import router as dunning_policies_router
 from app.dunning.policy.router_blocks import router as dunning_blocks_router
 from app.dunning.router_notices import router as dunning_notices_router
@@ -56,6 +59,7 @@ from app.infra.http.jobs_router import router as jobs_router
 from app.infra.http.mail_router import router as mail_router
 from app.infra.http.middleware import RequestContext
 from app.infra.http.problem_pages import router as problem_pages_router
+from app.infra.http.rates import Limits
 from app.infra.http.rooms import Rooms
 from app.infra.telemetry import configure_logs
 from app.integrations.odata.router import router as odata_router
@@ -145,6 +149,9 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     dunning_blocks_router,
     dunning_runs_router,
     dunning_notices_router,
+    dunning_templates_router,
+    dunning_messages_router,
+    dunning_public_router,
     charges_router,
     imports_router,
     bank_statements_router,
@@ -207,6 +214,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         redirect_slashes=False,
     )
     app.state.settings = settings
+    app.state.limits = Limits.of(settings.client_requests_per_minute, settings.organization_requests_per_minute)
     problems.install(app)
     rooms = Rooms(ROUTERS)
     app.router.routes.append(rooms)
@@ -220,7 +228,16 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Request-Id"],
-            expose_headers=["ETag", "Location", "Link", "Idempotency-Replayed", "X-Request-Id", "Retry-After"],
+            expose_headers=[
+                "ETag",
+                "Location",
+                "Link",
+                "Idempotency-Replayed",
+                "X-Request-Id",
+                "Retry-After",
+                "RateLimit",
+                "RateLimit-Policy",
+            ],
         )
     app.add_middleware(
         RequestContext,

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     bucket_access_key: str | None = None
     bucket_secret_key: SecretStr | None = None
 
+    client_requests_per_minute: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
+    organization_requests_per_minute: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
     secrets_key: SecretStr | None = None
     webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     webhook_deliveries_kept_days: Annotated[int, Field(ge=4, le=3650)] = 30

@@ -28,6 +28,7 @@ from app.infra.connection import APP_ROLE, WORKER_ROLE, DatabaseSettings, driver
 from app.infra.database import Database, WriteSession
 from app.infra.embedded.postgres import start_postgres
 from app.infra.embedded.valkey import start_valkey
+from app.infra.http.rates import Limits
 from app.infra.migrate import migrate
 from app.infra.principal import Principal
 from app.infra.telemetry import configure_logs
@@ -261,6 +262,7 @@ async def client(
     configure_logs("error")
     app.state.settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
     app.state.database = app.state.read_database = database
+    app.state.limits = Limits.of(None, None)
     app.state.authenticator = authenticator
     headers = {"Authorization": f"Bearer {authenticator.grant(tenant)}"}
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

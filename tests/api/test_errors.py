@@ -9,9 +9,11 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from app.infra.database import TransactionAborted
+from app.infra.http.rates import Limits
 from tests.api.test_organizations import _problem
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
@@ -137,3 +139,13 @@ async def test_request_ids_come_back(client: httpx.AsyncClient) -> None:
     assert len(forged.headers["x-request-id"]) == 36
     ids = {r.headers["x-request-id"] for r in await asyncio.gather(*(client.get("/livez") for _ in range(5)))}
     assert len(ids) == 5
+
+
+async def test_past_the_limit_there_is_429_with_the_time_to_wait(client: httpx.AsyncClient, service: FastAPI) -> None:
+    service.state.limits = Limits.of(2, None)
+    first = await client.get("/v1/me")
+    assert (first.headers["ratelimit-policy"], first.headers["ratelimit"]) == ('"client";q=2;w=60', '"client";r=1;t=0')
+    await client.get("/v1/me")
+    refused = await client.get("/v1/me")
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limit.exceeded")
+    assert int(refused.headers["retry-after"]) in range(25, 32)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.ids import new_id
 from app.infra.http.problems import fault_response, problem_response
+from app.infra.http.rates import Rate
 from app.infra.telemetry import observe_request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -96,6 +97,9 @@ class _Exchange:
             self.status = message["status"]
             headers = message["headers"] = list(message.get("headers", ()))
             headers += ((b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff"))
+            rate: Rate | None = self.scope.get("state", {}).get("rate")
+            if rate is not None:
+                headers += rate.headers()
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))
         await self._send(message)

@@ -66,7 +66,7 @@ def phrase(status: int) -> str:
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: these problem statuses besides those that every route may answer."""
     described: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({400, 401, 403, 422, 500, 503, *statuses}):
+    for status in sorted({400, 401, 403, 422, 429, 500, 503, *statuses}):
         described[status] = {
             "description": phrase(status),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

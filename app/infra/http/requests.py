@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from app.core.errors import DomainError, RuleViolation, Unauthenticated, Version
 from app.infra import idempotency
 from app.infra.constraints import is_transient, refusal_of
 from app.infra.database import Database, Lookup, ReadSession, WriteSession
+from app.infra.http.rates import Limits
 from app.infra.principal import Authenticator, Principal
 
 ATTEMPTS_PER_WRITE = 4
@@ -95,9 +97,12 @@ async def authenticate(request: Request, scopes: Iterable[str]) -> Principal:
 
 
 def _allow(request: Request, principal: Principal, scopes: Iterable[str]) -> Principal:
+    state = request.scope.setdefault("state", {})
+    state["principal"] = principal
+    limits: Limits = request.app.state.limits
+    state["rate"] = limits.take(principal.client, str(principal.organization_id), time.monotonic())
     for scope in scopes:
         principal.require(scope)
-    request.scope.setdefault("state", {})["principal"] = principal
     return principal
 
 
