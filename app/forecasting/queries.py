@@ -201,10 +201,10 @@ def invoices_statement(run: ForecastRun, wanted: InvoicesFilter) -> Select[Any]:
 async def group_names(session: ReadSession, group_by: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Number (or code) and name of the groups whose key is an id."""
     sql = _GROUP_NAMES.get(group_by)
-    ids = [UUID(key) for key in dict.fromkeys(keys) if key]
-    if sql is None or not ids:
+    wanted = [key for key in dict.fromkeys(keys) if key]
+    if sql is None or not wanted:
         return {}
-    rows = await session.driver.fetch(sql, session.organization_id, ids)
+    rows = await session.driver.fetch(sql, session.organization_id, [UUID(key) for key in wanted])
     return {str(row["id"]): (row["code"], row["name"]) for row in rows}
 
 

@@ -26,6 +26,7 @@ OVERRIDES: dict[str, Values] = {
     "correspondence_attachments": {"refusal": "too large"},
     "credit_bureau_scores": {"best_score": 100, "worst_score": 0},
     "dispute_credits": {"state": "approved", "credit_memo_id": "credit_memos"},
+    "forecast_weeks": {"mean_minor": [1] * 13},
     "interest_agreements": {"scope": "account", "account_id": "accounts", "percent": 8},
     "meetings": {"ends_at": datetime(2026, 1, 15, 13, tzinfo=UTC)},
 }
