@@ -112,7 +112,7 @@ class Facts:
 async def gather(session: ReadSession, instalment_ids: Iterable[UUID]) -> Facts:
     """Read the facts of these instalments, in a fixed number of statements."""
     settings = await queries.charge_settings(session)
-    found = await queries.debts(session, set(instalment_ids), settings)
+    found, standing = await queries.debts(session, set(instalment_ids), settings)
     debts = list(found.values())
     segments = {debt.segment for debt in debts if debt.segment is not None}
     rows = await queries.agreements(session, {debt.account_id for debt in debts}, segments)
@@ -129,8 +129,8 @@ async def gather(session: ReadSession, instalment_ids: Iterable[UUID]) -> Facts:
         agreements=by_owner,
         tables=await queries.rate_tables(session, {code for code in codes if code is not None}),
         bands=await queries.compensation_bands(session, {debt.currency for debt in debts}),
-        fees=frozenset(await queries.fees_charged(session, list(found))),
-        compensated=frozenset(await queries.compensated(session, {debt.invoice_id for debt in debts})),
+        fees=standing.fees,
+        compensated=standing.compensated,
     )
 
 

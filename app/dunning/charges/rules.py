@@ -143,6 +143,9 @@ def uncharged(debt: DebtHistory, rates: Sequence[RateSpan], through: date, not_b
     first = min([debt.due_date + timedelta(days=1), *(piece.first for piece in debt.charged)])
     if not_before is not None:
         first = max(first, not_before)
+    if not (debt.changes or debt.disputed or debt.charged):  # most items: nothing has happened to them
+        owed = debt.amount_minor if first <= through else 0
+        return _at_rates(_Segment(first, through, owed, ()), owed, rates) if owed else []
     pieces: list[Piece] = []
     for segment in _segments(debt, first, through):
         left = segment.owed_minor - sum(minor for _, minor in segment.charged)

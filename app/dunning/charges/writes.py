@@ -9,14 +9,11 @@ from uuid import UUID
 
 from app.core.ids import new_id
 from app.dunning.charges.assessing import ItemPlan, average_percent
+from app.dunning.charges.queries import voided_charges
 from app.infra.database import WriteSession
 
 _LOCK = """
 SELECT id FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
-"""
-_VOIDED = """
-SELECT c.id FROM charges c JOIN invoices f ON f.organization_id = $1 AND f.id = c.invoice_id
-WHERE c.organization_id = $1 AND c.account_id = ANY($2::uuid[]) AND c.state = 'posted' AND f.voided_at IS NOT NULL
 """
 _RELEASE = """
 WITH gone AS (
@@ -96,9 +93,9 @@ async def lock_debts(session: WriteSession, ids: Collection[UUID]) -> None:
 
 async def release_voided(session: WriteSession, account_ids: Collection[UUID], on: date) -> None:
     """Charges whose document somebody voided count as reversed: their days, fees and compensations are free again."""
-    rows = await session.driver.fetch(_VOIDED, session.organization_id, list(account_ids))
-    if rows:
-        await release(session, [row["id"] for row in rows], on, "its document was voided")
+    gone = await voided_charges(session, account_ids)
+    if gone:
+        await release(session, gone, on, "its document was voided")
 
 
 async def release(session: WriteSession, charge_ids: Collection[UUID], on: date, reason: str) -> None:
