@@ -98,7 +98,12 @@ def number_format(kind: str, places: int, currency: str | None) -> str:
     return ""
 
 
-_EPOCH = date(1899, 12, 30)  # day 0 of a workbook's calendar, as it counts from March 1900 on
+_EPOCH = date(1899, 12, 30).toordinal()  # day 0 of a workbook's calendar, as it counts from March 1900 on
+
+
+def day_number(day: date) -> int:
+    """The number under which a workbook keeps a day."""
+    return day.toordinal() - _EPOCH
 
 
 def number_text(column: Column, cell: Cell, currency: str | None) -> str | None:
@@ -109,5 +114,5 @@ def number_text(column: Column, cell: Cell, currency: str | None) -> str | None:
         assert isinstance(cell, int)
         return None if currency is None else to_text(cell, currency)
     if isinstance(cell, date):
-        return str((cell - _EPOCH).days)
+        return str(day_number(cell))
     return format(cell, "f") if isinstance(cell, Decimal) else str(cell)

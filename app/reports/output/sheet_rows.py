@@ -8,17 +8,22 @@ fraction. Texts are inline strings: no cell of them is ever a formula or a link.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from app.reports.output.cells import Reader, number_format, number_text
-from app.reports.tables import Row
+from app.core.money import exponent
+from app.reports.output.cells import Reader, day_number, number_format
+from app.reports.tables import Cell, Column, Row
 
 TEXT_LENGTH_MAX = 32_000
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL = re.compile(r"[&<>\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+@lru_cache(maxsize=4096)
 def escaped(text: str) -> str:
     """The text as the content of an element, without characters that XML cannot hold."""
     text = text[:TEXT_LENGTH_MAX]
@@ -38,43 +43,101 @@ def column_letters(index: int) -> str:
     return letters
 
 
+Encode = Callable[[Row, int], str]
+"""A cell of a row as XML, given the number of the row; empty where there is nothing."""
+
+
 class FastRows:
     """Writes the rows behind the header of one sheet, in order."""
 
     def __init__(self, sheet: Any, reader: Reader, formats: Any, header_row: int) -> None:
         self._sheet = sheet
-        self._reader = reader
         self._formats = formats
         self._next = header_row + 2  # rows of the file are numbered from 1
-        self._letters = [column_letters(place) for place in range(len(reader.columns))]
-        self._styles: dict[str, str] = {}
+        self._encoders = [
+            self._encoder(column, position, currency, column_letters(place))
+            for place, (column, position, currency) in enumerate(
+                zip(reader.columns, reader.positions, reader.currencies, strict=True)
+            )
+        ]
         sheet._write_single_row(header_row)  # what is gathered of the header goes out before
 
-    def write(self, rows: Iterable[Row]) -> None:
+    def write(self, rows: Sequence[Row]) -> None:
         """Append rows."""
+        if not rows or not self._encoders:
+            return
+        encoders = self._encoders
         texts: list[str] = []
-        for row in rows:
-            number = self._next
-            cells: list[str] = []
-            for letters, (column, cell, currency) in zip(self._letters, self._reader.cells(row), strict=True):
-                if cell is None:
-                    continue
-                if isinstance(cell, str):
-                    shown = f'<is><t xml:space="preserve">{escaped(cell)}</t></is>'
-                    cells.append(f'<c r="{letters}{number}" t="inlineStr">{shown}</c>')
-                    continue
-                digits = number_text(column, cell, currency)
-                if digits is not None:
-                    style = self._style(number_format(column.kind, column.places, currency))
-                    cells.append(f'<c r="{letters}{number}"{style}><v>{digits}</v></c>')
-            texts.append(f'<row r="{number}">{"".join(cells)}</row>')
-            self._next += 1
+        for number, row in enumerate(rows, start=self._next):
+            cells = "".join([encode(row, number) for encode in encoders])
+            texts.append(f'<row r="{number}">{cells}</row>')
+        self._next += len(rows)
         self._sheet.row_data_fh.write("".join(texts))
-        if self._letters and texts:
-            self._sheet._check_dimensions(self._next - 2, len(self._letters) - 1)
+        self._sheet._check_dimensions(self._next - 2, len(encoders) - 1)
+
+    def _encoder(self, column: Column, position: int, currency: int | None, letters: str) -> Encode:
+        """One function for each column, so that nothing is decided again in each cell."""
+        if column.kind == "money":
+            assert currency is not None
+            return self._money(position, currency, letters)
+        if column.kind == "text":
+            return _text(position, letters)
+        style = self._style(number_format(column.kind, column.places, None))
+        if column.kind == "date":
+            return _date(position, letters, style)
+        return _number(position, letters, style)
+
+    def _money(self, position: int, currency: int, letters: str) -> Encode:
+        """The digits of the minor units with the point set: exact, whatever the amount."""
+        known: dict[Cell, tuple[str, int]] = {}
+
+        def encode(row: Row, number: int) -> str:
+            minor, code = row[position], row[currency]
+            if minor is None or code is None:
+                return ""
+            found = known.get(code)
+            if found is None:
+                style = self._style(number_format("money", 0, str(code)))
+                found = known[code] = (style, exponent(str(code)))
+            style, places = found
+            digits = str(minor)
+            if places:
+                sign, digits = ("-", digits[1:]) if digits[0] == "-" else ("", digits)
+                digits = digits.zfill(places + 1)
+                digits = f"{sign}{digits[:-places]}.{digits[-places:]}"
+            return f'<c r="{letters}{number}"{style}><v>{digits}</v></c>'
+
+        return encode
 
     def _style(self, number: str) -> str:
-        kept = self._styles.get(number)
-        if kept is None:
-            kept = self._styles[number] = f' s="{self._formats.of(number)._get_xf_index()}"'
-        return kept
+        return f' s="{self._formats.of(number)._get_xf_index()}"' if number else ""
+
+
+def _text(position: int, letters: str) -> Encode:
+    def encode(row: Row, number: int) -> str:
+        cell = row[position]
+        if cell is None:
+            return ""
+        shown = f'<is><t xml:space="preserve">{escaped(str(cell))}</t></is>'
+        return f'<c r="{letters}{number}" t="inlineStr">{shown}</c>'
+
+    return encode
+
+
+def _date(position: int, letters: str, style: str) -> Encode:
+    def encode(row: Row, number: int) -> str:
+        cell = row[position]
+        return f'<c r="{letters}{number}"{style}><v>{day_number(cell)}</v></c>' if isinstance(cell, date) else ""
+
+    return encode
+
+
+def _number(position: int, letters: str, style: str) -> Encode:
+    def encode(row: Row, number: int) -> str:
+        cell = row[position]
+        if cell is None or isinstance(cell, str | date):
+            return ""
+        digits = format(cell, "f") if isinstance(cell, Decimal) else cell
+        return f'<c r="{letters}{number}"{style}><v>{digits}</v></c>'
+
+    return encode
