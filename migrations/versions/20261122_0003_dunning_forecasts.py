@@ -2253,6 +2253,7 @@ def upgrade() -> None:
             server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
             nullable=False,
         ),
+        sa.CheckConstraint("channel IN ('email', 'letter', 'sms')", name=op.f("ck_dunning_address_marks_channel")),
         sa.CheckConstraint(
             "kind IN ('bounced', 'complained', 'unsubscribed')", name=op.f("ck_dunning_address_marks_kind")
         ),

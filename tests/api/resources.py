@@ -98,7 +98,10 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "worklist_entry_id": ("worklist_entries", "id"),
 }
 """Path parameter → table and column of the resource that it names."""
-KEYS = {"source", "external_id", "strategy", "template_code", "template_language", "unsubscribe_token", "table_code", "valid_from", "currency"}
+KEYS = {
+    "source", "external_id", "strategy", "template_code", "template_language", "unsubscribe_token", "table_code",
+    "valid_from", "currency",
+}  # fmt: skip
 """Path parameters that the caller chooses: another tenant may use the same ones for its own records."""
 
 EXPOSURE = {
@@ -160,12 +163,17 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
     "data_findings": {"kind": "no_country"},
     "worklist_entries": {"signals": "[]", "factors": "[]", "next_action": "call"},
     "users": {"email": "grace@example.com"},
+    "dunning_message_contents": {
+        "letter": json.dumps({"subject": "S", "before": "B", "dated": "D", "sender": [], "address": [], "right": [],
+                              "table": []}),
+    },
 }
 """What a readable row needs besides what the database asks for."""
 
 COMPLETE = (
     "instalments",
     "account_matching_settings",
+    "dunning_message_contents",
 )
 """Tables whose rows others are never without: an invoice has at least one instalment."""
 

@@ -48,7 +48,7 @@ _LETTER_FIELDS = tuple(field.name for field in fields(Letter))
 
 
 @dataclass(slots=True)
-class _Draft:
+class Draft:
     """A message on its way from a notice."""
 
     id: UUID
@@ -114,7 +114,13 @@ async def plan_messages(
     return len(ready)
 
 
-async def _drafts(session: ReadSession, settings: Settings, ids: Sequence[UUID], now: datetime) -> list[_Draft]:
+async def draft_of_notice(session: ReadSession, settings: Settings, notice_id: UUID, now: datetime) -> Draft | None:
+    """What a notice would say now, not rendered yet; None for one that is unknown or has nothing in it."""
+    drafts = await _drafts(session, settings, [notice_id], now)
+    return drafts[0] if drafts else None
+
+
+async def _drafts(session: ReadSession, settings: Settings, ids: Sequence[UUID], now: datetime) -> list[Draft]:
     notices = await queries.notices_of(session, ids)
     items = await queries.items_of(session, ids)
     accounts = {row["account_id"] for row in notices}
@@ -138,7 +144,7 @@ async def _drafts(session: ReadSession, settings: Settings, ids: Sequence[UUID],
     return [_draft(session.organization_id, row, items[row["id"]], frame) for row in notices if items.get(row["id"])]
 
 
-def _draft(organization_id: UUID, notice: Any, items: Sequence[Any], frame: _Frame) -> _Draft:
+def _draft(organization_id: UUID, notice: Any, items: Sequence[Any], frame: _Frame) -> Draft:
     message_id, channel = new_id(), str(notice["channel"])
     contact, recipient, refusal = _recipient(notice, frame)
     language = (contact["language"] if contact else None) or notice["language"]
@@ -156,7 +162,7 @@ def _draft(organization_id: UUID, notice: Any, items: Sequence[Any], frame: _Fra
         notice, items, _sums(notice, items), Sender(frame.organization_name, frame.signature, instructions, url),
         contact_name=contact["name"] if contact else None, language=language, today=frame.today, pay_by=frame.pay_by,
     )  # fmt: skip
-    return _Draft(
+    return Draft(
         id=message_id, notice=notice, items=items, channel=channel, language=language, contact=contact,
         recipient=recipient, template=template, values=values, letter=_letter(notice, contact, language, values, frame),
         unsubscribe_url=url, unsubscribe_secret=secret, cc=_cc(notice, recipient, frame) if channel == "email" else (),
@@ -240,9 +246,9 @@ def _letter(
     return {name: getattr(letter, name) for name in _LETTER_FIELDS}
 
 
-async def _render(drafts: Sequence[_Draft]) -> None:
+async def _render(drafts: Sequence[Draft]) -> None:
     """The texts of each draft; messages of one template go to the renderer together."""
-    groups: defaultdict[Template, list[_Draft]] = defaultdict(list)
+    groups: defaultdict[Template, list[Draft]] = defaultdict(list)
     for draft in drafts:
         groups[draft.template].append(draft)
     for template, members in groups.items():
@@ -256,7 +262,7 @@ async def _render(drafts: Sequence[_Draft]) -> None:
             _fill_letter(draft)
 
 
-def _fill_letter(draft: _Draft) -> None:
+def _fill_letter(draft: Draft) -> None:
     assert draft.texts is not None
     texts = draft.texts
     texts["subject"] = " ".join(texts["subject"].split())[:300]
@@ -266,7 +272,7 @@ def _fill_letter(draft: _Draft) -> None:
         draft.letter["table"] = ()
 
 
-async def _write(session: WriteSession, drafts: Sequence[_Draft], now: datetime) -> None:
+async def _write(session: WriteSession, drafts: Sequence[Draft], now: datetime) -> None:
     free = [draft for draft in drafts if draft.refusal is None]
     attempts = [
         Attempt(
@@ -307,7 +313,7 @@ PAPERS_DELAY_SECONDS = 30.0
 """PDFs of e-mails are set after the e-mails have left; who wants one sooner gets it at once."""
 
 
-def _row(draft: _Draft, not_before: datetime | None) -> tuple[Any, ...]:
+def _row(draft: Draft, not_before: datetime | None) -> tuple[Any, ...]:
     suppressed = draft.refusal is not None
     return (
         draft.id, draft.notice["id"], draft.notice["account_id"], draft.contact["id"] if draft.contact else None,
@@ -317,7 +323,7 @@ def _row(draft: _Draft, not_before: datetime | None) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _content(draft: _Draft) -> tuple[Any, ...]:
+def _content(draft: Draft) -> tuple[Any, ...]:
     assert draft.texts is not None
     texts = draft.texts
     text = texts.get("sms") or texts["text"] if draft.channel == "sms" else texts["text"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.errors import Conflict, NotFound, RuleViolation, TooLarge, Unauthenticated, Unavailable
+from app.core.errors import Conflict, NotFound, RuleViolation, Unauthenticated
 from app.infra.constraints import on_constraint
 
 
@@ -46,18 +46,6 @@ class MessageEventsRefused(Unauthenticated):
     """The signature is missing, wrong or too old."""
 
     code = "dunning.message_events_refused"
-
-
-class MessageEventsOff(Unavailable):
-    """No secret for providers' events is configured."""
-
-    code = "dunning.message_events_off"
-
-
-class ReturnedMessageTooLarge(TooLarge):
-    """The returned message is larger than what is taken in."""
-
-    code = "dunning.returned_message_too_large"
 
 
 class UnsubscribeLinkInvalid(NotFound):

@@ -194,6 +194,7 @@ class DunningAddressMark(Versioned, TenantTable, Base):
         tenant_fk("contact_id", "contacts"),
         tenant_fk("account_id", "accounts"),
         tenant_fk("message_id", "dunning_messages"),
+        one_of("channel", *CHANNELS),
         one_of("kind", *MARK_KINDS),
         UniqueConstraint("organization_id", "contact_id", "kind", "address_sha256"),
         Index(None, "organization_id", "account_id", postgresql_where=text("cleared_at IS NULL")),

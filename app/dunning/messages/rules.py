@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
+from uuid import UUID
 
 Channel = Literal["email", "letter", "sms"]
 State = Literal[
@@ -31,6 +33,7 @@ GRACE_SECONDS = 900.0
 ATTEMPTS_MAX = 12
 BACKOFF_FIRST_SECONDS, BACKOFF_LIMIT_SECONDS = 60, 6 * 3600
 MINUTE_SECONDS = 60.0
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _AFTER: Mapping[str, tuple[frozenset[str], State]] = {
     "delivered": (frozenset({"sent", "unknown", "sending"}), "delivered"),
     "bounced": (frozenset({"sent", "unknown", "sending", "delivered"}), "bounced"),
@@ -108,6 +111,12 @@ def language_order(*wanted: str | None) -> list[str]:
         if language:
             found += [language, language.replace("_", "-").split("-")[0].lower()]
     return list(dict.fromkeys([*found, "en"]))
+
+
+def message_of(text: str) -> UUID | None:
+    """The message that a provider names: by its id, or by the Message-ID that was made of it."""
+    found = _ID.search(text.lower())
+    return UUID(found[0]) if found else None
 
 
 def references_of(earlier: Sequence[str]) -> list[str]:

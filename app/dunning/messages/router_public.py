@@ -1,0 +1,167 @@
+"""HTTP for customers who unsubscribe and providers who tell what came of messages, who hold no token; and returns."""
+
+from __future__ import annotations
+
+import html
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Path, Request, Response
+
+from app.core.clock import utc_now
+from app.correspondence.errors import InboundRefused, InboundTooLarge
+from app.correspondence.inbound.mime import MESSAGE_BYTES_MAX
+from app.correspondence.inbound.receive import receive, take_in
+from app.documents.storage import document_store
+from app.dunning.messages.errors import MessageEventsRefused, UnsubscribeLinkInvalid
+from app.dunning.messages.events import MessageEvent, receive_events
+from app.dunning.messages.inbound import check_unsubscribe, read_unsubscribe_token, unsubscribe
+from app.dunning.messages.mailbox_file import split_mailbox
+from app.dunning.messages.rules import message_of
+from app.dunning.messages.schemas import EventsTaken, ProviderEvents, ReturnedMessagesTaken
+from app.dunning.messages.shipped.pages import page_words
+from app.dunning.messages.signatures import is_signed, secrets_of
+from app.infra.database import SYSTEM, Actor
+from app.infra.http.fields import resource_response
+from app.infra.http.problems import problems
+from app.infra.http.requests import Write, writes
+from app.organizations.queries import organization_facts
+
+router = APIRouter(tags=["dunning"])
+PROVIDER = Actor(kind="system", id=None, name="provider")
+_HTML = {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "A page"}
+_OPEN: dict[str, Any] = {"security": []}
+_MAILBOX_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/mbox": {"schema": {"type": "string", "format": "binary"}},
+            "message/rfc822": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+}
+Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{64}$")]
+
+
+def _page(title: str, body: str) -> Response:
+    text = (
+        "<!DOCTYPE html><html><head><meta charset='utf-8'><meta name='robots' content='noindex'>"
+        f"<title>{html.escape(title)}</title></head>"
+        "<body style='font-family:sans-serif;max-width:34em;margin:3em auto'>"
+        f"<h1 style='font-size:1.3em'>{html.escape(title)}</h1>{body}</body></html>"
+    )
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _read(token: str) -> tuple[UUID, UUID, bytes]:
+    found = read_unsubscribe_token(token)
+    if found is None:
+        raise UnsubscribeLinkInvalid("the link is not valid")
+    return found
+
+
+@router.get(
+    "/dunning/unsubscribe/{unsubscribe_token}",
+    operation_id="showUnsubscribe",
+    summary="The page behind the link in a reminder",
+    response_class=Response,
+    responses={**problems(404), 200: _HTML},
+    openapi_extra=_OPEN,
+)
+async def show(unsubscribe_token: Token, request: Request) -> Response:
+    """Asks for a click: programs that only look at links change nothing."""
+    organization_id, message_id, secret = _read(unsubscribe_token)
+    async with request.app.state.read_database.read(organization_id) as session:
+        await check_unsubscribe(session, message_id, secret)
+    words = page_words(request.headers.get("accept-language", ""))
+    form = (
+        f"<p>{html.escape(words.question)}</p><form method='post'><button>{html.escape(words.button)}</button></form>"
+    )
+    return _page(words.title, form)
+
+
+@router.post(
+    "/dunning/unsubscribe/{unsubscribe_token}",
+    operation_id="unsubscribe",
+    summary="No more reminders on this channel",
+    response_class=Response,
+    responses={**problems(404), 200: _HTML},
+    openapi_extra=_OPEN,
+)
+async def confirm(unsubscribe_token: Token, request: Request) -> Response:
+    """One click (RFC 8058): the contact's consent to the channel is withdrawn. Again changes nothing."""
+    organization_id, message_id, secret = _read(unsubscribe_token)
+    async with request.app.state.database.write(organization_id, SYSTEM) as session:
+        await unsubscribe(session, message_id, secret, utc_now())
+    words = page_words(request.headers.get("accept-language", ""))
+    return _page(words.title, f"<p>{html.escape(words.done)}</p>")
+
+
+@router.post(
+    "/dunning/message-events/{organization_id}",
+    operation_id="receiveMessageEvents",
+    summary="A provider tells what came of messages",
+    response_model=EventsTaken,
+    responses=problems(404, 413),
+    openapi_extra=_OPEN,
+)
+async def receive_message_events(
+    organization_id: UUID,
+    body: ProviderEvents,
+    request: Request,
+    webhook_id: Annotated[str, Header(max_length=200)] = "",
+    webhook_timestamp: Annotated[str, Header(max_length=20)] = "",
+    webhook_signature: Annotated[str, Header(max_length=1000)] = "",
+) -> Response:
+    """Signed by Standard Webhooks with `DUECOURSE_MESSAGE_EVENTS_SECRET`. What was told before counts once."""
+    configured, now = request.app.state.settings.message_events_secret, utc_now()
+    secrets = [] if configured is None else secrets_of(configured.get_secret_value())
+    if not is_signed(secrets, webhook_id, webhook_timestamp, webhook_signature, await request.body(), now):
+        raise MessageEventsRefused("no secret is configured, or the signature is missing, wrong or too old")
+    events = [
+        MessageEvent(found, event.type, event.at, "webhook", event.detail, event.event_id)
+        for event in body.events
+        if (found := message_of(event.message_id)) is not None
+    ]
+    async with request.app.state.database.write(organization_id, PROVIDER) as session:
+        await organization_facts(session)
+        new = await receive_events(session, events, now)
+    return resource_response(EventsTaken(told=len(body.events), new=new))
+
+
+@router.post(
+    "/dunning/returned-messages",
+    operation_id="receiveReturnedMessages",
+    summary="Take in a mailbox file of returned messages",
+    response_model=ReturnedMessagesTaken,
+    responses=problems(413),
+    openapi_extra=_MAILBOX_BODY,
+)
+async def receive_returned(request: Request, write: Annotated[Write, writes("dunning:write")]) -> Response:
+    """Returned messages (RFC 3464), complaints (RFC 5965) and answers, one or a whole mbox; each is taken in once."""
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > MESSAGE_BYTES_MAX:
+            raise InboundTooLarge(f"the file is larger than {MESSAGE_BYTES_MAX} bytes")
+    state, principal = request.app.state, write.principal
+    taken = known = refused = 0
+    messages = split_mailbox(bytes(raw))
+    for message in messages:
+        try:
+            incoming = await take_in(document_store(state.settings), principal.organization_id, message, write.now)
+        except InboundRefused:
+            refused += 1
+            continue
+        async with state.database.write(principal.organization_id, principal.actor) as session:
+            received = await receive(session, incoming, write.now)
+        taken, known = taken + received.created, known + (not received.created)
+    return resource_response(
+        ReturnedMessagesTaken(messages=len(messages), taken_in=taken, known_before=known, refused=refused)
+    )
