@@ -283,6 +283,16 @@ async def items_in_plans(session: ReadSession, instalment_ids: Collection[UUID])
     return {row["instalment_id"] for row in rows}
 
 
+async def rescheduled_of(session: ReadSession, promise_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these promises were rescheduled."""
+    rows = await session.driver.fetch(
+        "SELECT reschedules_id FROM promises WHERE organization_id = $1 AND reschedules_id = ANY($2::uuid[])",
+        session.organization_id,
+        list(promise_ids),
+    )
+    return {row["reschedules_id"] for row in rows}
+
+
 async def find_successor(session: ReadSession, promise_id: UUID) -> UUID | None:
     """The promise that reschedules this one, or None."""
     found: UUID | None = await session.driver.fetchval(

@@ -90,8 +90,10 @@ async def list_promises(
     )  # fmt: skip
     sort, keys = choose_sort(page, _SORTS, "created")
     rows, cursor = await fetch_page(read, lists.promises_statement(read.organization_id, wanted), page, keys, sort)
-    items = await queries.items_of(read, "promise_items", [row[0].id for row in rows])
-    data = [promise_read(row[0], items.get(row[0].id, [])) for row in rows]
+    ids = [row[0].id for row in rows]
+    items = await queries.items_of(read, "promise_items", ids)
+    replaced = await queries.rescheduled_of(read, ids)
+    data = [promise_read(row[0], items.get(row[0].id, []), rescheduled=row[0].id in replaced) for row in rows]
     return resource_response(Page[PromiseRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
@@ -167,4 +169,5 @@ async def reschedule(promise_id: UUID, body: PromiseReschedule, write: PromisesW
 async def _promise(session: ReadSession, promise_id: UUID) -> PromiseRead:
     found = await queries.get_promise(session, promise_id)
     items = await queries.items_of(session, "promise_items", [promise_id])
-    return promise_read(found, items.get(promise_id, []))
+    replaced = await queries.rescheduled_of(session, [promise_id])
+    return promise_read(found, items.get(promise_id, []), rescheduled=bool(replaced))

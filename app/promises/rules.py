@@ -188,11 +188,11 @@ def kept_until(promised: date, grace_days: int, calendar_: BusinessCalendar) -> 
     return calendar_.add_business_days(promised, grace_days)
 
 
-def promise_actions(status: str) -> list[str]:
-    """What may be done with a promise in this state."""
-    return {"open": ["cancel", "reschedule"], "partly_kept": ["cancel", "reschedule"], "broken": ["reschedule"]}.get(
-        status, []
-    )
+def promise_actions(status: str, *, rescheduled: bool = False) -> list[str]:
+    """What may be done with a promise in this state. A broken one that was rescheduled is not rescheduled again."""
+    if status in ("open", "partly_kept"):
+        return ["cancel", "reschedule"]
+    return ["reschedule"] if status == "broken" and not rescheduled else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,8 +155,8 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def promise_read(promise: Promise, items: Sequence[Any]) -> PromiseRead:
-    """From the row and those of `queries.items_of`."""
+def promise_read(promise: Promise, items: Sequence[Any], *, rescheduled: bool) -> PromiseRead:
+    """From the row and those of `queries.items_of`; `rescheduled`: another promise took its place."""
     facts = {name: getattr(promise, name) for name in _PLAIN}
     return PromiseRead.model_validate(
         facts
@@ -164,7 +164,7 @@ def promise_read(promise: Promise, items: Sequence[Any]) -> PromiseRead:
             "amount": to_text(promise.amount_minor, promise.currency),
             "kept_amount": to_text(promise.kept_minor, promise.currency),
             "instalments": [item_read(item, promise.currency) for item in items],
-            "allowed_actions": promise_actions(promise.status),
+            "allowed_actions": promise_actions(promise.status, rescheduled=rescheduled),
         }
     )
 

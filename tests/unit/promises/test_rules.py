@@ -282,5 +282,6 @@ def test_rates_and_actions() -> None:
     assert (kept_basis_points(5, 6), kept_basis_points(1, 3), kept_basis_points(2, 3)) == (8_333, 3_333, 6_667)
     assert promise_actions("open") == ["cancel", "reschedule"]
     assert promise_actions("broken") == ["reschedule"]
+    assert promise_actions("broken", rescheduled=True) == []
     assert promise_actions("kept") == []
     assert (plan_actions("proposed"), plan_actions("broken")) == (["activate", "cancel"], [])
