@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.collections.breaches import plan_for_breaches
+from app.collections.escalation_terms import raise_overdue
 from app.collections.escalations import escalate_next
 from app.collections.portfolio.assignment import run_step
 from app.core.clock import utc_now
@@ -29,9 +30,13 @@ SUBSCRIBER = Subscriber("collections", frozenset({"dispute.sla_breached"}), reac
 
 
 async def handle_night(job: JobContext) -> None:
-    """Escalate by the rules in force, in bounded steps; the key is the business date."""
+    """Raise what is past its term, then escalate by the rules in force; in bounded steps, the key is the date."""
     today = business_date_of(job)
     after: UUID | None = None
+    for _ in range(STEPS_MAX):
+        async with job.database.write(job.organization_id, SYSTEM) as session:
+            if not await raise_overdue(session, today):
+                break
     for _ in range(STEPS_MAX):
         async with job.database.write(job.organization_id, SYSTEM) as session:
             after = (await escalate_next(session, today, after)).after

@@ -128,7 +128,8 @@ async def update_action(
 ) -> None:
     """Change a planned action: subject, note, contact, owner, due date, priority.
 
-    Raises ActionNotFound, StaleVersion, ActionClosed, ContactUnknown, UserUnknown.
+    Another day or another person is asked of the rules of contact, as when it was planned: what they put off moves
+    on. Raises ActionNotFound, StaleVersion, ActionClosed, ContactUnknown, ContactRefused, UserUnknown.
     """
     action = await _lock_planned(session, action_id, expected_version)
     wanted = dict(changes)
@@ -137,12 +138,28 @@ async def update_action(
     if wanted.get("contact_id") is not None:
         contacts = await queries.contacts_by_id(session, {wanted["contact_id"]})
         _check_contact(contacts, wanted["contact_id"], action.account_id)
+    wanted |= await _moved(session, action, wanted)
     if "priority" in wanted:
         wanted["priority_rank"] = PRIORITIES.index(wanted["priority"]) + 1
     await save_changes(
         session, action, wanted, "collection_action", action.id, event="collection_action.updated",
         unlogged=frozenset({"note", "subject"}),
     )  # fmt: skip
+
+
+async def _moved(session: WriteSession, action: CollectionAction, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The day to which the rules of contact put the changed action off, if they do. Raises ContactRefused."""
+    due, contact_id = wanted.get("due_date", action.due_date), wanted.get("contact_id", action.contact_id)
+    if (due, contact_id) == (action.due_date, action.contact_id):
+        return {}
+    asked = PlanAction(action.account_id, action.type, due, action.subject, contact_id=contact_id)
+    verdict = (await ask_planned(session, [asked], [action.id])).get(action.id)
+    if verdict is None or verdict.allowed:
+        return {}
+    if verdict.outcome == "refused":
+        detail = f"the rules of contact forbid this: {verdict.reason}"
+        raise ContactRefused(detail, pointer="/contact_id", reason=verdict.reason)
+    return {} if verdict.not_before is None else {"due_date": max(due, verdict.not_before.date())}
 
 
 async def cancel_action(

@@ -170,6 +170,25 @@ def actions_statement(organization_id: UUID, wanted: ActionFilter) -> Select[Any
     return statement
 
 
+_ESCALATION_COUNTS = """
+SELECT count(*)::int AS open, count(*) FILTER (WHERE until < $2)::int AS overdue,
+    count(*) FILTER (WHERE until = $2)::int AS ends_today, count(*) FILTER (WHERE level > 1)::int AS high,
+    count(*) FILTER (WHERE to_user_id IS NULL)::int AS without_person
+FROM escalations
+WHERE organization_id = $1 AND status = 'open' AND ($3::uuid IS NULL OR to_user_id = $3)
+  AND ($4::uuid IS NULL OR account_id = $4)
+"""
+
+
+async def escalation_counts(
+    session: ReadSession, today: date, to_user_id: UUID | None, account_id: UUID | None
+) -> Mapping[str, int]:
+    """Open escalations for badges: all, past their term, ending today, above the first level, with nobody."""
+    row = await session.driver.fetchrow(_ESCALATION_COUNTS, session.organization_id, today, to_user_id, account_id)
+    assert row is not None
+    return dict(row)
+
+
 async def action_counts(
     session: ReadSession, today: date, owner_id: UUID | None, account_id: UUID | None
 ) -> Mapping[str, int]:

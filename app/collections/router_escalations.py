@@ -15,6 +15,7 @@ from app.collections.rules import check_escalation_rules
 from app.collections.schemas import Code
 from app.collections.schemas_escalations import (
     EscalationClose,
+    EscalationCounts,
     EscalationCreate,
     EscalationHand,
     EscalationPreview,
@@ -89,6 +90,19 @@ async def list_escalations(
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
     data = [escalation_read(row[0]) for row in rows]
     return resource_response(Page[EscalationRead](data=data, has_more=cursor is not None, next_cursor=cursor))
+
+
+@router.get(
+    "/escalations/counts",
+    operation_id="countEscalations",
+    summary="Count escalations for badges",
+    response_model=EscalationCounts,
+    responses=problems(),
+)
+async def counts(read: CollectionsRead, to_user_id: UUID | None = None, account_id: UUID | None = None) -> Response:
+    """Open ones, those past their term, those that end today, those above the first level, those with nobody."""
+    found = await queries.escalation_counts(read, await local_today(read, utc_now()), to_user_id, account_id)
+    return resource_response(EscalationCounts.model_validate(found))
 
 
 @router.get(

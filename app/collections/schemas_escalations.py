@@ -104,6 +104,16 @@ class EscalationRead(BaseModel):
     updated_at: datetime
 
 
+class EscalationCounts(BaseModel):
+    """Badges of open escalations."""
+
+    open: int
+    overdue: int = Field(description="Past their term: the night raises their level")
+    ends_today: int
+    high: int = Field(description="Above the first level")
+    without_person: int
+
+
 _ESCALATION = (
     "id", "account_id", "reason_code", "level", "status", "origin", "rule_version_id", "to_user_id", "raised_on",
     "raised_by", "until", "note", "action_id", "closed_on", "closed_by", "resolution", "version", "created_at",

@@ -137,6 +137,8 @@ async def test_escalations_over_http(client: httpx.AsyncClient, tenant: Tenant, 
     assert handed.json()["level"] == 2
     for params, count in (({"status": "open", "to_user_id": ada}, 1), ({"overdue": "true"}, 0), ({"level": 1}, 0)):
         assert len((await client.get("/v1/escalations", params=params)).json()["data"]) == count
+    counted = (await client.get("/v1/escalations/counts", params={"to_user_id": ada})).json()
+    assert counted == {"open": 1, "overdue": 0, "ends_today": 1, "high": 1, "without_person": 0}
     closed = await client.post(f"{path}/close", json={"resolution": "calm"})
     assert (closed.json()["status"], closed.json()["allowed_actions"]) == ("closed", [])
     assert (await client.get(path)).headers["etag"] == f'"{closed.json()["version"]}"'
