@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from app.core.ids import new_id
-from app.forecasting.child import InThread
-from app.forecasting.orders import FitOrder
+from app.forecasting.making.child import InThread
+from app.forecasting.making.orders import FitOrder
 from app.forecasting.results import Fitted
 from app.infra.database import WriteSession
 from tests.factories import Tenant

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.core.clock import utc_now
 from app.forecasting.accuracy import measure_due
-from app.forecasting.child import calculator
+from app.forecasting.making.child import calculator
+from app.forecasting.making.perform import run_owed
 from app.forecasting.nightly import owe_nightly
-from app.forecasting.perform import run_owed
 from app.forecasting.retention import forget_details
 from app.infra.database import SYSTEM
 from app.infra.jobs import JobContext, owe

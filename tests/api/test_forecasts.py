@@ -14,7 +14,7 @@ import pytest
 
 from app.core.clock import business_date
 from app.forecasting.accuracy import measure_due
-from app.forecasting.perform import run_owed
+from app.forecasting.making.perform import run_owed
 from tests.conftest import RolledBackDatabase, StaticAuthenticator
 from tests.factories import Tenant
 from tests.forecasting_ledger import Quick, Sold, write_ledger

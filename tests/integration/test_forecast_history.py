@@ -8,9 +8,9 @@ from uuid import UUID
 import numpy as np
 
 from app.core.ids import new_id
-from app.forecasting.history import Book, load_book
+from app.forecasting.making.history import Book, load_book
 from app.forecasting.model.interface import NEVER, day_of
-from app.infra.database import WriteSession
+from app.infra.database import Database, WriteSession
 from app.payments.withdraw import ReversePayment, reverse_payment
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
@@ -23,11 +23,16 @@ async def _now(session: WriteSession) -> datetime:
     return datetime.fromisoformat(await session.driver.fetchval("SELECT current_setting('app.recorded_at')"))
 
 
-async def _book(database: RolledBackDatabase, tenant: Tenant, as_of: date = AS_OF) -> Book:
+async def load(database: Database, tenant: Tenant, as_of: date) -> Book:
+    """The ledger as everybody knows it now."""
     async with database.write(tenant.organization_id, tenant.actor) as session:
         known_at = await _now(session)
     async with database.read(tenant.organization_id) as session:
         return await load_book(session, as_of, known_at)
+
+
+async def _book(database: RolledBackDatabase, tenant: Tenant, as_of: date = AS_OF) -> Book:
+    return await load(database, tenant, as_of)
 
 
 def _rows(book: Book) -> list[tuple[int, int | None, int | None]]:

@@ -10,12 +10,12 @@ import pytest
 
 from app.forecasting import queries
 from app.forecasting.accuracy import AccuracyRequest, accuracy_sums, measure_due
-from app.forecasting.child import CalculationFailed, InThread
 from app.forecasting.deciding import activate_model, reject_model
 from app.forecasting.errors import ForecastModelNotBetter, ForecastRunInvalid, ForecastRunOver
+from app.forecasting.making.child import CalculationFailed, InThread
+from app.forecasting.making.orders import ForecastOrder
+from app.forecasting.making.perform import make_run, run_owed
 from app.forecasting.nightly import owe_nightly
-from app.forecasting.orders import ForecastOrder
-from app.forecasting.perform import make_run, run_owed
 from app.forecasting.results import Made
 from app.forecasting.retention import forget_details
 from app.forecasting.rules import ScenarioRules

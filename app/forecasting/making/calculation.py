@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forecasting.history import Book
-from app.forecasting.judging import score
+from app.forecasting.making.history import Book
+from app.forecasting.making.judging import score
+from app.forecasting.making.naive import expected_days, mean_of_weeks, weekly
+from app.forecasting.making.orders import FitOrder, ForecastOrder
 from app.forecasting.model.engine import Model, fit, forecast
 from app.forecasting.model.interface import (
     NEVER,
@@ -34,8 +36,6 @@ from app.forecasting.model.interface import (
     date_of,
     day_of,
 )
-from app.forecasting.naive import expected_days, mean_of_weeks, weekly
-from app.forecasting.orders import FitOrder, ForecastOrder
 from app.forecasting.results import Fitted, Instalments, Made, Series
 from app.forecasting.rules import HORIZON_WEEKS, PERMYRIAD
 

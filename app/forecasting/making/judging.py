@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.forecasting.making.naive import expected_days, mean_of_weeks, weekly
 from app.forecasting.model.engine import fit, forecast
 from app.forecasting.model.interface import (
     NEVER,
@@ -25,7 +26,6 @@ from app.forecasting.model.interface import (
     date_of,
     day_of,
 )
-from app.forecasting.naive import expected_days, mean_of_weeks, weekly
 
 ORIGINS_DAYS_AGO = (84, 56, 28)
 WEEKS = 4

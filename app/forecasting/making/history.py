@@ -19,7 +19,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forecasting import history_sql as sql
+from app.forecasting.making import history_sql as sql
 from app.forecasting.model.interface import NEVER, NOTICES_MAX, Codes, Ledger, date_of, day_of
 from app.forecasting.results import OpenInstalments
 from app.infra.database import ReadSession

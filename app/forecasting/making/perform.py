@@ -14,11 +14,11 @@ from uuid import UUID
 from app.core.calendar import BusinessCalendar
 from app.core.money import exponent
 from app.forecasting import queries
-from app.forecasting.child import CalculationFailed, Calculator
 from app.forecasting.deciding import find_usable, is_stale, keep_fitted
-from app.forecasting.history import HISTORY_DAYS, Book, load_book
+from app.forecasting.making.child import CalculationFailed, Calculator
+from app.forecasting.making.history import HISTORY_DAYS, Book, load_book
+from app.forecasting.making.orders import FitOrder, ForecastOrder
 from app.forecasting.models import ForecastModel, ForecastRun
-from app.forecasting.orders import FitOrder, ForecastOrder
 from app.forecasting.results import Instalments, Made
 from app.forecasting.rules import DETAILS_DAYS, HORIZON_WEEKS, ScenarioRules
 from app.infra.change_log import ChangeRow, record_change

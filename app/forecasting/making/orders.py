@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from app.forecasting.history import Book
+from app.forecasting.making.history import Book
 from app.forecasting.rules import ScenarioRules
 
 

@@ -1,4 +1,4 @@
-"""A process of its own for what takes the processor long: `python -m app.forecasting.child`, told what over its pipes.
+"""A process of its own for what takes the processor long: `python -m app.forecasting.making.child`, told by pipes.
 
 Messages are frames: eight bytes of length, then a pickle. Both ends are this program, and nobody else can write into
 the pipes. The process is bounded in memory, polite to the others on the machine, and ends with whoever started it.
@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from app.forecasting.orders import FitOrder, ForecastOrder
+from app.forecasting.making.orders import FitOrder, ForecastOrder
 from app.forecasting.results import Fitted, Made
 
 MEMORY_BYTES = 4 * 1024**3
 NICENESS = 5
 LOOK_FOR_PARENT_SECONDS = 1.0
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _LENGTH = struct.Struct(">Q")
 
 
@@ -97,7 +97,7 @@ class InChild:
 async def calculator() -> AsyncIterator[InChild]:
     """Start the process; it is ended when the block ends, in whatever way."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app.forecasting.child",
+        sys.executable, "-m", "app.forecasting.making.child",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
     )  # fmt: skip
     try:
@@ -110,7 +110,7 @@ async def calculator() -> AsyncIterator[InChild]:
 
 def _calculate(what: str, order: Any) -> Any:
     # Imported on first use: the libraries of the model take seconds, and only whoever calculates needs them.
-    from app.forecasting.calculation import fit_model, make_forecast
+    from app.forecasting.making.calculation import fit_model, make_forecast
 
     return fit_model(order) if what == "fit" else make_forecast(order)
 
