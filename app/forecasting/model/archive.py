@@ -47,6 +47,7 @@ def pack(learned: Learned, calibration: Calibration, head: dict[str, Any]) -> by
         "head": head,
         "features": list(FEATURES),
         "intercept": learned.trees.intercept,
+        "slack": learned.trees.slack,
         "amount": [learned.priors.amount_mean, learned.priors.amount_spread],
         "events": learned.priors.events,
         "effects": [learned.effects.dispute, learned.effects.legal, learned.effects.kept],
@@ -92,7 +93,11 @@ def _shaped(arrays: Arrays, name: str, *shape: int | None) -> NDArray[Any]:
 
 def _learned(arrays: Arrays, text: dict[str, Any]) -> Learned:
     trees = Trees(
-        _shaped(arrays, "nodes", None), _shaped(arrays, "ends", None), float(text["intercept"]), len(FEATURES)
+        _shaped(arrays, "nodes", None),
+        _shaped(arrays, "ends", None),
+        float(text["intercept"]),
+        float(text["slack"]),
+        len(FEATURES),
     ).checked()
     late = _shaped(arrays, "prior_late", None, TERMS_CLASSES, LATE_BINS)
     mean, spread = text["amount"]

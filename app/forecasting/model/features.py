@@ -1,6 +1,9 @@
 """Features of (item, day) rows: only what was known on the landmark's day, and the calendar of the day itself.
 
 A *landmark* is an item seen at the end of a day; its rows are the following days, on each of which it may be paid.
+
+Payers pay in batches, so a ledger holds far fewer independent runs than rows. Features are therefore coarse, and none
+identifies an account (no counts, means or gaps with many decimals): trees would learn the very days on which it paid.
 """
 
 from __future__ import annotations
@@ -41,12 +44,9 @@ FEATURES = (
     "run_third",
     "since_run",
     "since_run_gaps",
-    "run_gap",
-    "paid_count",
     "open_count",
     "amount_relative",
     "amount",
-    "late_mean",
     "late_last",
     "late_spread",
     "due_weekday",
@@ -131,13 +131,11 @@ def facts_of(ledger: Ledger, landmarks: Landmarks, history: History, priors: Pri
     amount = np.log1p(np.abs(ledger.amount_minor[item]).astype(np.float64))
     columns = {
         "terms": terms,
-        "paid_count": np.log1p(states.paid_count)[state],
-        "open_count": np.log1p(states.open_count)[state],
+        "open_count": np.rint(np.log1p(states.open_count))[state],
         "amount_relative": amount - states.log_amount[state],
         "amount": (amount - priors.amount_mean) / priors.amount_spread,
-        "late_mean": states.late_mean[state],
-        "late_last": states.late_last[state],
-        "late_spread": _spread(states)[state],
+        "late_last": (np.rint(states.late_last / 2) * 2)[state],
+        "late_spread": (np.rint(_spread(states) / 3) * 3)[state],
         "due_weekday": (ledger.due[item].astype(np.int64) + 3) % 7,
         "notices": (ledger.notices[item] <= seen[:, None]).sum(axis=1),
         "class_late": priors.class_late[np.minimum(ledger.risk_class[item], len(priors.class_late) - 1)],
@@ -166,6 +164,8 @@ def _shrunk(counts: Rows, prior: NDArray[np.float64] | Rows, weight: float) -> t
     """Hazard by bin with pseudo-observations of the prior, and the share of payments in this bin or later."""
     at_risk = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
     hazard = ((counts + weight * prior) / (at_risk + weight)).astype(np.float32)
+    # The outermost bins take many days together: counts over items are no daily hazard there.
+    hazard[:, [0, -1]] = prior[:, [0, -1]]
     survival = np.cumprod(1 - np.clip(hazard, 0, 0.999), axis=1)
     later = np.concatenate([np.ones((len(counts), 1), np.float32), survival[:, :-1]], axis=1)
     return hazard, later.astype(np.float32)
@@ -196,8 +196,8 @@ def rows_of(facts: LandmarkFacts, calendar: DayCalendar, landmark: Index, day: I
         "weekday": weekday,
         "bank_open": calendar.open[place],
         "closed_before": calendar.closed_before[place],
-        "day_of_month": calendar.day_of_month[place],
-        "days_to_month_end": calendar.days_to_month_end[place],
+        "day_of_month": calendar.day_of_month[place] // 5,
+        "days_to_month_end": np.minimum(calendar.days_to_month_end[place], 4),
         "hazard_late": facts.hazard_late[state, bins],
         "hazard_late_recent": facts.hazard_recent[state, bins],
         "hazard_age": facts.hazard_age[state, ages],
@@ -206,8 +206,7 @@ def rows_of(facts: LandmarkFacts, calendar: DayCalendar, landmark: Index, day: I
         "run_weekday": facts.run_weekday[state, weekday],
         "run_third": facts.run_third[state, np.minimum((calendar.day_of_month[place] - 1) // 10, 2).astype(np.int64)],
         "since_run": since,
-        "since_run_gaps": since / np.maximum(gap, 1),
-        "run_gap": gap,
+        "since_run_gaps": np.rint(since / np.maximum(gap, 1) * 4) / 4,
     }
     rows = np.empty((len(day), len(FEATURES)), np.float32)
     for column, name in enumerate(FEATURES):

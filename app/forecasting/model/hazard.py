@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,14 @@ from threadpoolctl import threadpool_limits
 
 from app.forecasting.model.days import DayCalendar
 from app.forecasting.model.features import FEATURES, Index, LandmarkFacts, Landmarks, Rows, rows_of
+from app.forecasting.model.history import late_bin
 from app.forecasting.model.interface import Ledger
-from app.forecasting.model.trees import Trees
+from app.forecasting.model.trees import Trees, kept_chance
 
 TREES = 120
-LEARNING_RATE = 0.1
+LEARNING_RATE = 0.08
+SPLIT_FEATURES = 0.4
+"""Share of the features that each split may choose from."""
 EVENTS_MIN = 60
 """Payments below which boosting would only learn noise."""
 CHUNK_ROWS = 60_000
@@ -31,6 +34,17 @@ WORKERS = min(os.cpu_count() or 1, 4)
 """Threads over blocks of rows."""
 ROW_DAYS_MAX = 120
 """Days after a landmark that give rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """Day rows: `weight` is how many rows each stands for."""
+
+    landmark: Index
+    day: Index
+    event: NDArray[np.int8]
+    weight: NDArray[np.float64]
+    slack: float
 
 
 def training_landmarks(ledger: Ledger, cutoff: int, rng: np.random.Generator, items_max: int) -> Landmarks:
@@ -47,9 +61,14 @@ def training_landmarks(ledger: Ledger, cutoff: int, rng: np.random.Generator, it
 
 
 def training_rows(
-    ledger: Ledger, landmarks: Landmarks, cutoff: int, rng: np.random.Generator, rows_max: int
-) -> tuple[Index, Index, NDArray[np.int8], Rows]:
-    """(landmark, day, event, weight) of the rows to learn from."""
+    ledger: Ledger,
+    landmarks: Landmarks,
+    facts: LandmarkFacts,
+    cutoff: int,
+    rng: np.random.Generator,
+    rows_max: int,
+) -> TrainingRows:
+    """The rows to learn from: all events, and other days by the odds that the account's history gives them."""
     item = landmarks.item
     paid = np.maximum(ledger.paid[item], ledger.issued[item])
     ended = np.minimum(np.minimum(paid, ledger.closed[item]), cutoff).astype(np.int64)
@@ -58,35 +77,44 @@ def training_rows(
     is_event = (paid <= cutoff) & (paid <= ledger.closed[item]) & (paid <= last) & (paid > seen)
     days = np.maximum(last - seen, 0) - is_event
     total, events = int(days.sum()), int(is_event.sum())
-    share = min(1.0, max(rows_max - events, events) / max(total, 1))
     lines = np.repeat(np.arange(len(item)), days)
     offset = np.arange(total) - np.repeat(np.cumsum(days) - days, days)
-    if share < 1:
-        keep = rng.random(total) < share
-        lines, offset = lines[keep], offset[keep]
+    day = seen[lines] + 1 + offset
+    odds = facts.hazard_recent[facts.state[lines], late_bin(day - facts.due[lines])]
+    slack = slack_for(odds, max(rows_max - events, events))
+    chance = np.exp(kept_chance(slack, odds))
+    keep = rng.random(total) < chance
     event_lines = np.flatnonzero(is_event)
-    return (
-        np.concatenate([lines, event_lines]),
-        np.concatenate([seen[lines] + 1 + offset, paid[event_lines]]),
-        np.concatenate([np.zeros(len(lines), np.int8), np.ones(len(event_lines), np.int8)]),
-        np.concatenate([np.full(len(lines), 1 / share), np.ones(len(event_lines))]).astype(np.float32),
+    return TrainingRows(
+        np.concatenate([lines[keep], event_lines]),
+        np.concatenate([day[keep], paid[event_lines]]),
+        np.concatenate([np.zeros(int(keep.sum()), np.int8), np.ones(len(event_lines), np.int8)]),
+        np.concatenate([1 / chance[keep], np.ones(len(event_lines))]),
+        slack,
     )
 
 
-def learn_hazard(
-    facts: LandmarkFacts, calendar: DayCalendar, rows: tuple[Index, Index, NDArray[np.int8], Rows], seed: int
-) -> Trees:
-    """Boosted trees on day rows; a constant where there is too little to learn from."""
-    landmark, day, event, weight = rows
+def slack_for(odds: Rows, wanted: int) -> float:
+    """The slack with which about `wanted` rows are kept."""
+    low, high = -12.0, 12.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (low, middle) if np.exp(kept_chance(middle, odds)).sum() > wanted else (middle, high)
+    return low
+
+
+def learn_hazard(facts: LandmarkFacts, calendar: DayCalendar, rows: TrainingRows, seed: int) -> Trees:
+    """Boosted trees on day rows; the account's history alone where there is too little to learn from."""
+    event = rows.event
     events = int(event.sum())
     if events < EVENTS_MIN or events == len(event):
-        base = (events + 1) / (float(weight.sum()) + 20)
-        return Trees.constant(float(np.log(base / (1 - base))), len(FEATURES))
-    matrix = rows_of(facts, calendar, landmark, day)
+        return Trees.none(len(FEATURES))
+    matrix = rows_of(facts, calendar, rows.landmark, rows.day)
     booster = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
         max_leaf_nodes=31,
+        max_features=SPLIT_FEATURES,
         min_samples_leaf=int(np.clip(len(event) // 500, 20, 200)),
         l2_regularization=5.0,
         early_stopping=False,
@@ -95,10 +123,7 @@ def learn_hazard(
     # One thread: on a busy machine the threads wait for each other at every node of every tree.
     with threadpool_limits(1, "openmp"):
         booster.fit(matrix, event)
-    trees = Trees.of(booster)
-    # Rows without an event were sampled: their odds are too high by the inverse of the share (weights would say the
-    # same, but make binning ten times slower).
-    return replace(trees, intercept=trees.intercept - float(np.log(weight.max())))
+    return Trees.of(booster, rows.slack)
 
 
 def hazards(

@@ -67,18 +67,17 @@ def learn(ledger: Ledger, cutoff: int, holidays: frozenset[date], seed: int, row
     landmarks = training_landmarks(ledger, cutoff, rng, max(rows_max // LANDMARK_ROWS * 2, 1))
     facts = facts_of(ledger, landmarks, history, priors)
     calendar = calendar_of(ledger, cutoff, holidays)
-    rows = training_rows(ledger, landmarks, cutoff, rng, rows_max)
+    rows = training_rows(ledger, landmarks, facts, cutoff, rng, rows_max)
     trees = learn_hazard(facts, calendar, rows, seed)
-    landmark, day, event, weight = rows
-    item, seen = landmarks.item[landmark], facts.seen[landmark]
+    item, seen = landmarks.item[rows.landmark], facts.seen[rows.landmark]
     ratios = []
     for state, prior in ((in_dispute, DISPUTE_PRIOR), (in_legal, LEGAL_PRIOR)):
         inside = np.flatnonzero(state(ledger, item, seen))
         expected = 0.0
         if len(inside):
-            matrix = rows_of(facts, calendar, landmark[inside], day[inside])
-            expected = float((trees.probability(matrix) * weight[inside]).sum())
-        ratios.append(ratio(float(event[inside].sum()), expected, prior))
+            matrix = rows_of(facts, calendar, rows.landmark[inside], rows.day[inside])
+            expected = float((trees.probability(matrix) * rows.weight[inside]).sum())
+        ratios.append(ratio(float(rows.event[inside].sum()), expected, prior))
     kept, by_account = learn_kept(ledger, cutoff)
     return Learned(trees, priors, Effects(ratios[0], ratios[1], kept, by_account), holidays)
 

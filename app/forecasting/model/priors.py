@@ -126,8 +126,9 @@ def _hazard(
     entered = np.cumsum(np.bincount(first, minlength=bins))
     left = np.cumsum(np.bincount(last, minlength=bins))
     at_risk = entered - np.concatenate([[0], left[:-1]])
-    # Items past the last bin stay at risk there for as long as they are open: one observation a day.
-    at_risk[-1] += np.maximum(end - high, 0).sum()
+    # Items beyond the outermost bins are at risk there for as long as they are open: one observation a day.
+    at_risk[0] += np.maximum(np.minimum(end, low) - start, 0).sum()
+    at_risk[-1] += np.maximum(end - np.maximum(start, high), 0).sum()
     hazard: Table = np.clip((events + weight * above) / (at_risk + weight), HAZARD_MIN, HAZARD_MAX)
     return hazard
 
