@@ -51,3 +51,16 @@ def test_name_and_type_of_a_file_make_no_headers() -> None:
     assert set(part.keys()) == {"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "MIME-Version"}
     assert part.get_content_type() == "application/octet-stream"
     assert part.get_payload(decode=True) == b"%PDF-"
+
+
+@pytest.mark.parametrize("name", ["invite.ics", "Übersee.ics"])
+def test_an_invitation_says_that_it_is_one(name: str) -> None:
+    content = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:CANCEL\r\nEND:VCALENDAR\r\n"
+    read = message_from_bytes(_wire(file=Attachment(name, "text/calendar", content)))
+    part = list(read.walk())[-1]
+    assert (part.get_content_type(), part.get_param("method"), part.get_param("charset")) == (
+        "text/calendar", "CANCEL", "utf-8",
+    )  # fmt: skip
+    assert part.get_payload(decode=True) == content
+    broken = message_from_bytes(_wire(file=Attachment(name, "text/calendar", b"METHOD:EVIL\r\n\r\n<script>")))
+    assert list(broken.walk())[-1].get_content_type() == "application/octet-stream"

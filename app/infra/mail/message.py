@@ -28,6 +28,8 @@ MESSAGE_BYTES_MAX = 25_000_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{3,250}>", re.ASCII)
+CALENDAR, CALENDAR_HEAD_BYTES = "text/calendar", 2_000
+_CALENDAR_METHOD = re.compile(rb"^METHOD:(REQUEST|CANCEL|PUBLISH|REPLY)\r?$", re.MULTILINE)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,90}", re.ASCII)
 # What needs no library to be judged: short labels of letters and digits, no dots in a row, no punycode.
 _PLAIN_ADDRESS = re.compile(
@@ -175,7 +177,7 @@ def build_message(draft: Draft, sender: Sender, attachments: Sequence[Attachment
     head = _head(draft, sender)
     named = [(check_header(one.name, pointer="/attachments").replace(_ENCODED_WORD, "=_"), one) for one in attachments]
     if all(is_plain_name(name) for name, _ in named):
-        files = [(name, "/".join(_media_type(one)), one.content) for name, one in named]
+        files = [(name, _content_type(one), one.content) for name, one in named]
         wire = assemble(head, draft.text, draft.html, files)
     else:
         wire = _with_library(head, draft, named)
@@ -216,16 +218,29 @@ def _with_library(
     if draft.html is not None:
         message.add_alternative(draft.html, subtype="html")
     for name, attachment in attachments:
-        main, sub = _media_type(attachment)
-        message.add_attachment(attachment.content, maintype=main, subtype=sub, filename=name)
+        main, sub, params = _media_type(attachment)
+        message.add_attachment(attachment.content, maintype=main, subtype=sub, filename=name, params=params)
     return message.as_bytes()
 
 
-def _media_type(attachment: Attachment) -> tuple[str, str]:
-    """As bytes whatever it is: a text, too, must arrive as it was stored, and a message must not be unpacked."""
+def _media_type(attachment: Attachment) -> tuple[str, str, dict[str, str]]:
+    """As bytes whatever it is: a text, too, must arrive as it was stored, and a message must not be unpacked.
+
+    But an invitation is told as one, with its method (RFC 6047): a program then offers to accept it.
+    """
+    method = _CALENDAR_METHOD.search(attachment.content[:CALENDAR_HEAD_BYTES])
+    if attachment.media_type == CALENDAR and method is not None:
+        return "text", "calendar", {"charset": "utf-8", "method": method[1].decode("ascii")}
     plain = _MEDIA_TYPE.fullmatch(attachment.media_type)
     main, _, sub = (attachment.media_type if plain else "").partition("/")
-    return (main, sub) if sub and main not in ("message", "multipart", "text") else ("application", "octet-stream")
+    if sub and main not in ("message", "multipart", "text"):
+        return main, sub, {}
+    return "application", "octet-stream", {}
+
+
+def _content_type(attachment: Attachment) -> str:
+    main, sub, params = _media_type(attachment)
+    return f"{main}/{sub}" + "".join(f'; {name}="{value}"' for name, value in params.items())
 
 
 @lru_cache(maxsize=50)
