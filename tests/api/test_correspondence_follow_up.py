@@ -137,6 +137,8 @@ async def test_an_invoice_that_did_not_arrive_is_sent_again_and_noted(
     assert (missing.status_code, missing.json()["code"]) == (422, "correspondence.invoice_copy_missing")
     document = await _copy(database, tenant, invoice_id)
     await client.post(f"/v1/invoices/{invoice_id}/delivery", json={"status": "sent"})
+    nobody_asked = await client.post("/v1/invoice-copies", json={**body, "answer": True})
+    assert (nobody_asked.status_code, nobody_asked.json()["errors"][0]["pointer"]) == (422, "/answer")
     sent = await client.post("/v1/invoice-copies", json=body)
     assert sent.status_code == 201, sent.text
     assert (sent.json()["kind"], sent.json()["contact_id"]) == ("invoice_copy", contact)
@@ -147,6 +149,19 @@ async def test_an_invoice_that_did_not_arrive_is_sent_again_and_noted(
         ("sent", None), ("not_received", "as the customer says"), ("sent", "copy sent again"),
     ]  # fmt: skip
     assert history[-1]["recipient"] == "ada@brandt.example"
+
+
+async def test_a_copy_that_nobody_asked_for_waits_for_its_hour(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    await _settings(client, daily_cap=1)
+    await _contact(client, tenant)
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        invoice_id, _ = await issue(session, tenant, 1000_00, date(2026, 3, 1), number="RE-1")
+    await _copy(database, tenant, invoice_id)
+    body = {"invoice_id": str(invoice_id)}
+    first, second = [(await client.post("/v1/invoice-copies", json=body)).json() for _ in range(2)]
+    assert (first["state"], second["state"]) == ("sent", "planned"), "one contact a day"
 
 
 async def test_receipt_is_asked_for_once_before_the_due_date(

@@ -17,6 +17,7 @@ from app.correspondence.errors import MessageInvalid, TemplateNotFound
 from app.correspondence.models import ReceiptRequest
 from app.correspondence.preferences import Preferences, find_preferences
 from app.correspondence.sending import send
+from app.correspondence.threads import check_asked
 from app.infra.database import SYSTEM, Database, ReadSession, WriteSession
 from app.invoices.delivery import RecordDelivery, record_delivery
 from app.organizations.queries import local_today
@@ -155,8 +156,9 @@ async def prepare_copy(
     thread_id: UUID | None,
     author: str,
     now: datetime,
+    answer: bool = False,
 ) -> Prepared:
-    """The e-mail with which the stored copy of an invoice goes out again.
+    """The e-mail with which the stored copy of an invoice goes out again. `answer`: the customer has asked for it.
 
     Raises MessageInvalid (no such invoice, no contact with an e-mail address), InvoiceCopyMissing.
     """
@@ -168,6 +170,8 @@ async def prepare_copy(
         )
         if row is None:
             raise MessageInvalid("no such invoice", pointer="/invoice_id")
+        if answer:
+            await check_asked(session, row["account_id"], thread_id, now)
         if contact_id is None:
             contacts = await active_contacts(session, [row["account_id"]])
             contact_id = _payable(contacts.get(row["account_id"], []))
@@ -183,7 +187,7 @@ async def prepare_copy(
         attach_copies=True,
         purpose="invoice_copy",
         kind="invoice_copy",
-        answer=True,
+        answer=answer,
     )
     free = (f"Copy of invoice {row['number']}", _COPY_BODY.format(numbers=row["number"]))
     return await _prepared(database, organization_id, command, free, now)
@@ -200,7 +204,8 @@ async def send_copy(session: WriteSession, prepared: Prepared, now: datetime, *,
             session, RecordDelivery(invoice_id, "not_received", prepared.today, "email", note="as the customer says")
         )
     message_id = await send(session, prepared, None, now)
-    if prepared.verdict.allowed:
+    verdict = prepared.verdict
+    if verdict.allowed or verdict.not_before is not None:  # what is put off leaves by itself
         note = "copy sent again" if not_received else "copy sent"
         await record_delivery(
             session,

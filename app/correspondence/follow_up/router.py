@@ -372,6 +372,7 @@ async def send_invoice_copy(body: InvoiceCopySend, write: Writing) -> Response:
         thread_id=body.correspondence_id,
         author=principal.actor.name,
         now=write.now,
+        answer=body.answer,
     )
 
     async def work(session: WriteSession) -> Answer:

@@ -157,3 +157,7 @@ class InvoiceCopySend(Input):
     contact_id: UUID | None = Field(default=None, description="The contact for accounts payable unless given")
     correspondence_id: UUID | None = None
     not_received: bool = Field(default=False, description="The customer says that the invoice did not arrive")
+    answer: bool = Field(
+        default=False,
+        description="The customer asked for it, by e-mail or as an inquiry: hours and caps do not bind it",
+    )
