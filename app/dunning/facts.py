@@ -138,7 +138,9 @@ async def load_facts(
     loaded = Loaded(waiting=sum(row["rows"] for row in rows if row["id"] is None))
     items = [row for row in rows if row["id"] is not None]
     if items:
-        loaded.accounts = await _accounts(session, items, purses, frozenset(unknown), today, now)
+        used = {policy.version_id: policy for policy in policies.values()}
+        channels = frozenset(step.channel for policy in used.values() for step in policy.steps)
+        loaded.accounts = await _accounts(session, items, purses, frozenset(unknown), channels, today, now)
     return loaded
 
 
@@ -175,6 +177,7 @@ async def _accounts(
     rows: Sequence[Any],
     purses: Mapping[tuple[UUID, bool], Mapping[Purse, int]],
     unknown: frozenset[UUID],
+    channels: frozenset[str],
     today: date,
     now: datetime,
 ) -> list[Account]:
@@ -184,7 +187,7 @@ async def _accounts(
     promised = await held_by_promise(session, ids, today)
     blocks, holds = await _holds(session, account_ids, ids, today)
     retries = await _retries(session, ids, today)
-    reaches = await reaches_of(session, account_ids, now)
+    reaches = await reaches_of(session, account_ids, channels, now)
     by_account: dict[UUID, list[Item]] = defaultdict(list)
     for row in rows:
         instalment_id = row["id"]
@@ -256,8 +259,10 @@ async def _retries(session: ReadSession, ids: Sequence[UUID], today: date) -> di
     return found
 
 
-async def reaches_of(session: ReadSession, ids: Collection[UUID], now: datetime) -> dict[UUID, dict[str, Reach]]:
-    """Whom messages of each channel may go to, by account: the best contact that the rules of contact allow.
+async def reaches_of(
+    session: ReadSession, ids: Collection[UUID], channels: Collection[str], now: datetime
+) -> dict[UUID, dict[str, Reach]]:
+    """Whom messages of these channels may go to, by account: the best contact that the rules of contact allow.
 
     Quiet hours and caps only delay; they are looked at when a message leaves. A letter needs a postal address.
     """
@@ -272,11 +277,14 @@ async def reaches_of(session: ReadSession, ids: Collection[UUID], now: datetime)
         zone = row["time_zone"] or organization.time_zone
         reach: dict[str, Reach] = {"letter": _letter(row["addressed"], contacts[row["id"]])}
         for channel, column in _ADDRESSES:
-            judged = [
-                (contact["id"], _refusal(contact, channel, bool(contact[column]), zone, organization, settings, now))
-                for contact in contacts[row["id"]]
-            ]
-            reach[channel] = _best(judged)
+            if channel in channels:
+                reach[channel] = _best(
+                    (
+                        contact["id"],
+                        _refusal(contact, channel, bool(contact[column]), zone, organization, settings, now),
+                    )
+                    for contact in contacts[row["id"]]
+                )
         found[row["id"]] = reach
     return found
 

@@ -268,7 +268,6 @@ class DunningNotice(Versioned, TenantTable, Base):
         Index(None, "organization_id", "account_id", "id"),
         Index(None, "organization_id", "run_id", "id"),
         Index(None, "organization_id", "state", "id"),
-        Index(None, "organization_id", "step_id"),
         Index(None, "organization_id", "updated_at", "id"),
     )
 

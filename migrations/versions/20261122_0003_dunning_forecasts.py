@@ -1644,12 +1644,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        op.f("ix_dunning_notices_organization_id_step_id"),
-        "dunning_notices",
-        ["organization_id", "step_id"],
-        unique=False,
-    )
-    op.create_index(
         op.f("ix_dunning_notices_organization_id_updated_at_id"),
         "dunning_notices",
         ["organization_id", "updated_at", "id"],
@@ -2406,11 +2400,18 @@ def upgrade() -> None:
     op.add_column("accounts", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("accounts", sa.Column("city", sa.Text(), nullable=True))
     op.add_column("accounts", sa.Column("region", sa.Text(), nullable=True))
+    op.add_column("credit_orders", sa.Column("reserved_until", sa.Date(), nullable=True))
     op.add_column("legal_entities", sa.Column("street", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("city", sa.Text(), nullable=True))
     op.add_column(
         "worklist_entries", sa.Column("expected_from", sa.Text(), server_default="payment_share", nullable=False)
+    )
+    op.drop_constraint(op.f("ck_imports_kind"), "imports", type_="check")
+    op.create_check_constraint(
+        op.f("ck_imports_kind"),
+        "imports",
+        "(kind = ANY (ARRAY['accounts'::text, 'invoices'::text, 'payments'::text, 'applications'::text, 'balances'::text, 'bank_statement'::text]))",
     )
     op.create_check_constraint(
         op.f("ck_worklist_entries_expected_from"),
@@ -2467,10 +2468,17 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_constraint(op.f("ck_worklist_entries_expected_from"), "worklist_entries", type_="check")
+    op.drop_constraint(op.f("ck_imports_kind"), "imports", type_="check")
+    op.create_check_constraint(
+        op.f("ck_imports_kind"),
+        "imports",
+        "(kind = ANY (ARRAY['accounts'::text, 'invoices'::text, 'payments'::text, 'bank_statement'::text]))",
+    )
     op.drop_column("worklist_entries", "expected_from")
     op.drop_column("legal_entities", "city")
     op.drop_column("legal_entities", "postal_code")
     op.drop_column("legal_entities", "street")
+    op.drop_column("credit_orders", "reserved_until")
     op.drop_column("accounts", "region")
     op.drop_column("accounts", "city")
     op.drop_column("accounts", "postal_code")
@@ -2558,7 +2566,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_dunning_blocks_organization_id_account_id_id"), table_name="dunning_blocks")
     op.drop_table("dunning_blocks")
     op.drop_index(op.f("ix_dunning_notices_organization_id_updated_at_id"), table_name="dunning_notices")
-    op.drop_index(op.f("ix_dunning_notices_organization_id_step_id"), table_name="dunning_notices")
     op.drop_index(op.f("ix_dunning_notices_organization_id_state_id"), table_name="dunning_notices")
     op.drop_index(op.f("ix_dunning_notices_organization_id_run_id_id"), table_name="dunning_notices")
     op.drop_index(op.f("ix_dunning_notices_organization_id_account_id_id"), table_name="dunning_notices")
