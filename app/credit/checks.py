@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,26 +17,47 @@ from app.credit.exposure import ExposureRows, group_exposure
 from app.credit.models import CreditDecision
 from app.credit.orders import OrderCommand, upsert_orders
 from app.credit.refresh import minimum_overdue_minor
-from app.credit.rules import CreditFacts, Exposure, Order, Reason, decide, effective_status, ladder, worst
+from app.credit.rules import (
+    CreditFacts,
+    Exposure,
+    GroupLevel,
+    Hold,
+    Order,
+    Reason,
+    decide,
+    effective_status,
+    ladder,
+    worst,
+)
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
 from app.invoices.approval import within_own_limit
 
-_GROUP = """
+_PATH = """
 WITH RECURSIVE up AS (
     SELECT id, parent_id, 0 AS depth FROM accounts WHERE organization_id = $1 AND id = $2
     UNION ALL
     SELECT a.id, a.parent_id, up.depth + 1 FROM up
     JOIN accounts a ON a.organization_id = $1 AND a.id = up.parent_id WHERE up.depth < 32
 )
-SELECT id FROM up ORDER BY depth DESC LIMIT 1
+SELECT id FROM up ORDER BY depth
+"""
+_TREE = """
+WITH RECURSIVE tree AS (
+    SELECT id, parent_id, 0 AS depth FROM accounts WHERE organization_id = $1 AND id = $2
+    UNION
+    SELECT a.id, a.parent_id, tree.depth + 1 FROM tree
+    JOIN accounts a ON a.organization_id = $1 AND a.parent_id = tree.id WHERE tree.depth < 32
+)
+SELECT id, parent_id FROM tree ORDER BY depth LIMIT 10000
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CheckOrder:
     """An order to be answered. With a reference, what is reported open of the same order is left out of the exposure;
-    with `reserve`, an approved order counts as open from now on."""
+    with `reserve`, an approved order counts as open from now on, until the source reports it or the policy's
+    `reservation_days` are over."""
 
     account_id: UUID
     amount_minor: int
@@ -60,6 +82,16 @@ class CreditView:
     ladder_level: str
     ladder_reasons: tuple[Reason, ...]
     in_force: queries.PolicyInForce
+    levels: tuple[LevelView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LevelView:
+    """An account on the way up, with what it and all below it owe, in its currency."""
+
+    account: Any
+    exposure: Exposure
+    status: str
 
 
 async def credit_view(
@@ -72,8 +104,9 @@ async def credit_view(
     lock: bool = False,
 ) -> CreditView:
     """Everything that an answer needs; the status is that of this moment, not of last night. Raises AccountNotFound."""
-    top_id = await session.driver.fetchval(_GROUP, session.organization_id, account_id)
-    accounts = {row["id"]: row for row in await queries.credit_accounts(session, {account_id, top_id}, lock=lock)}
+    path = [row["id"] for row in await session.driver.fetch(_PATH, session.organization_id, account_id)]
+    top_id = path[-1] if path else account_id
+    accounts = {row["id"]: row for row in await queries.credit_accounts(session, path, lock=lock)}
     if account_id not in accounts:
         raise AccountNotFound("no such account")
     account, top = accounts[account_id], accounts[top_id] if top_id != account_id else None
@@ -100,13 +133,51 @@ async def credit_view(
         ladder_level=level,
         ladder_reasons=reasons,
         in_force=in_force,
+        levels=await _levels(session, list(dict.fromkeys(path[:-1])), top_id, accounts, holds, rows, today),
     )
+
+
+async def _levels(
+    session: ReadSession,
+    below_top: Sequence[UUID],
+    top_id: UUID,
+    accounts: Mapping[UUID, Any],
+    holds: Mapping[UUID, list[Hold]],
+    rows: ExposureRows,
+    today: date,
+) -> tuple[LevelView, ...]:
+    """The accounts between this one and the top that have a limit or a hold; this one too if members stand below it.
+
+    As of the top, what people and the ERP said of them holds for all below; their own lateness does not.
+    """
+    statuses = {
+        id_: effective_status("ok", holds.get(id_, []), today, accounts[id_]["source_credit_status"] or "ok")
+        for id_ in below_top
+    }
+    telling = [id_ for id_ in below_top if accounts[id_]["credit_limit_minor"] is not None or statuses[id_] != "ok"]
+    if not telling:
+        return ()
+    children: dict[UUID, list[UUID]] = {}
+    for row in await session.driver.fetch(_TREE, session.organization_id, top_id):
+        children.setdefault(row["parent_id"], []).append(row["id"])
+    found = []
+    for id_ in telling:
+        members, at = [id_], 0
+        while at < len(members):
+            members += [child for child in children.get(members[at], ()) if child not in members]
+            at += 1
+        own = id_ == below_top[0]
+        if own and len(members) == 1:
+            continue  # its own limit is judged anyhow
+        exposure = rows.exposure(accounts[id_]["currency"], members)
+        found.append(LevelView(accounts[id_], exposure, "ok" if own else statuses[id_]))
+    return tuple(found)
 
 
 async def check_order(session: WriteSession, command: CheckOrder, today: date) -> CreditDecision:
     """Decide and keep the decision. Raises AccountNotFound.
 
-    With `reserve` the account is locked, so that of two orders at once the second sees the first.
+    With `reserve` the account and those above it are locked: of two orders at once the second sees the first.
     """
     reference = None
     if command.source is not None and command.external_id is not None:
@@ -129,11 +200,22 @@ async def check_order(session: WriteSession, command: CheckOrder, today: date) -
         group_limit_minor=group_limit_minor,
         group_status=view.group_status,
         account_status=view.account["status"],
+        levels=tuple(
+            GroupLevel(
+                account_id=str(level.account["id"]),
+                number=level.account["number"],
+                exposure=level.exposure,
+                limit_minor=level.account["credit_limit_minor"],
+                order_minor=_converted(command, view, level.exposure.currency),
+                status=level.status,
+            )
+            for level in view.levels
+        ),
     )
     outcome, reasons = decide(order, facts, view.in_force.policy, today)
     row = await _keep(session, command, view, outcome, reasons, today)
     if command.reserve and reference is not None and outcome == "approve":
-        await _reserve(session, command)
+        await _reserve(session, command, today + timedelta(days=view.in_force.policy.reservation_days))
     return row
 
 
@@ -154,19 +236,26 @@ def _converted(command: CheckOrder, view: CreditView, currency: str) -> int | No
     return None if rate is None else convert(command.amount_minor, command.currency, currency, rate)
 
 
-async def _reserve(session: WriteSession, command: CheckOrder) -> None:
+async def _reserve(session: WriteSession, command: CheckOrder, until: date) -> None:
+    """Count the order from now on. One that the source has reported stays reported: with the amount of this check."""
     assert command.source is not None
     assert command.external_id is not None
-    known = await session.driver.fetchrow(
-        "SELECT number, order_date, expected_invoice_date FROM credit_orders"
-        " WHERE organization_id = $1 AND source = $2 AND external_id = $3",
-        session.organization_id, command.source, command.external_id,
-    )  # fmt: skip
+    known = await _known(session, command.source, command.external_id)
+    if known is None or known["reserved_until"] is not None:
+        known = {**(dict(known) if known is not None else {}), "reserved_until": until}
     order = OrderCommand(
         command.source, command.external_id, command.currency, command.amount_minor, account_id=command.account_id,
-        **({} if known is None else dict(known)),
+        **dict(known),
     )  # fmt: skip
     await upsert_orders(session, [order])
+
+
+async def _known(session: ReadSession, source: str, external_id: str) -> Any | None:
+    return await session.driver.fetchrow(
+        "SELECT number, order_date, expected_invoice_date, reserved_until FROM credit_orders"
+        " WHERE organization_id = $1 AND source = $2 AND external_id = $3",
+        session.organization_id, source, external_id,
+    )  # fmt: skip
 
 
 async def _keep(
@@ -177,6 +266,7 @@ async def _keep(
         "limit_minor": view.account["credit_limit_minor"],
         "status": worst([view.status, view.group_status]),
         "score": view.account["score"],
+        "reserve": command.reserve and command.external_id is not None,
     }
     group, group_limit_minor = _group(view)
     if group is not None:
@@ -193,7 +283,8 @@ async def _keep(
 async def answer_referred(
     session: WriteSession, decision_id: UUID, outcome: str, note: str, today: date
 ) -> CreditDecision:
-    """A person approves or refuses a referred order, as a decision of its own.
+    """A person approves or refuses a referred order, as a decision of its own. Approved, it is reserved if the check
+    had asked for that, unless the source has reported it meanwhile.
 
     Raises DecisionNotFound, DecisionNotReferred, ApprovalByProposer (who asked does not answer),
     ApprovalLimitExceeded.
@@ -209,7 +300,23 @@ async def answer_referred(
     row.source, row.external_id, row.answers_id = asked.source, asked.external_id, asked.id
     row.reasons = [Reason("answered", note, outcome).as_json()]
     row.facts, row.policy_version, row.note = asked.facts, asked.policy_version, note
-    return await _write(session, row, "credit_decision.answered")
+    made = await _write(session, row, "credit_decision.answered")
+    if outcome == "approve" and asked.facts.get("reserve"):
+        await _reserve_answered(session, asked, today)
+    return made
+
+
+async def _reserve_answered(session: WriteSession, asked: CreditDecision, today: date) -> None:
+    path = await session.driver.fetch(_PATH, session.organization_id, asked.account_id)
+    await queries.credit_accounts(session, [row["id"] for row in path], lock=True)  # as a check at the same time does
+    assert asked.source is not None
+    assert asked.external_id is not None
+    known = await _known(session, asked.source, asked.external_id)
+    if known is not None and known["reserved_until"] is None:
+        return
+    command = CheckOrder(asked.account_id, asked.amount_minor, asked.currency, asked.source, asked.external_id)
+    days = (await queries.policy_on(session, today)).policy.reservation_days
+    await _reserve(session, command, today + timedelta(days=days))
 
 
 def _new(

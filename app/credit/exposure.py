@@ -55,6 +55,7 @@ parts AS (
     SELECT o.account_id, o.currency, 0, 0, 0, 0, 0, 0, 0, o.open_minor, 0
     FROM members m JOIN credit_orders o ON o.organization_id = $1 AND o.account_id = m.id AND o.open_minor <> 0
     WHERE NOT coalesce(o.source = $3::text AND o.external_id = $4::text, false)
+      AND (o.reserved_until IS NULL OR o.reserved_until >= $2)
     UNION ALL
     SELECT s.account_id, s.currency, s.cover_bp, 0, 0, 0, 0, 0, 0, 0, s.amount_minor
     FROM members m JOIN credit_securities s ON s.organization_id = $1 AND s.account_id = m.id

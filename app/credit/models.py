@@ -49,7 +49,10 @@ class CreditPolicyVersion(Versioned, TenantTable, Base):
 
 
 class CreditOrder(Versioned, TenantTable, Base):
-    """An order that the ERP reports as open: what is ordered but not invoiced yet. Closed when nothing is left."""
+    """An order that the ERP reports as open: what is ordered but not invoiced yet. Closed when nothing is left.
+
+    With `reserved_until` a check reserved it and the ERP has not reported it yet: it counts until the end of that day.
+    """
 
     __tablename__ = "credit_orders"
     source: Mapped[str]
@@ -60,6 +63,7 @@ class CreditOrder(Versioned, TenantTable, Base):
     open_minor: Mapped[int] = minor()
     order_date: Mapped[date | None]
     expected_invoice_date: Mapped[date | None]
+    reserved_until: Mapped[date | None]
     __table_args__ = (
         organization_fk(),
         tenant_fk("account_id", "accounts"),

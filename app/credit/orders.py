@@ -14,19 +14,21 @@ from app.credit.errors import AccountUnknown, OrderInvalid
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
 
-_COLUMNS = ("number", "account_id", "currency", "open_minor", "order_date", "expected_invoice_date")
+_COLUMNS = ("number", "account_id", "currency", "open_minor", "order_date", "expected_invoice_date",
+            "reserved_until")  # fmt: skip
 _PRESENT = """
 SELECT o.* FROM credit_orders o JOIN unnest($2::text[], $3::text[]) AS r(source, external_id) USING (source, external_id)
 WHERE o.organization_id = $1 ORDER BY o.source, o.external_id FOR UPDATE OF o
 """  # noqa: E501
 _UPSERT = """
 INSERT INTO credit_orders AS o (organization_id, id, source, external_id, number, account_id, currency, open_minor,
-    order_date, expected_invoice_date)
+    order_date, expected_invoice_date, reserved_until)
 SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::bigint[],
-                         $9::date[], $10::date[])
+                         $9::date[], $10::date[], $11::date[])
 ON CONFLICT (organization_id, source, external_id) DO UPDATE SET number = excluded.number,
     account_id = excluded.account_id, currency = excluded.currency, open_minor = excluded.open_minor,
-    order_date = excluded.order_date, expected_invoice_date = excluded.expected_invoice_date, version = o.version + 1,
+    order_date = excluded.order_date, expected_invoice_date = excluded.expected_invoice_date,
+    reserved_until = excluded.reserved_until, version = o.version + 1,
     updated_at = current_setting('app.recorded_at')::timestamptz
 RETURNING id, source, external_id
 """
@@ -36,7 +38,8 @@ RETURNING id, source, external_id
 class OrderCommand:
     """An order as the ERP has it now; `open_minor` is what is not invoiced yet, 0 closes it.
 
-    The account is named by id, by number, or by its reference in the order's source.
+    The account is named by id, by number, or by its reference in the order's source. `reserved_until`: the ERP has
+    not reported it yet, it counts until the end of that day.
     """
 
     source: str
@@ -49,6 +52,7 @@ class OrderCommand:
     number: str | None = None
     order_date: date | None = None
     expected_invoice_date: date | None = None
+    reserved_until: date | None = None
 
 
 async def upsert_orders(

@@ -39,9 +39,10 @@ SELECT number, definition FROM credit_policies
 WHERE organization_id = $1 AND state = 'active' AND valid_from <= $2 ORDER BY valid_from DESC LIMIT 1
 """
 _ACCOUNTS = """
-SELECT a.id, a.currency, a.credit_limit_minor, a.credit_status, a.source_credit_status, a.risk_class, a.status,
-       a.created_at, p.id IS NOT NULL AS has_profile, coalesce(p.ladder_level, 'ok') AS ladder_level, p.ladder_reasons,
-       p.score, p.days_beyond_terms, p.policy_version, p.limit_valid_until, p.last_review_on, p.next_review_on
+SELECT a.id, a.number, a.currency, a.credit_limit_minor, a.credit_status, a.source_credit_status, a.risk_class,
+       a.status, a.created_at, p.id IS NOT NULL AS has_profile, coalesce(p.ladder_level, 'ok') AS ladder_level,
+       p.ladder_reasons, p.score, p.days_beyond_terms, p.policy_version, p.limit_valid_until, p.last_review_on,
+       p.next_review_on
 FROM accounts a LEFT JOIN credit_profiles p ON p.organization_id = $1 AND p.id = a.id
 WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[]) ORDER BY a.id
 """

@@ -59,6 +59,7 @@ class CreditPolicy:
     subtract_credits: bool = True
     subtract_securities: bool = True
     check_group: bool = True
+    reservation_days: int = 30
     limit_valid_months: int = 24
     review_months: int = 12
     review_months_by_risk_class: Mapping[str, int] = field(default_factory=lambda: {"low": 24, "medium": 12, "high": 6})
@@ -79,7 +80,7 @@ class CreditPolicy:
             "tolerance_percent": (0, PERCENT_MAX), "refuse_over_percent": (100, PERCENT_MAX),
             "refer_below_score": (0, 100), "limit_valid_months": (1, MONTHS_MAX), "review_months": (1, MONTHS_MAX),
             "low_risk_score": (0, 100), "medium_risk_score": (0, 100), "score_window_months": (3, 36),
-            "minimum_overdue_minor": (0, 10**15),
+            "minimum_overdue_minor": (0, 10**15), "reservation_days": (1, 365),
         }  # fmt: skip
         for name, (low, high) in bounds.items():
             _check_range(getattr(self, name), low, high, f"/{name}")
@@ -301,6 +302,21 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLevel:
+    """An account between the one that orders and the top of its group (or itself, where it has members below it).
+
+    `exposure` is that of it and all below it; `order_minor` the order in its currency, None without a rate.
+    """
+
+    account_id: str
+    number: str
+    exposure: Exposure
+    limit_minor: int | None
+    order_minor: int | None
+    status: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
 class CreditFacts:
     """What an order is judged by. `group_*` are those of the parent group's top account, None without a parent."""
 
@@ -313,6 +329,7 @@ class CreditFacts:
     group_limit_minor: int | None = None
     group_status: str = "ok"
     account_status: str = "active"
+    levels: tuple[GroupLevel, ...] = ()
 
 
 def decide(order: Order, facts: CreditFacts, policy: CreditPolicy, today: date) -> tuple[str, tuple[Reason, ...]]:
@@ -341,6 +358,11 @@ def _status_reasons(facts: CreditFacts, policy: CreditPolicy) -> list[Reason]:
             continue
         outcome = getattr(policy, f"{status}_order")
         found.append(Reason("credit_status", f"the {of} is on {status}", outcome, {"of": of, "status": status}))
+    for level in facts.levels:
+        if level.status != "ok":
+            outcome = getattr(policy, f"{level.status}_order")
+            figures = {"of": "parent", "account_id": level.account_id, "status": level.status}
+            found.append(Reason("credit_status", f"{level.number} is on {level.status}", outcome, figures))
     return found
 
 
@@ -349,6 +371,11 @@ def _limit_reasons(order: Order, facts: CreditFacts, policy: CreditPolicy) -> li
     if policy.check_group and facts.group_exposure is not None and facts.group_limit_minor is not None:
         group = facts.group_exposure
         found.append(_limit_reason("group_limit", order.group_amount_minor, group, facts.group_limit_minor, policy))
+    for level in facts.levels if policy.check_group else ():
+        if level.limit_minor is not None:
+            reason = _limit_reason("parent_limit", level.order_minor, level.exposure, level.limit_minor, policy)
+            figures = {**reason.facts, "account_id": level.account_id, "number": level.number}
+            found.append(Reason(reason.code, reason.detail, reason.leads_to, figures))
     return found
 
 

@@ -80,6 +80,7 @@ class PolicyFields(Input):
     subtract_credits: bool = unset()
     subtract_securities: bool = unset()
     check_group: bool = unset()
+    reservation_days: Annotated[int, Field(ge=1, le=365)] = unset()
     limit_valid_months: Months = unset()
     review_months: Months = unset()
     review_months_by_risk_class: Annotated[dict[Annotated[str, text(64)], Months], Field(max_length=50)] = unset()
@@ -166,7 +167,11 @@ class CreditCheckCreate(Input):
     amount: Amount
     currency: Currency
     order_ref: ExternalRef | None = Field(default=None, description="What is open of this order is not counted twice")
-    reserve: bool = Field(default=False, description="Count an approved order as open from now on; needs `order_ref`")
+    reserve: bool | None = Field(
+        default=None,
+        description="Count an approved order as open from now on, so that the next check sees it; needs `order_ref`. "
+        "When missing: yes, if `order_ref` is given. Send false for a question that is no order",
+    )
 
     def command(self) -> CheckOrder:
         """The plain command. Raises AmountInvalid."""
@@ -177,7 +182,7 @@ class CreditCheckCreate(Input):
             currency=self.currency,
             source=reference.source if reference else None,
             external_id=reference.id if reference else None,
-            reserve=self.reserve,
+            reserve=reference is not None if self.reserve is None else self.reserve,
         )
 
 
@@ -300,7 +305,7 @@ class CreditOrderBatch(Input):
 
 
 class CreditOrderRead(BaseModel):
-    """An order that the ERP reported."""
+    """An order that the ERP reported, or that a check reserved (until `reserved_until`, unless it is reported)."""
 
     id: UUID
     external_ref: ExternalRef
@@ -310,14 +315,16 @@ class CreditOrderRead(BaseModel):
     open_amount: AmountOut
     order_date: date | None
     expected_invoice_date: date | None
+    reserved_until: date | None
     version: int
     updated_at: datetime
 
     @classmethod
     def of(cls, row: CreditOrder) -> CreditOrderRead:
         """From the row."""
-        plain = {name: getattr(row, name) for name in ("id", "number", "account_id", "currency", "order_date",
-                                                       "expected_invoice_date", "version", "updated_at")}  # fmt: skip
+        names = ("id", "number", "account_id", "currency", "order_date", "expected_invoice_date", "reserved_until",
+                 "version", "updated_at")  # fmt: skip
+        plain = {name: getattr(row, name) for name in names}
         reference = ExternalRef(source=row.source, id=row.external_id)
         return cls(external_ref=reference, open_amount=to_text(row.open_minor, row.currency), **plain)
 

@@ -242,3 +242,26 @@ async def test_reserving_an_order_keeps_what_the_erp_reported_of_it(client: http
     (kept,) = (await client.get("/v1/credit/orders")).json()["data"]
     assert (kept["open_amount"], kept["number"]) == ("12.00", "SO-1")
     assert (kept["order_date"], kept["expected_invoice_date"]) == ("2026-01-01", "2026-02-01")
+
+
+async def test_of_two_orders_with_references_the_second_sees_the_first(
+    client: httpx.AsyncClient, tenant: Tenant, boss: dict[str, str]
+) -> None:
+    await set_limit(client, tenant, "100.00")
+
+    def order(number: str) -> dict[str, Any]:
+        return {"order_ref": {"source": "gp", "id": number}}
+
+    assert (await check(client, tenant, "60.00", **order("SO-1"), reserve=False))["outcome"] == "approve"
+    assert (await check(client, tenant, "60.00", **order("SO-1")))["outcome"] == "approve"
+    referred = await check(client, tenant, "60.00", **order("SO-2"))
+    assert (referred["outcome"], referred["exposure"]["orders_amount"]) == ("refer", "60.00")
+    assert (await check(client, tenant, "60.00", **order("SO-1")))["outcome"] == "approve", "the same order again"
+    answer = f"/v1/credit/decisions/{referred['id']}/approve"
+    assert (await client.post(answer, json={"note": "known customer"}, headers=boss)).status_code == 201
+    listed = (await client.get("/v1/credit/orders", params={"open": True})).json()["data"]
+    assert [(row["external_ref"]["id"], row["open_amount"]) for row in listed] == [("SO-1", "60.00"), ("SO-2", "60.00")]
+    assert all(row["reserved_until"] for row in listed)
+    body = {"account_number": "C-1", "currency": "EUR", "open_amount": "20.00"}
+    reported = (await client.put("/v1/credit/orders/by-ref/gp/SO-1", json=body)).json()
+    assert (reported["open_amount"], reported["reserved_until"]) == ("20.00", None)

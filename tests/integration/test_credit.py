@@ -137,6 +137,59 @@ async def test_the_groups_limit_counts_for_its_members(session: WriteSession, te
     assert await answer(session, child, 1) == "refuse", "a hold on the top holds for the group"
 
 
+async def test_a_limit_in_the_middle_of_the_group_counts_for_all_below_it(
+    session: WriteSession, tenant: Tenant
+) -> None:
+    middle = await add_account(session, "C-2", parent_id=tenant.account_id)
+    child = await add_account(session, "C-3", parent_id=middle)
+    sister = await add_account(session, "C-4", parent_id=middle)
+    aunt = await add_account(session, "C-5", parent_id=tenant.account_id)
+    await limit(session, middle, 100_00)
+    await issue(session, tenant, 60_00, TODAY, account_id=sister)
+    await issue(session, tenant, 500_00, TODAY, account_id=aunt)
+    await flush(session)
+    assert await answer(session, child, 40_00) == "approve"
+    assert await answer(session, child, 40_01) == "refer"
+    assert await answer(session, middle, 40_01) == "refer", "no more room for itself than for those below it"
+    assert await answer(session, middle, 40_00) == "approve"
+    assert await answer(session, aunt, 1_000_00) == "approve", "who stands beside it is not bound by it"
+    row = await check_order(session, CheckOrder(child, 40_01, "EUR"), TODAY)
+    reason = next(reason for reason in row.reasons if reason["code"] == "parent_limit_exceeded")
+    assert (reason["facts"]["number"], reason["facts"]["available_minor"]) == ("C-2", 40_00)
+    await place_hold(session, PlaceHold(middle, "hold", "stop", "insolvency"), TODAY)
+    assert await answer(session, child, 1) == "refuse"
+    assert await answer(session, aunt, 1) == "approve"
+
+
+async def test_an_approved_order_is_reserved_until_it_is_reported_or_forgotten(
+    database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    later = TODAY + timedelta(days=30)
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await limit(session, tenant.account_id, 100_00)
+        first = {"source": "gp", "external_id": "SO-1", "reserve": True}
+        assert await answer(session, tenant.account_id, 60_00, **first) == "approve"
+        assert await answer(session, tenant.account_id, 60_00) == "refer"
+        view = await credit_view(session, tenant.account_id, later)
+        assert view.exposure.orders_minor == 60_00, "it counts until the end of the thirtieth day"
+        view = await credit_view(session, tenant.account_id, later + timedelta(days=1))
+        assert view.exposure.orders_minor == 0
+        await upsert_orders(session, [OrderCommand("gp", "SO-1", "EUR", 50_00, account_id=tenant.account_id)])
+        view = await credit_view(session, tenant.account_id, later + timedelta(days=1))
+        assert view.exposure.orders_minor == 50_00, "reported is reported"
+        asked = await check_order(session, CheckOrder(tenant.account_id, 70_00, "EUR", "gp", "SO-2", True), TODAY)
+        assert asked.outcome == "refer"
+    async with database.write(tenant.organization_id, BOSS) as session:
+        await answer_referred(session, asked.id, "approve", "good customer", TODAY)
+        assert (await credit_view(session, tenant.account_id, TODAY)).exposure.orders_minor == 120_00
+        third = await check_order(session, CheckOrder(tenant.account_id, 1, "EUR", "gp", "SO-3", True), TODAY)
+        await upsert_orders(session, [OrderCommand("gp", "SO-3", "EUR", 0, account_id=tenant.account_id)])
+    async with database.write(tenant.organization_id, CLERK) as session:
+        await answer_referred(session, third.id, "approve", "fine", TODAY)
+        view = await credit_view(session, tenant.account_id, TODAY)
+        assert view.exposure.orders_minor == 120_00, "what the source has closed meanwhile stays closed"
+
+
 async def test_a_referred_order_is_answered_once_by_somebody_else_within_their_limit(
     database: RolledBackDatabase, tenant: Tenant
 ) -> None:
