@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from aiosmtpd.controller import Controller
 
 from app.dunning.messages import delivery
-from app.dunning.messages.compose import plan_messages
-from app.dunning.messages.delivery import Delivery, Outgoing, end_lost
+from app.dunning.messages.delivery import Outgoing, end_lost
 from app.dunning.messages.email import EmailTransport
 from app.dunning.messages.preferences import MessagePreferences, update_message_preferences
 from app.infra.database import SYSTEM
 from app.infra.mail.smtp import Mailer, Sent, mailer_of, smtp_server
 from app.settings import Settings
 from tests.conftest import RolledBackDatabase
-from tests.dunning_story import LEVELS, MARCH_1, noon, owed, reachable, run_on, use_policy
+from tests.dunning_sending import DAY, NOW, Story
+from tests.dunning_story import MARCH_1, noon, run_on
 from tests.factories import Tenant
 from tests.receivables import pay
 from tests.workers import mail_server
 from tests.workers.mail_server import Inbox
 from tests.workers.test_mail import configured
-
-DAY = MARCH_1 + timedelta(days=8)  # a Monday
-NOW = noon(DAY)
 
 
 @pytest.fixture
@@ -50,51 +46,6 @@ async def settings(server: Controller, tmp_path: Any) -> AsyncIterator[Settings]
     found = smtp_server(made)
     assert found is not None
     await mailer_of(found).close()
-
-
-class Story:
-    """A debtor with something overdue, and what becomes of its reminder."""
-
-    def __init__(self, database: RolledBackDatabase, tenant: Tenant, settings: Settings) -> None:
-        self.database, self.tenant, self.settings = database, tenant, settings
-        self.contact_id: UUID | None = None
-
-    async def begin(self, minor: int = 10_000, *, day: date = DAY, due: date = MARCH_1, **contact: Any) -> UUID:
-        """A policy, a contact, an overdue invoice, a run of that day."""
-        async with self.database.write(self.tenant.organization_id, self.tenant.actor) as session:
-            if self.contact_id is None:
-                await use_policy(session, LEVELS)
-                self.contact_id = await reachable(session, self.tenant, **contact)
-            await owed(session, self.tenant, minor, due)
-            return await run_on(session, day)
-
-    async def plan(self, now: datetime = NOW) -> int:
-        """Make the messages."""
-        return await plan_messages(self.database, self.settings, self.tenant.organization_id, None, now)
-
-    def delivery(self, now: datetime = NOW, transport: Any = None) -> Delivery:
-        """A run of sending."""
-        if transport is None:
-            server = smtp_server(self.settings)
-            assert server is not None
-            mailer = mailer_of(server)
-            transport = EmailTransport(self.database, self.settings, self.tenant.organization_id, mailer)
-        return Delivery(self.database, self.tenant.organization_id, "email", transport, 5.0, now=lambda: now)
-
-    async def rows(self, sql: str) -> list[Any]:
-        """What stands there."""
-        async with self.database.read(self.tenant.organization_id) as session:
-            return list(await session.driver.fetch(sql, self.tenant.organization_id))
-
-    async def message(self) -> Any:
-        """The only message."""
-        (row,) = await self.rows("SELECT * FROM dunning_messages WHERE organization_id = $1")
-        return row
-
-    async def notice_states(self) -> list[str]:
-        """States of the notices."""
-        rows = await self.rows("SELECT state FROM dunning_notices WHERE organization_id = $1 ORDER BY id")
-        return [row["state"] for row in rows]
 
 
 @pytest.fixture
