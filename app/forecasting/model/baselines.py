@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
+from app.forecasting.model.coming import billing_start
 from app.forecasting.model.features import Index
 from app.forecasting.model.history import History
 from app.forecasting.model.interface import NEVER, Ledger
@@ -84,8 +85,7 @@ def own_history(ledger: Ledger, rows: Index) -> OwnHistory:
 
 def mean_of_weeks(ledger: Ledger, cutoff: int, weeks: int = MEAN_WEEKS) -> float:
     """Mean weekly payments of the weeks before (all that are known, if fewer), in minor units."""
-    first = int(ledger.issued.min(initial=cutoff))
-    known = max(min(weeks, (cutoff - first + 1) // 7), 1)
+    known = max(min(weeks, (cutoff - billing_start(ledger, cutoff) + 1) // 7), 1)
     paid = (ledger.paid > cutoff - 7 * known) & (ledger.paid <= cutoff)
     return float(ledger.amount_minor[paid].astype(np.float64).sum()) / known
 

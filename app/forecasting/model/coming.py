@@ -42,8 +42,7 @@ class Coming:
 
 def coming_items(ledger: Ledger, cutoff: int, horizon_days: int, items_max: int, rng: np.random.Generator) -> Coming:
     """What will be issued within the horizon if billing goes on as in the last `ROUND_WEEKS` weeks."""
-    first_known = int(ledger.issued.min(initial=cutoff))
-    weeks = int(np.clip((cutoff - first_known + 1) // 7, 1, ROUND_WEEKS))
+    weeks = int(np.clip((cutoff - billing_start(ledger, cutoff) + 1) // 7, 1, ROUND_WEEKS))
     span = weeks * 7
     rows = np.flatnonzero((ledger.issued > cutoff - span) & (ledger.issued <= cutoff) & (ledger.amount_minor > 0))
     # Equal in all that matters but the amount: one item with the sum.
@@ -103,12 +102,24 @@ def weekly_spread(
     return np.sqrt(np.clip(share * weeks / max(weeks - 1, 1), 0.01, 1.0))[account]
 
 
+def billing_start(ledger: Ledger, cutoff: int) -> int:
+    """First day of the first week that billed half of a usual week: extracts often begin with a few stray items."""
+    known = ledger.issued <= cutoff
+    week = (cutoff - ledger.issued[known]) // 7
+    if not len(week):
+        return cutoff
+    billed = np.bincount(week, ledger.amount_minor[known].astype(np.float64))
+    usual = float(np.median(billed[billed > 0])) if (billed > 0).any() else 0.0
+    last = int(np.flatnonzero(billed >= usual / 2)[-1]) if usual > 0 else 0
+    return cutoff - 7 * last - 6
+
+
 def level_spread(ledger: Ledger, cutoff: int) -> float:
     """Relative error of the run rate: next four weeks' billing against the mean of the thirteen before, shrunk."""
     issued = (ledger.issued <= cutoff) & (ledger.issued > cutoff - 7 * 104)
     week = (cutoff - ledger.issued[issued]) // 7
-    weeks = int(week.max(initial=0))
-    billed = np.bincount(week, ledger.amount_minor[issued].astype(np.float64), minlength=weeks + 1)[:weeks][::-1]
+    weeks = (cutoff - billing_start(ledger, cutoff) + 1) // 7
+    billed = np.bincount(week, ledger.amount_minor[issued].astype(np.float64), minlength=weeks)[:weeks][::-1]
     errors = [
         np.log(max(billed[at : at + 4].mean(), 1.0) / max(billed[at - ROUND_WEEKS : at].mean(), 1.0))
         for at in range(ROUND_WEEKS, len(billed) - 3, 4)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.forecasting.model.archive import pack, unpack
 from app.forecasting.model.book import Outlook, expected, outlook_of, spreads
 from app.forecasting.model.calibration import SPANS, Calibration, calibrate, kind_of
+from app.forecasting.model.coming import billing_start
 from app.forecasting.model.distribution import Distribution
 from app.forecasting.model.features import Index, Landmarks
 from app.forecasting.model.history import History
@@ -38,8 +39,6 @@ from app.forecasting.model.simulation import Spread
 LATE_DAYS = 60
 OWN_EVENTS = 5
 """Payments of an account from which on its own history leads."""
-EVENTS_FOR_ROLLING = 150
-"""Payments known at the start of the calibration span below which the span shrinks."""
 FAMILY = "hazard-1"
 
 
@@ -107,13 +106,8 @@ def fit(ledger: Ledger, cutoff: date, options: FitOptions | None = None) -> Mode
 
 
 def calibration_start(ledger: Ledger, cutoff: int, weeks: int) -> int:
-    """Day from which outcomes set the widths: `weeks` before the cut-off, later while little was paid by then."""
-    known = np.sort(ledger.paid[ledger.paid <= cutoff])
-    for span in range(weeks, 3, -1):
-        if np.searchsorted(known, cutoff - 7 * span, "right") >= EVENTS_FOR_ROLLING:
-            return cutoff - 7 * span
-    first = int(ledger.issued[ledger.issued <= cutoff].min(initial=cutoff))
-    return max(cutoff - 7 * weeks, (first + cutoff) // 2)
+    """Day from which outcomes set the widths: `weeks` before the cut-off, but never more than half of the history."""
+    return max(cutoff - 7 * weeks, (billing_start(ledger, cutoff) + cutoff) // 2)
 
 
 def forecast(
