@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
@@ -229,6 +230,35 @@ def benchmark_matching(
     from app.cash_application.benchmark import main as measure
 
     raise typer.Exit(measure([str(path), *(["--json"] if as_json else [])]))
+
+
+@app.command()
+def backtest(
+    path: Annotated[Path, typer.Argument(help="CSV with the columns invoice, cust, issue, due, paid, amount.")],
+    evaluate_from: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Score only what was issued from this day on; default: the second half."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast a ledger's past as it would have been forecast then, and compare with what came in."""
+    from rich.console import Console
+
+    from app.forecasting.backtest import run as measure
+    from app.forecasting.backtest_report import show
+
+    progress = Console(stderr=True, quiet=as_json)
+    try:
+        with progress.status("reading") as status:
+            figures = measure(path, evaluate_from.date() if evaluate_from else None, status.update)
+    except DomainError as error:
+        _fail(error.detail)
+    if as_json:
+        typer.echo(json.dumps(figures))
+    else:
+        show(figures, Console())
 
 
 @app.command()
