@@ -102,6 +102,7 @@ TIMELINE_EVENTS: tuple[str, ...] = (
     "dispute.changed",
     "dispute.credit_requested",
     "dispute.credit_rejected",
+    "dispute.credit_withdrawn",
     "dispute.reduced",
     "dispute.reopened",
     "dispute.sla_breached",

@@ -72,6 +72,12 @@ class NoCreditPending(Conflict):
     code = "dispute.no_credit_pending"
 
 
+class CreditByOther(Forbidden):
+    """Somebody else asked for the credit: it can be refused, not taken back."""
+
+    code = "dispute.credit_by_other"
+
+
 class CreditByRequester(Forbidden):
     """Nobody approves the credit that they asked for."""
 

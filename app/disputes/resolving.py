@@ -16,7 +16,14 @@ from uuid import UUID
 from app.core.ids import new_id
 from app.disputes import queries
 from app.disputes.casework import lock_active
-from app.disputes.errors import CreditByRequester, CreditLimitExceeded, CreditPending, NoCreditPending, NotPaid
+from app.disputes.errors import (
+    CreditByOther,
+    CreditByRequester,
+    CreditLimitExceeded,
+    CreditPending,
+    NoCreditPending,
+    NotPaid,
+)
 from app.disputes.models import Dispute, DisputeCredit, DisputeLine
 from app.disputes.moves import move, touch
 from app.disputes.rules import ACTIVE, DisputeInvalid, DisputeStateInvalid, Line, reductions, split_credit
@@ -33,6 +40,7 @@ from app.payments.types import Apply, ApplyLine, InstalmentFacts, Source
 from app.payments.writes import lock_instalments
 
 ISSUE = "invoices:write"
+TAKEN_BACK = "taken back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,22 @@ async def reject_credit(
     credit = await _pending(session, dispute_id)
     _check_other(session, credit)
     await _refuse_credit(session, dispute, credit, today, note)
+    touch(dispute)
+    await session.flush()
+
+
+async def withdraw_credit(
+    session: WriteSession, dispute_id: UUID, *, today: date, note: str | None, expected_version: int | None
+) -> None:
+    """Whoever asked for a credit takes the request back, for another amount or way out; the dispute goes on.
+
+    Raises DisputeNotFound, StaleVersion, DisputeStateInvalid, NoCreditPending, CreditByOther.
+    """
+    dispute = await lock_active(session, dispute_id, expected_version)
+    credit = await _pending(session, dispute_id)
+    if session.actor.id is None or session.actor.id != credit.requested_by_id:
+        raise CreditByOther("only who asked for the credit takes it back; others refuse it")
+    await _refuse_credit(session, dispute, credit, today, note or TAKEN_BACK, "dispute.credit_withdrawn")
     touch(dispute)
     await session.flush()
 
@@ -327,9 +351,14 @@ def _decided(session: WriteSession, credit: DisputeCredit) -> None:
 
 
 async def _refuse_credit(
-    session: WriteSession, dispute: Dispute, credit: DisputeCredit, today: date, note: str | None
+    session: WriteSession,
+    dispute: Dispute,
+    credit: DisputeCredit,
+    today: date,
+    note: str | None,
+    event: str = "dispute.credit_rejected",
 ) -> None:
     credit.state, credit.decision_note = "rejected", note
     _decided(session, credit)
     facts = {"credit_id": credit.id, "amount_minor": credit.amount_minor}
-    record_change(session, ChangeRow("dispute", dispute.id, "dispute.credit_rejected", None, facts, today, note))
+    record_change(session, ChangeRow("dispute", dispute.id, event, None, facts, today, note))

@@ -154,6 +154,24 @@ async def reject_credit(dispute_id: UUID, body: DisputeStep, write: Deciding) ->
 
 
 @router.post(
+    "/{dispute_id}/withdraw-credit",
+    operation_id="withdrawDisputeCredit",
+    summary="Take back the request for a credit",
+    response_model=DisputeRead,
+    responses=_STEP,
+)
+async def withdraw_credit(dispute_id: UUID, body: DisputeStep, write: Writing) -> Response:
+    """Only whoever asked for it; the dispute goes on and can be resolved in another way."""
+
+    async def work(session: WriteSession, today: date, version: int | None) -> None:
+        await resolving.withdraw_credit(
+            session, dispute_id, today=today, note=body.note or None, expected_version=version
+        )
+
+    return await _step(write, dispute_id, work)
+
+
+@router.post(
     "/{dispute_id}/withdraw",
     operation_id="withdrawDispute",
     summary="Withdraw a dispute",

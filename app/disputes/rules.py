@@ -141,6 +141,9 @@ def allowed_actions(facts: ActionFacts) -> list[str]:
     decides = "disputes:approve" in facts.scopes and facts.actor_id is not None
     if active and facts.credit_requested and decides and facts.actor_id != facts.credit_requested_by:
         actions += ["approve-credit", "reject-credit"]
+    asked = facts.actor_id is not None and facts.actor_id == facts.credit_requested_by
+    if active and facts.credit_requested and asked and "disputes:write" in facts.scopes:
+        actions.append("withdraw-credit")
     return sorted(actions)
 
 

@@ -36,7 +36,7 @@ DisputeState = Literal[
 DisputeOrigin = Literal["manual", "deduction"]
 DisputeAction = Literal[
     "approve-credit", "assign", "await-customer", "comment", "edit", "reject-credit", "reopen", "resolve", "review",
-    "withdraw",
+    "withdraw", "withdraw-credit",
 ]  # fmt: skip
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,59}$", examples=["damaged_goods"])]
 Description = Annotated[str, Field(max_length=4000)]

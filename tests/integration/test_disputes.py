@@ -14,6 +14,7 @@ from app.disputes.casework import Assignment
 from app.disputes.catalogue import NewReason, NewTeam, create_reason, create_team, ensure_catalogue, update_reason
 from app.disputes.clock import mark_breaches
 from app.disputes.errors import (
+    CreditByOther,
     CreditByRequester,
     CreditLimitExceeded,
     CreditPending,
@@ -21,6 +22,7 @@ from app.disputes.errors import (
     DisputedInstalmentUnknown,
     DisputeNotFound,
     DisputeReasonUnknown,
+    NoCreditPending,
     NotPaid,
 )
 from app.disputes.models import Dispute
@@ -134,6 +136,23 @@ async def test_a_partial_credit_releases_the_rest(session: WriteSession, tenant:
     await assert_books_agree(session, date(2026, 3, 31))
 
 
+async def test_whoever_asked_for_a_credit_takes_the_request_back(session: WriteSession, tenant: Tenant) -> None:
+    _, owed = await issue(session, tenant, 100_000, MARCH_2)
+    made = await dispute(session, (owed, 18_000), on=MARCH_2)
+    session.actor = person("Rita", *WRITER, limit=17_999)
+    order = CreditOrder(MARCH_2)
+    step: dict[str, Any] = {"today": MARCH_2, "note": None, "expected_version": None}
+    with pytest.raises(NoCreditPending):
+        await resolving.withdraw_credit(session, made, **step)
+    assert await resolving.credit_dispute(session, made, order, today=MARCH_2, expected_version=None) == "requested"
+    await resolving.withdraw_credit(session, made, **step)
+    (credit,) = (await queries.credits_of(session, [made]))[made]
+    assert (credit.state, credit.decided_by, credit.decision_note) == ("rejected", "Rita", "taken back")
+    assert await value(session, "instalments", owed, "open_minor") == 100_000
+    less = CreditOrder(MARCH_2, amount_minor=17_000)
+    assert await resolving.credit_dispute(session, made, less, today=MARCH_2, expected_version=None) == "credited"
+
+
 async def test_above_the_limit_somebody_else_approves(session: WriteSession, tenant: Tenant) -> None:
     _, owed = await issue(session, tenant, 100_000, MARCH_2)
     made = await dispute(session, (owed, 18_000), on=MARCH_2)
@@ -150,6 +169,8 @@ async def test_above_the_limit_somebody_else_approves(session: WriteSession, ten
     with pytest.raises(CreditByRequester):
         await resolving.approve_credit(session, made, **step)
     session.actor = person("Sam", *WRITER, "disputes:approve", limit=17_999)
+    with pytest.raises(CreditByOther):
+        await resolving.withdraw_credit(session, made, **step)
     with pytest.raises(CreditLimitExceeded):
         await resolving.approve_credit(session, made, **step)
     await resolving.reject_credit(session, made, **step)

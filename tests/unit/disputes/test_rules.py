@@ -92,6 +92,8 @@ def test_actions_follow_from_state_scopes_and_who_asked() -> None:
     assert "resolve" not in asked
     own = allowed_actions(ActionFacts("in_review", APPROVER, me, True, me))
     assert not {"approve-credit", "reject-credit"} & set(own)
+    assert "withdraw-credit" in own
+    assert "withdraw-credit" not in asked
 
 
 def test_money_for_the_undisputed_part_leaves_the_dispute() -> None:
