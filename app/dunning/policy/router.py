@@ -28,11 +28,12 @@ from app.dunning.policy.schemas import (
     policy_read,
     version_read,
 )
-from app.infra.database import SYSTEM, ReadSession, WriteSession
+from app.infra.database import SYSTEM, Database, ReadSession, WriteSession
 from app.infra.http.fields import changes, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
-from app.infra.http.requests import Answer, Write, answer, created, reads, writes
+from app.infra.http.requests import Answer, Write, answer, callers, created, reads, writes
+from app.infra.principal import Principal
 from app.organizations.queries import local_today
 
 router = APIRouter(prefix="/dunning", tags=["dunning"])
@@ -77,19 +78,23 @@ async def _version(session: ReadSession, version_id: UUID) -> VersionRead:
 )
 async def list_policies(
     request: Request,
-    read: DunningRead,
+    principal: Annotated[Principal, callers("dunning:read")],
     page: Paging,
     active: bool | None = None,
     shipped: Annotated[bool | None, Query(description="The one of accounts without any other")] = None,
 ) -> Response:
     """Policies with the version in force today. The one that comes with the service is put there at first sight."""
-    if not await policies.has_shipped(read):
-        async with request.app.state.database.write(read.organization_id, SYSTEM) as session:
+    database: Database = request.app.state.database
+    async with database.read(principal.organization_id) as read:
+        missing = not await policies.has_shipped(read)
+    if missing:
+        async with database.write(principal.organization_id, SYSTEM) as session:
             await policies.ensure_shipped(session)
-    statement = queries.policies_statement(read.organization_id, active, shipped)
+    statement = queries.policies_statement(principal.organization_id, active, shipped)
     sort, keys = choose_sort(page, _POLICY_SORTS, "created")
-    rows, cursor = await fetch_page(read, statement, page, keys, sort)
-    data = await _shown(read, [row[0] for row in rows])
+    async with database.read(principal.organization_id) as read:
+        rows, cursor = await fetch_page(read, statement, page, keys, sort)
+        data = await _shown(read, [row[0] for row in rows])
     return resource_response(Page[PolicyRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
