@@ -25,6 +25,7 @@ from app.dunning.charges.errors import ChargeNotFound, ChargeReversed
 from app.infra.database import WriteSession
 from app.invoices.errors import InvoiceHasApplications
 from app.invoices.void import void_invoice
+from app.payments.undo import undo_applications
 from app.payments.withdraw import ReversePayment, reverse_payment
 from tests.conftest import RolledBackDatabase
 from tests.control_account import assert_books_agree
@@ -156,6 +157,23 @@ async def test_a_payment_that_bounced_opens_its_days_again(session: WriteSession
     await reverse_payment(session, ReversePayment(payment, day(21), "bounced"))
     assert sums(await charge_notice(session, of(tenant, part, on=30))) == (0, 260_00, 0, 0)
     await assert_books_agree(session, day(21), day(30))
+
+
+async def test_money_counts_from_its_value_date_wherever_it_is_applied_in_the_end(
+    session: WriteSession, tenant: Tenant
+) -> None:
+    await ten_percent(session)
+    _, part = await issue(session, tenant, 36_500_00, ISSUED)
+    _, other = await issue(session, tenant, 36_500_00, ISSUED)
+    payment = await pay(session, tenant, 36_500_00, day(4))
+    group = await settle(session, payment, part, 36_500_00, day(15))
+    assert sums(await charge_notice(session, of(tenant, part, on=20))) == (0, 40_00, 0, 0)
+    assert sums(await charge_notice(session, of(tenant, other, on=20))) == (0, 200_00, 0, 0)
+    await undo_applications(session, group.group_id, day(25), "the other was meant")
+    await settle(session, payment, other, 36_500_00, day(25))
+    moved = await charge_notice(session, of(tenant, part, other, on=30))
+    assert sums(moved) == (0, 260_00, 0, 160_00)
+    assert await assert_books_agree(session, day(15), day(25)) == {"EUR": 36_500_00 + 300_00 + 40_00}
 
 
 async def test_money_that_came_to_light_late_gives_days_back(session: WriteSession, tenant: Tenant) -> None:

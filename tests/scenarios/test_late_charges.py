@@ -89,6 +89,9 @@ async def test_quoted_charged_once_and_shown_day_by_day(
     assert quoted["items"][0]["pieces"] == [
         {"day_from": ago(14), "day_to": ago(0), "days": 15, "principal": "100.00", "percent": "10"}
     ]
+    part = {"instalment_id": quoted["items"][0]["instalment_id"]}
+    assert (await sent(client.get("/v1/dunning/charges/preview", params=part)))["data"] == [quoted]
+    assert (await client.get("/v1/dunning/charges/preview")).status_code == 422
     ahead = await preview(client, tenant, as_of=(TODAY + timedelta(days=15)).isoformat())
     assert ahead[0]["interest"] == "0.82"
     made = await sent(client.post("/v1/dunning/charges", json=on_account(tenant)), 201)

@@ -40,18 +40,26 @@ WHERE p.organization_id = $1 AND p.id = ANY($2::uuid[])
 """
 _OWNERS = "SELECT id, segment, language FROM accounts WHERE organization_id = $1 AND id = ANY($2::uuid[])"
 _COUNTRIES = "SELECT id, country FROM legal_entities WHERE organization_id = $1 AND id = ANY($2::uuid[])"
-# A payment that the bank took back was none: what it had settled counts as never settled. An undo for another reason
-# is dated: until then the money was here.
+# Money counts from its value date on, however late it was applied, and a credit from its date. What was undone (a
+# payment that bounced, money that belonged elsewhere) never counted.
 _CHANGES = """
-SELECT a.instalment_id, a.effective_date AS on_date, sum(a.amount_minor + a.discount_minor + a.write_off_minor)::bigint
-    AS minor
-FROM applications a LEFT JOIN LATERAL (
-    SELECT p.withdrawn_as FROM payments p WHERE p.organization_id = $1 AND p.id = a.payment_id OFFSET 0) p ON true
-WHERE a.organization_id = $1 AND a.instalment_id = ANY($2::uuid[]) AND p.withdrawn_as IS DISTINCT FROM 'reversed'
+SELECT a.instalment_id, least(a.effective_date, p.value_date, c.credit_date) AS on_date,
+    sum(a.amount_minor + a.discount_minor + a.write_off_minor)::bigint AS minor
+FROM applications a
+LEFT JOIN LATERAL (
+    SELECT value_date FROM payments WHERE organization_id = $1 AND id = a.payment_id OFFSET 0) p ON true
+LEFT JOIN LATERAL (
+    SELECT credit_date FROM credit_memos WHERE organization_id = $1 AND id = a.credit_memo_id OFFSET 0) c ON true
+LEFT JOIN LATERAL (
+    SELECT true AS done FROM applications WHERE organization_id = $1 AND reverses_id = a.id OFFSET 0) undone ON true
+WHERE a.organization_id = $1 AND a.instalment_id = ANY($2::uuid[]) AND a.reverses_id IS NULL AND undone.done IS NULL
 GROUP BY 1, 2
 UNION ALL
-SELECT d.instalment_id, d.effective_date, sum(d.amount_minor)::bigint FROM adjustments d
-WHERE d.organization_id = $1 AND d.instalment_id = ANY($2::uuid[]) AND d.state = 'posted'
+SELECT d.instalment_id, d.effective_date, sum(d.amount_minor)::bigint
+FROM adjustments d LEFT JOIN LATERAL (
+    SELECT true AS done FROM adjustments WHERE organization_id = $1 AND reverses_id = d.id OFFSET 0) undone ON true
+WHERE d.organization_id = $1 AND d.instalment_id = ANY($2::uuid[]) AND d.state = 'posted' AND d.reverses_id IS NULL
+  AND undone.done IS NULL
 GROUP BY 1, 2
 """
 # A dispute keeps its amount until it is resolved: what money takes off it, it takes off the open amount as well. What

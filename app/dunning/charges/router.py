@@ -41,6 +41,7 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, callers, created, reads, writes
 from app.infra.principal import Principal
 from app.invoices.models import Adjustment
+from app.invoices.queries import get_instalment
 from app.organizations.queries import local_today
 
 router = APIRouter(prefix="/dunning", tags=["dunning"])
@@ -55,13 +56,20 @@ Paging = Annotated[PageRequest, Depends(page_request)]
             response_model=ChargePreviews, responses=problems(404))  # fmt: skip
 async def preview(
     read: Reading,
-    account_id: UUID,
-    as_of: Annotated[BusinessDate | None, Query(description="Today when missing; may lie ahead")] = None,
+    account_id: UUID | None = None,
     instalment_id: UUID | None = None,
+    as_of: Annotated[BusinessDate | None, Query(description="Today when missing; may lie ahead")] = None,
     compensation: bool = False,
 ) -> Response:
-    """Interest (and compensation) of all that is or was late, day by day, less what was charged before. No effect."""
+    """Interest (and compensation) of what is or was late, day by day, less what was charged before. No effect.
+
+    For an account, or for one instalment.
+    """
     on = as_of or await local_today(read, utc_now())
+    if account_id is None:
+        if instalment_id is None:
+            raise ChargeRuleInvalid("name an account or an instalment", pointer="/query/account_id")
+        account_id = (await get_instalment(read, instalment_id)).account_id
     requests = await runs.late_requests(read, account_id, on, "preview", compensation=compensation)
     if instalment_id is not None:
         requests = [_only(request, instalment_id) for request in requests if instalment_id in request.instalment_ids]
