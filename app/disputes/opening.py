@@ -29,6 +29,7 @@ from app.documents.service import Subject, link_document
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.organizations.queries import local_today, organization_facts
+from app.payments.deductions import KeptBack, open_deductions_with
 from app.payments.types import InstalmentFacts
 from app.payments.writes import lock_instalments
 
@@ -143,6 +144,14 @@ async def open_from_deduction(
             )
             made.append(await open_dispute(session, command))
     return made
+
+
+async def _dispute_kept_back(session: WriteSession, payment_id: UUID, kept: Sequence[KeptBack]) -> list[UUID]:
+    deductions = [Deduction(one.instalment_id, one.amount_minor, one.reason) for one in kept]
+    return await open_from_deduction(session, payment_id=payment_id, deductions=deductions)
+
+
+open_deductions_with(_dispute_kept_back)
 
 
 async def _recorded_on(session: WriteSession) -> date:

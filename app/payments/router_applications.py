@@ -14,6 +14,7 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, created, reads, writes
 from app.payments import queries
 from app.payments.apply import apply
+from app.payments.deductions import keep_back
 from app.payments.models import Application
 from app.payments.queries import ApplicationFilter
 from app.payments.schemas import ApplicationCreate, ApplicationGroupRead, ApplicationRead, ApplicationUndo
@@ -34,7 +35,10 @@ PaymentsWrite = Annotated[Write, writes("payments:write")]
     responses=problems(404, 409, 412),
 )
 async def apply_payment(payment_id: UUID, body: ApplicationCreate, write: PaymentsWrite) -> Response:
-    """Whole or not at all; never more than the payment has left or an instalment has open. `ETag`: the payment's."""
+    """Whole or not at all; never more than the payment has left or an instalment has open. `ETag`: the payment's.
+
+    What the payer kept back stays open and is disputed at once, for its reason, as when a payment is matched.
+    """
     return await _apply(Source("payment", payment_id), body, write)
 
 
@@ -53,11 +57,13 @@ async def apply_credit_memo(credit_memo_id: UUID, body: ApplicationCreate, write
 
 async def _apply(source: Source, body: ApplicationCreate, write: Write) -> Response:
     command = body.command(source, write.expected_version(required=False))
+    kept, payment_id = body.kept_back(), source.id if source.kind == "payment" else None
 
     async def work(session: WriteSession) -> Answer:
         group = await apply(session, command)
+        disputes = await keep_back(session, payment_id, kept, group.open_minor)
         location = f"/v1/applications?group_id={group.group_id}"
-        return created(ApplicationGroupRead.of(group), version=group.source_version, location=location)
+        return created(ApplicationGroupRead.of(group, disputes), version=group.source_version, location=location)
 
     return await write.run(work)
 

@@ -147,7 +147,7 @@ def _check_open(command: Apply, line: ApplyLine, owed: InstalmentFacts, where: s
 def _check_discount(
     command: Apply, line: ApplyLine, source: SourceFacts, owed: InstalmentFacts, authority: Authority, where: str
 ) -> None:
-    if line.discount_minor == 0:
+    if line.discount_minor == 0 or command.origin == "import":  # what another system of record granted is a fact
         return
     pointer = f"{where}/discount_amount"
     if source.source.kind != "payment":
@@ -166,7 +166,7 @@ def _check_discount(
 
 
 def _check_write_off(command: Apply, line: ApplyLine, owed: InstalmentFacts, authority: Authority, where: str) -> None:
-    if line.write_off_minor == 0:
+    if line.write_off_minor == 0 or command.origin == "import":
         return
     pointer = f"{where}/write_off_amount"
     if line.settles_minor != owed.balance.left_minor:

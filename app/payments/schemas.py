@@ -26,6 +26,7 @@ from app.infra.http.fields import (
     visible,
 )
 from app.payments.apply import ApplicationGroup
+from app.payments.deductions import DeductionInvalid, KeptBack
 from app.payments.models import Application, Payment, PaymentMovement
 from app.payments.postings import ApplicationRow
 from app.payments.record import Method, RecordPayment
@@ -192,6 +193,12 @@ class ApplicationLineCreate(Input):
     write_off_amount: Amount = Field(default="0", description="A small difference that settles the instalment")
     source_amount: Amount | None = Field(default=None, description="What the source loses, in `source_currency`")
     exchange_rate: Rate | None = None
+    deduction_amount: Amount = Field(
+        default="0", description="What the payer kept back: it stays open and is disputed in the same transaction"
+    )
+    deduction_reason: Annotated[str, text(200)] | None = Field(
+        default=None, description="A reason for disputes by code, label or alias; other words are `other`"
+    )
 
 
 class ApplicationCreate(Input):
@@ -219,6 +226,18 @@ class ApplicationCreate(Input):
             source_currency=self.source_currency,
             reason=self.reason,
         )
+
+    def kept_back(self) -> list[KeptBack]:
+        """What the payer kept back, of lines that say so. Raises AmountInvalid, DeductionInvalid."""
+        found = []
+        for index, line in enumerate(self.lines):
+            minor = to_minor(line.deduction_amount, self.currency, pointer=f"/lines/{index}/deduction_amount")
+            if minor < 0 or (minor == 0 and line.deduction_reason is not None):
+                detail = "a deduction has an amount above zero"
+                raise DeductionInvalid(detail, pointer=f"/lines/{index}/deduction_amount")
+            if minor > 0:
+                found.append(KeptBack(line.instalment_id, minor, line.deduction_reason, self.currency))
+        return found
 
     def _line(self, index: int, line: ApplicationLineCreate) -> ApplyLine:
         def minor(name: str, value: str, currency: str) -> int:
@@ -321,10 +340,11 @@ class ApplicationGroupRead(BaseModel):
     source_currency: str
     source_left_amount: AmountOut = Field(description="What the payment or credit memo has left afterwards")
     lines: list[ApplicationLineRead]
+    dispute_ids: list[UUID] = Field(description="Disputes opened for what the payer kept back")
 
     @classmethod
-    def of(cls, group: ApplicationGroup) -> ApplicationGroupRead:
-        """From the service's answer."""
+    def of(cls, group: ApplicationGroup, dispute_ids: Sequence[UUID] = ()) -> ApplicationGroupRead:
+        """From the service's answer, and the disputes that came with it."""
         currency = group.rows[0].source_currency
         made: Sequence[ApplicationLineRead] = [
             ApplicationLineRead(
@@ -347,6 +367,7 @@ class ApplicationGroupRead(BaseModel):
             source_currency=currency,
             source_left_amount=to_text(group.source_left_minor, currency),
             lines=list(made),
+            dispute_ids=list(dispute_ids),
         )
 
 

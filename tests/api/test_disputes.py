@@ -15,7 +15,7 @@ from tests.api.test_documents import PDF, upload
 from tests.conftest import RolledBackDatabase, StaticAuthenticator
 from tests.disputing import add_user, person
 from tests.factories import ALL_SCOPES, Tenant
-from tests.receivables import issue
+from tests.receivables import credit, issue, pay
 
 MARCH_2 = date(2026, 3, 2)
 RESOLVER = ("disputes:read", "disputes:write", "documents:read", "documents:write", "invoices:read", "invoices:write")
@@ -283,3 +283,36 @@ async def test_a_document_of_others_is_not_drawn_into_an_own_dispute(
     kept = await client.post("/v1/correspondences", json=message, headers=headers)
     assert (kept.status_code, kept.json()["code"]) == (422, "correspondence.invalid")
     assert (await client.get(f"/v1/documents/{secret}", headers=headers)).status_code == 404
+
+
+async def test_what_is_kept_back_of_a_payment_is_disputed_as_it_is_applied(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        _, owed = await issue(session, tenant, 1_000_00, date(2026, 3, 2), number="RE-KEPT")
+        payment = await pay(session, tenant, 820_00, date(2026, 3, 10))
+    line = {
+        "instalment_id": str(owed),
+        "amount": "820.00",
+        "deduction_amount": "180.01",
+        "deduction_reason": "damaged goods",
+    }
+    body = {"effective_date": "2026-03-10", "currency": "EUR", "lines": [line]}
+    where = f"/v1/payments/{payment}/applications"
+    too_much = await client.post(where, json=body)
+    assert (too_much.status_code, too_much.json()["code"]) == (422, "application.deduction_invalid")
+    assert too_much.json()["errors"][0]["pointer"] == "/lines/0/deduction_amount"
+    line["deduction_amount"] = "180.00"
+    applied = await client.post(where, json=body)
+    assert applied.status_code == 201, applied.text
+    (dispute_id,) = applied.json()["dispute_ids"]
+    dispute = (await client.get(f"/v1/disputes/{dispute_id}")).json()
+    assert (dispute["origin"], dispute["reason_code"], dispute["disputed_amount"], dispute["payment_id"]) == (
+        "deduction", "damaged_goods", "180.00", str(payment),
+    )  # fmt: skip
+    assert applied.json()["lines"][0]["open_amount"] == "180.00"
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        memo = await credit(session, tenant, 10_00, date(2026, 3, 2))
+    line |= {"amount": "10.00", "deduction_amount": "1.00"}
+    refused = await client.post(f"/v1/credit-memos/{memo}/applications", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "application.deduction_invalid")
