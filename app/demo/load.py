@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.demo.api import Api, DemoFailed
 from app.demo.bootstrap import bootstrap
+from app.demo.forecast import print_forecast
 from app.demo.generator.generate import generate
 from app.demo.report import print_report
 from app.settings import Settings
@@ -136,6 +137,7 @@ def main(accounts: int | None = None, invoices: int | None = None) -> int:
             load(api, folder, console)
             console.print(f"Loaded and matched in {time.monotonic() - started:.0f} s")
             print_report(api, folder, console)
+            print_forecast(api, console)
     except DemoFailed as failure:
         console.print(f"[red]The demo could not be loaded:[/red] {failure}")
         return 1

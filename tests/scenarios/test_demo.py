@@ -23,6 +23,7 @@ def test_the_demo_company_is_loaded_matched_and_proved() -> None:
         sizes["DUECOURSE_DEMO_STATEMENTS"] = "6"
         again = made.run([made.python, "-m", "app.demo.load"], DUECOURSE_PORT=str(made.port), **sizes)
     assert "proof: holds, difference 0" in printed, printed
+    assert "expected collections in EUR" in printed, printed
     assert _percent(printed, "payments of invoices") >= AUTOMATIC_SHARE_MINIMUM, printed
     assert _percent(printed, "right among automatic") >= PRECISION_MINIMUM, printed
     # Loaded once more, nothing is new: the same receipts, the same figures.
