@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 from app.infra.database import ReadSession
 from app.reports.aging_queries import AgingRow, aging_row, fetch_aging
 from app.reports.rules import AgingRequest, net_oldest_first
+
+
+class AgingRows(Sequence[AgingRow]):
+    """Rows that are typed when they are looked at: a report of 100,000 rows is mostly passed on row by row."""
+
+    __slots__ = ("_records",)
+
+    def __init__(self, records: Sequence[Any]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> AgingRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> AgingRows: ...
+    def __getitem__(self, index: int | slice) -> AgingRow | AgingRows:
+        if isinstance(index, slice):
+            return AgingRows(self._records[index])
+        return aging_row(self._records[index])
+
+    def __iter__(self) -> Iterator[AgingRow]:
+        return map(aging_row, self._records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +43,7 @@ class AgingReport:
     request: AgingRequest
     labels: tuple[str, ...]
     totals: list[AgingRow]
-    rows: list[AgingRow]
+    rows: Sequence[AgingRow]
     has_more: bool
 
 
@@ -33,14 +57,15 @@ async def aging_report(
     netted = request.net_credits
     bounds = (0, None) if netted else (start, None if limit is None else limit + 1)
     total_records, records = await fetch_aging(session, request, start=bounds[0], limit=bounds[1])
-    rows = [aging_row(record) for record in records]
+    rows: Sequence[AgingRow] = AgingRows(records)
     totals = [aging_row(record) for record in total_records]
     if netted:
         rows = [net_row(row) for row in rows]
         totals = _totals(rows)
         rows = rows[start:]
     more = limit is not None and len(rows) > limit
-    return AgingReport(request, tuple(request.bounds.labels()), totals, rows[:limit], more)
+    shown = rows[:limit] if more else rows
+    return AgingReport(request, tuple(request.bounds.labels()), totals, shown, more)
 
 
 def net_row(row: AgingRow) -> AgingRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from app.reports.aging import aging_report
-from app.reports.aging_queries import nothing_later
+from app.reports.aging_queries import AgingRow, aging_row, fetch_aging, nothing_later
 from app.reports.rules import AgingRequest, net_oldest_first
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
@@ -102,14 +103,50 @@ async def _history(
     return history, instants
 
 
+def _figures(rows: Iterable[AgingRow]) -> dict[Any, list[int]]:
+    return {
+        (row.key, row.currency): [*row.buckets, row.credit_memos_minor, row.unapplied_minor]
+        for row in rows
+        if any(row.buckets) or row.credit_memos_minor or row.unapplied_minor
+    }
+
+
+@pytest.mark.parametrize("seed", range(20, 26))
+async def test_all_ways_give_the_same_rows(database: RolledBackDatabase, tenant: Tenant, seed: int) -> None:
+    """Sums, items and order: forward from nothing, and back from the running columns."""
+    await _history(database, tenant, seed, 120)
+    reference = await Reference.of(database, tenant)
+    async with database.read(tenant.organization_id, snapshot=True) as read:
+        for days in (0, 20, 50, 80, 110, DAYS, DAYS + 100):
+            for group_by in ("account", "organization", "legal_entity", "segment"):
+                for by_invoice_date in (False, True):
+                    request = AgingRequest(START + timedelta(days), None, group_by, by_invoice_date=by_invoice_date)
+                    back = await fetch_aging(read, request, form="back")
+                    forward = await fetch_aging(read, request, form="forward")
+                    assert [[tuple(row) for row in part] for part in back] == [
+                        [tuple(row) for row in part] for part in forward
+                    ], (days, group_by)
+                    if group_by == "account":
+                        assert _figures(map(aging_row, back[1])) == reference.aging(request)
+
+
+@pytest.mark.parametrize("narrowing", ["account_id", "legal_entity_id", "currency"])
+async def test_all_ways_narrow_alike(database: RolledBackDatabase, tenant: Tenant, narrowing: str) -> None:
+    history, _ = await _history(database, tenant, 31, 120)
+    value = {"account_id": history.accounts[1], "legal_entity_id": tenant.legal_entity_id, "currency": "USD"}
+    async with database.read(tenant.organization_id, snapshot=True) as read:
+        for days in (40, 90, DAYS):
+            request = AgingRequest(START + timedelta(days), None, "account", **{narrowing: value[narrowing]})  # type: ignore[arg-type]
+            back = await fetch_aging(read, request, form="back")
+            forward = await fetch_aging(read, request, form="forward")
+            assert [tuple(row) for row in back[1]] == [tuple(row) for row in forward[1]]
+            assert forward[1] or days == 40
+
+
 async def _ours(database: RolledBackDatabase, tenant: Tenant, request: AgingRequest) -> dict[Any, list[int]]:
     async with database.read(tenant.organization_id, snapshot=True) as read:
         report = await aging_report(read, request)
-    return {
-        (row.key, row.currency): [*row.buckets, row.credit_memos_minor, row.unapplied_minor]
-        for row in report.rows
-        if any(row.buckets) or row.credit_memos_minor or row.unapplied_minor
-    }
+    return _figures(report.rows)
 
 
 @pytest.mark.parametrize("seed", range(6))
