@@ -1,8 +1,8 @@
 """An SMTP server that takes everything, in a process of its own: `python -m tests.benchmarks.smtp_sink PORT [FILE]`.
 
 With little more than the protocol, so that it is not what a measure of senders measures. With FILE it writes a line for
-each message that it has taken: recipient and Message-ID. `DROP_AFTER_DATA` (a share such as 0.02, by chance) takes the
-message and breaks the connection instead of answering.
+each message that it has taken: recipient and Message-ID. `DROP_AFTER_DATA` (a share such as 0.02, by chance) breaks the
+connection after the message instead of answering; every second time the message is taken nevertheless.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DROPPED_SHARE = float(os.environ.get("DROP_AFTER_DATA", "0"))
 class Session(asyncio.Protocol):
     """One connection."""
 
-    taken = 0
+    dropped = 0
 
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
@@ -56,15 +56,16 @@ class Session(asyncio.Protocol):
             self._command(line)
 
     def _take(self, message: bytes) -> None:
-        Session.taken += 1
-        if self._file is not None:
+        dropped = DROPPED_SHARE > 0 and random.random() < DROPPED_SHARE
+        Session.dropped += dropped
+        if self._file is not None and not (dropped and Session.dropped % 2):
             found = _MESSAGE_ID.search(message)
             self._file.write(f"{self._recipient.decode()} {found[1].decode() if found else '-'}\n")
             self._file.flush()
-        if DROPPED_SHARE and random.random() < DROPPED_SHARE:
+        if dropped:
             self._transport.abort()
-            return
-        self._transport.write(b"250 taken\r\n")
+        else:
+            self._transport.write(b"250 taken\r\n")
 
     def _command(self, line: bytes) -> None:
         verb = line[:4].upper()

@@ -1,6 +1,7 @@
 """`python -m tests.chaos [--seconds N] [--seed S] [--keep]`: kill everything by turns while clients write.
 
-With `--sample-company ACCOUNTS INVOICES` the writer is the load of the sample company, until it has ended.
+With `--sample-company ACCOUNTS INVOICES` the writer is the load of the sample company, until it has ended. With
+`--reminders N [--faults M]` so many reminders leave to a real mail server meanwhile.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import random
 import sys
 
+from tests.chaos.reminders import reminders_under_faults
 from tests.chaos.run import chaos
 from tests.chaos.sample_company import sample_company_under_kills
 
@@ -20,7 +22,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10_000))
     parser.add_argument("--keep", action="store_true", help="leave the data folder for a look")
     parser.add_argument("--sample-company", nargs=2, type=int, metavar=("ACCOUNTS", "INVOICES"))
+    parser.add_argument("--reminders", type=int, metavar="N")
+    parser.add_argument("--faults", type=int, default=500)
     given = parser.parse_args()
+    if given.reminders:
+        sent = reminders_under_faults(given.reminders, given.faults, given.seed, long=True, keep=given.keep)
+        print(sent.text())
+        for name, text in sent.logs.items():
+            print(f"\n--- {name}\n{text}", file=sys.stderr)
+        return 1 if sent.faults else 0
     if given.sample_company:
         text, faults = sample_company_under_kills(given.seed, *given.sample_company, keep=given.keep)
         print(text)
