@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import app.reports.performance.status_paper  # noqa: F401 - importing it says that the status has a paper of its own
 from app.reports.performance import collectors, dunning_effect, status, unapplied
-from app.reports.work import access, aging, cash_application, credit_limits, disputes, insights, promises
+from app.reports.work import (
+    access,
+    aging,
+    cash_application,
+    credit_holds,
+    credit_limits,
+    disputes,
+    insights,
+    late_charges,
+    promises,
+)
 
 DEFINITIONS = (
     aging.DEFINITION,
@@ -17,6 +27,8 @@ DEFINITIONS = (
     promises.DEFINITION,
     cash_application.DEFINITION,
     credit_limits.DEFINITION,
+    credit_holds.DEFINITION,
+    late_charges.DEFINITION,
     insights.DEFINITION,
     access.REVIEW,
     access.SEGREGATION,

@@ -13,7 +13,7 @@ from app.reports.performance import collectors, dunning_effect, status, unapplie
 from app.reports.portfolio.rules import PERIOD_DAYS, PERIOD_DAYS_MAX
 from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_report, asked
 from app.reports.schemas_table import ReportRead
-from app.reports.work import credit_limits
+from app.reports.work import credit_holds, credit_limits, late_charges
 
 router = APIRouter(prefix="/reports", tags=["reports"])
 Question = Annotated[Asked, Depends(asked)]
@@ -87,3 +87,25 @@ async def limits(
 ) -> Response:
     """Account by account: limit, used, available, over, exposure, score, next review. Always by account."""
     return await answer_report(question, principal, credit_limits.DEFINITION.build, show=show)
+
+
+@router.get("/credit-holds", operation_id="reportCreditHolds", summary="Credit holds and overrides",
+            response_model=ReportRead, responses=REPORT_RESPONSES)  # fmt: skip
+async def holds(
+    question: Question,
+    principal: Annotated[Principal, callers(*credit_holds.DEFINITION.scopes)],
+    show: Literal["standing", "all"] = "standing",
+) -> Response:
+    """Those that stood on the day, or all until then: level, reason, by whom, how long, what the account owes."""
+    return await answer_report(question, principal, credit_holds.DEFINITION.build, show=show)
+
+
+@router.get("/late-charges", operation_id="reportLateCharges", summary="Interest, fees and compensation",
+            response_model=ReportRead, responses=REPORT_RESPONSES)  # fmt: skip
+async def charged(
+    question: Question,
+    principal: Annotated[Principal, callers(*late_charges.DEFINITION.scopes)],
+    start: Annotated[BusinessDate | None, Query(description="First day of the charges; a year when missing")] = None,
+) -> Response:
+    """What was charged in a period, given back, waived, paid and is still open, by group."""
+    return await answer_report(question, principal, late_charges.DEFINITION.build, start=start)
