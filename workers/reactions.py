@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from app.infra.database import SYSTEM, WriteSession
 from app.infra.jobs import GiveUp, JobContext, owe
 from app.infra.reactions import KIND, Subscriber, announcer, lagging, react
-from workers import cash_learning, collections, credit, desk, disputes, dunning, promises, remittances, webhooks
+from workers import (
+    cash_learning,
+    collections,
+    credit,
+    desk,
+    disputes,
+    dunning,
+    dunning_charges,
+    promises,
+    remittances,
+    webhooks,
+)
 from workers.runner import Services
 
 BATCHES_PER_JOB = 40
@@ -19,6 +30,7 @@ SUBSCRIBERS: tuple[Subscriber, ...] = (
     credit.SUBSCRIBER,
     disputes.SUBSCRIBER,
     dunning.SUBSCRIBER,
+    dunning_charges.SUBSCRIBER,
     promises.SUBSCRIBER,
     remittances.SUBSCRIBER,
     *desk.SUBSCRIBERS,

@@ -36,6 +36,9 @@ KIND_OF_PREFIX: dict[str, TimelineKind] = {
     "dunning_notice": "dunning",
     "dunning_block": "dunning",
     "dunning_assignment": "dunning",
+    "charge": "dunning",
+    "charge_waiver": "dunning",
+    "interest_agreement": "dunning",
 }
 """First part of an event's type → kind of entry."""
 
@@ -57,6 +60,8 @@ ACCOUNT_TABLES: dict[str, str] = {
     "credit_decision": "credit_decisions",
     "dunning_notice": "dunning_notices",
     "dunning_block": "dunning_blocks",
+    "charge": "charges",
+    "interest_agreement": "interest_agreements",
 }
 """Type of a subject → table with its `account_id`, where the event itself does not name the account."""
 
@@ -192,6 +197,13 @@ TIMELINE_EVENTS: tuple[str, ...] = (
     "dunning_notice.charge_kept",
     "dunning_notice.resolved",
     "dunning_notice.reopened",
+    "charge.posted",
+    "charge.reversed",
+    "charge_waiver.requested",
+    "charge_waiver.approved",
+    "charge_waiver.rejected",
+    "interest_agreement.made",
+    "interest_agreement.ended",
     "meeting.planned",
     "meeting.changed",
     "meeting.cancelled",

@@ -8,16 +8,23 @@ from typing import Any
 import pytest
 
 from app.core.clock import business_date, utc_now
+from app.core.ids import new_id
 from app.dunning.charges import runs
+from app.dunning.charges.charging import ChargeRequest, FeeRule, charge_notice, quote
 from app.dunning.charges.rates import update_settings
 from app.dunning.charges.runs import start_monthly, start_run
 from app.infra.database import SYSTEM, Database
+from app.infra.jobs import JobContext
+from app.infra.reactions import announcer
+from app.infra.seal import seal
+from app.invoices.void import void_invoice
 from tests.control_account import assert_books_agree
 from tests.factories import Tenant, make_tenant
-from tests.receivables import add_account, issue
-from workers import dunning_charges
+from tests.receivables import add_account, issue, value
+from workers import dunning_charges, reactions
 from workers.drain import drain
 from workers.nightly import NIGHTLY
+from workers.reactions import SUBSCRIBERS
 from workers.registry import HANDLERS
 from workers.runner import Services
 
@@ -64,6 +71,30 @@ async def test_a_run_goes_on_account_by_account(
     async with committed.write(own.organization_id, own.actor) as session:
         balance = (await assert_books_agree(session))["EUR"]
     assert balance == 5 * (36_500_00 + 40_00 + 104_00)  # 10.40 % for ten days, and forty euros each
+
+
+async def test_a_charge_goes_with_its_document(services: Services, committed: Database, own: Tenant) -> None:
+    async with committed.write(own.organization_id, own.actor) as session:
+        _, owed = await issue(session, own, 36_500_00, TODAY - timedelta(days=40))
+        request = ChargeRequest(
+            "n", own.account_id, own.legal_entity_id, "EUR", (owed,), TODAY, FeeRule(5_00), 1, interest=True
+        )
+        charged = await charge_notice(session, request)
+    async with committed.write(own.organization_id, own.actor) as session:
+        await void_invoice(session, charged.invoice_id, effective_date=TODAY, reason="x")  # type: ignore[arg-type]
+    await seal(committed, own.organization_id, announce=announcer(SUBSCRIBERS))
+    await reactions.read_on(_job(services, own), dunning_charges.SUBSCRIBER)
+    async with committed.read(own.organization_id) as session:
+        assert await value(session, "charges", charged.charge_id, "state") == "reversed"  # type: ignore[arg-type]
+        (again,) = await quote(session, [request])
+    assert (again.fee_minor, again.interest_minor) == (5_00, 104_00)
+
+
+def _job(services: Services, own: Tenant) -> JobContext:
+    return JobContext(
+        services.database, services.claims, services.settings, own.organization_id, new_id(), "reaction", "charges",
+        {}, new_id(),
+    )  # fmt: skip
 
 
 async def test_the_month_is_charged_once_from_its_day_on(committed: Database, own: Tenant) -> None:

@@ -244,6 +244,18 @@ async def reverse_charge(
     return await queries.get_charge(session, charge_id)
 
 
+async def follow_voids(session: WriteSession, invoice_ids: Sequence[UUID], today: date) -> int:
+    """Charges whose document somebody voided are reversed too; answers how many."""
+    charges = await writes.charges_of_documents(session, invoice_ids)
+    for charge in charges:
+        reason = "its document was voided"
+        await writes.release(session, [charge["id"]], today, reason)
+        after = {"state": "reversed", "source_key": charge["source_key"], "account_id": charge["account_id"]}
+        change = ChangeRow("charge", charge["id"], "charge.reversed", {"state": "posted"}, after, today, reason)
+        record_change(session, change)
+    return len(charges)
+
+
 async def reverse_source(session: WriteSession, source_key: str, *, on: date, reason: str) -> bool:
     """Undo the charge of a source key, if one stands; whether there was one. Raises as `reverse_charge`."""
     charge = (await queries.find_posted(session, [source_key])).get(source_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from app.core.ids import new_id
@@ -96,6 +97,15 @@ async def release_voided(session: WriteSession, account_ids: Collection[UUID], o
     gone = await voided_charges(session, account_ids)
     if gone:
         await release(session, gone, on, "its document was voided")
+
+
+async def charges_of_documents(session: WriteSession, invoice_ids: Collection[UUID]) -> list[Any]:
+    """(id, account_id, source_key) of the posted charges of these documents."""
+    return await session.driver.fetch(
+        "SELECT id, account_id, source_key FROM charges"
+        " WHERE organization_id = $1 AND invoice_id = ANY($2::uuid[]) AND state = 'posted'",
+        session.organization_id, list(invoice_ids),
+    )  # fmt: skip
 
 
 async def release(session: WriteSession, charge_ids: Collection[UUID], on: date, reason: str) -> None:
