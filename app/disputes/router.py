@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from app.disputes import casework, queries
 from app.disputes.errors import DisputeNotFound
+from app.disputes.event_view import limit_to_own_work
 from app.disputes.models import Dispute, DisputeComment, DisputeTransition
 from app.disputes.opening import open_dispute
 from app.disputes.queries import DisputeFilter
@@ -28,6 +29,7 @@ from app.disputes.schemas import (
 from app.disputes.schemas_shown import dispute_reads, shown_dispute
 from app.documents.service import guard_subject, visible_document
 from app.infra.database import Actor, ReadSession, WriteSession
+from app.infra.events import limit_events_with
 from app.infra.http.fields import BusinessDate, Currency, Instant, Number, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
@@ -54,6 +56,7 @@ async def _guard(session: ReadSession, actor: Actor, dispute_id: UUID) -> None:
 
 
 guard_subject("dispute", _guard)
+limit_events_with(limit_to_own_work)
 
 
 @router.post(

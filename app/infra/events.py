@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
-from app.infra.database import ReadSession
+from app.infra.database import Actor, ReadSession
 
 SCAN_LIMIT = 5_000
 """How many positions one page looks at when it filters by type: a page may be empty although more follow."""
@@ -20,6 +21,29 @@ WHERE s.organization_id = $1 AND s.position > $2 AND s.position <= $3
   AND ($4::text[] IS NULL OR c.event = ANY($4))
 ORDER BY s.position LIMIT $5
 """
+
+
+Limit = Callable[
+    [ReadSession, Actor, frozenset[str], Sequence[Any]], Awaitable[Sequence[Any]]
+]
+_limits: list[Limit] = []
+
+
+def limit_events_with(limit: Limit) -> None:
+    """Have this function leave out, of the events of a page, what a caller with these scopes must not see.
+
+    Rooms register theirs when they are imported. A page that lost events keeps its place: the cursor goes on.
+    """
+    _limits.append(limit)
+
+
+async def visible_events(
+    session: ReadSession, actor: Actor, scopes: frozenset[str], rows: Sequence[Any]
+) -> Sequence[Any]:
+    """The events that this caller may see."""
+    for limit in _limits:
+        rows = await limit(session, actor, scopes, rows)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

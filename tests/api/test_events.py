@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from app.infra import job_leases
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database
 from app.infra.jobs import GiveUp, owe
+from app.infra.principal import Principal
 from app.infra.seal import seal
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import StaticAuthenticator
+from tests.disputing import dispute, person
 from tests.factories import Tenant, make_tenant
+from tests.receivables import issue
 
 
 @pytest.fixture
@@ -186,3 +190,31 @@ async def test_a_dead_job_is_seen_and_tried_again(
     assert (again.status_code, again.json()["state"], again.json()["attempts"]) == (200, "due", 0)
     assert (await client.get(f"/v1/jobs/{new_id()}")).status_code == 404
     assert (await client.post(f"/v1/jobs/{new_id()}/retry")).status_code == 404
+
+
+async def test_who_works_on_some_disputes_sees_the_events_of_those(
+    client: httpx.AsyncClient, committed: Database, tenant: Tenant, authenticator: StaticAuthenticator
+) -> None:
+    resolver = ("events:read", "accounts:read", "invoices:read", "disputes:read", "disputes:write")
+    grace = person("Grace", *resolver)
+    async with committed.write(tenant.organization_id, tenant.actor) as session:
+        _, owed = await issue(session, tenant, 100_00, date(2026, 3, 2), number="RE-EVENTS")
+        others = await dispute(session, (owed, 10_00), on=date(2026, 3, 2))
+        record_change(session, ChangeRow("promise", new_id(), "promise.made", None, {"account_id": tenant.account_id}))
+        facts = {"subject_kind": "dispute", "subject_id": others}
+        record_change(session, ChangeRow("document", new_id(), "document.linked", None, facts))
+    async with committed.write(tenant.organization_id, grace) as session:
+        own = await dispute(session, (owed, 20_00), on=date(2026, 3, 2))
+    await seal(committed, tenant.organization_id)
+    authenticator.principals["grace"] = Principal(tenant.organization_id, grace, frozenset(resolver))
+    mine = await client.get("/v1/events", headers={"Authorization": "Bearer grace"})
+    shown = [(row["type"], row["entity"]["id"]) for row in mine.json()["data"]]
+    assert ("dispute.opened", str(own)) in shown
+    assert "invoice.issued" in {event for event, _ in shown}
+    assert not {"promise.made", "document.linked"} & {event for event, _ in shown}
+    assert str(others) not in {entity for _, entity in shown}
+    everything, cursor = await read_all(client)
+    assert {"promise.made", "document.linked"} <= {row["type"] for row in everything}
+    assert mine.json()["has_more"] is False
+    assert mine.json()["data"][-1]["position"] <= len(everything)
+    assert cursor == mine.json()["next_cursor"], "the place in the order is the same for all"

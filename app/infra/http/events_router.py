@@ -12,7 +12,7 @@ from sqlalchemy import and_, select
 
 from app.core.ids import lowest_id_at
 from app.infra.database import ReadSession
-from app.infra.events import list_events
+from app.infra.events import list_events, visible_events
 from app.infra.http.fields import Instant, resource_response, visible
 from app.infra.http.paging import (
     CURSOR_LENGTH_LIMIT,
@@ -27,8 +27,9 @@ from app.infra.http.paging import (
     page_request,
 )
 from app.infra.http.problems import problems
-from app.infra.http.requests import reads
+from app.infra.http.requests import callers, reads
 from app.infra.models import Change, ChangeSeal
+from app.infra.principal import Principal
 
 router = APIRouter()
 _EVENTS_LIST = "/v1/events"
@@ -110,6 +111,7 @@ class AuditEntryRead(BaseModel):
 )
 async def get_events(
     read: Annotated[ReadSession, reads("events:read")],
+    caller: Annotated[Principal, callers("events:read")],
     after: Annotated[
         str | None, Query(max_length=CURSOR_LENGTH_LIMIT, description="`next_cursor` of an earlier page")
     ] = None,
@@ -118,7 +120,10 @@ async def get_events(
         list[EventType] | None, Query(max_length=50, description="Only these types; may be repeated")
     ] = None,
 ) -> Response:
-    """Every committed change exactly once, without gaps. A filtered page may be empty although `has_more` is true."""
+    """Every committed change exactly once, without gaps. A filtered page may be empty although `has_more` is true.
+
+    Who works on some disputes only sees the events of those, and of what else they may read.
+    """
     paging = PageRequest(limit, after, None, _EVENTS_LIST)
     found = await list_events(read, _position(paging), limit, types)
     data = [
@@ -133,7 +138,7 @@ async def get_events(
             reason=row["reason"],
             data=EventData(before=row["before"], after=row["after"]),
         )
-        for row in found.rows
+        for row in await visible_events(read, caller.actor, caller.scopes, found.rows)
     ]
     cursor = paging.next_cursor([found.position], "position")
     return resource_response(EventPageRead(data=data, has_more=found.has_more, next_cursor=cursor))
