@@ -257,6 +257,13 @@ _DETAIL = """
 WITH o AS MATERIALIZED ({open}), c AS MATERIALIZED ({credits}), disputed AS (
     SELECT instalment_id, sum(disputed_minor)::bigint AS minor FROM dispute_lines
     WHERE organization_id = $1 AND disputed_minor > 0 GROUP BY 1
+), promised AS (
+    SELECT i.instalment_id, sum(i.amount_minor - i.kept_minor)::bigint AS minor, min(p.promised_date) AS day
+    FROM promise_items i JOIN promises p ON p.organization_id = $1 AND p.id = i.promise_id
+    WHERE i.organization_id = $1 AND p.status IN ('open', 'partly_kept') AND NOT p.withdrawn GROUP BY 1
+), reminded AS (
+    SELECT instalment_id, max(step_ordinal) AS step, max(done_on) AS day FROM dunning_notice_items
+    WHERE organization_id = $1 AND live AND done_on <= $2 GROUP BY 1
 ), items AS (
     SELECT o.id, v.kind, v.number, i.ordinal, v.purchase_order, o.account_id, o.legal_entity_id, o.currency,
            i.invoice_date, {due} AS due_date, o.day, i.amount_minor, o.open_minor, d.minor AS disputed_minor
@@ -275,11 +282,13 @@ WITH o AS MATERIALIZED ({open}), c AS MATERIALIZED ({credits}), disputed AS (
 )
 SELECT items.*, $2::date - items.day AS age, $2::date - items.due_date AS late,
        a.number AS account_number, a.name AS account_name, a.segment, a.country, a.risk_class,
-       u.display_name AS collector, e.code AS legal_entity
+       u.display_name AS collector, e.code AS legal_entity, promised.minor AS promised_minor,
+       promised.day AS promised_day, reminded.step AS reminded_step, reminded.day AS reminded_day
 FROM items
 JOIN legal_entities e ON e.organization_id = $1 AND e.id = items.legal_entity_id
 LEFT JOIN accounts a ON a.organization_id = $1 AND a.id = items.account_id
 LEFT JOIN users u ON u.organization_id = $1 AND u.id = a.collector_id
+LEFT JOIN promised ON promised.instalment_id = items.id LEFT JOIN reminded ON reminded.instalment_id = items.id
 ORDER BY a.number NULLS FIRST, items.due_date NULLS LAST, items.invoice_date, items.id LIMIT ${limit} OFFSET ${start}
 """
 

@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.clock import utc_now
 from app.invoices.adjustments import RequestAdjustment, request_adjustment
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from tests.receivables import add_account, add_rate, issue, pay, settle
 
 JUNE_30 = date(2026, 6, 30)
+PROMISED = utc_now().date() + timedelta(days=14)
 PATHS = ("key-figures", "dso", "cei", "turnover", "payment-behaviour", "unapplied-cash", "roll-rates", "top-balances",
          "top-offenders", "delinquency", "write-offs")  # fmt: skip
 
@@ -166,3 +168,18 @@ async def test_what_is_refused(client: httpx.AsyncClient, ledger: dict[str, Any]
     ):  # fmt: skip
         refused = await client.get(f"/v1/reports/{path}", params=query)
         assert refused.status_code == 422, (path, query, refused.text)
+
+
+async def test_items_say_what_is_promised(client: httpx.AsyncClient, ledger: dict[str, Any], tenant: Tenant) -> None:
+    body = {
+        "account_id": str(tenant.account_id), "currency": "EUR", "promised_date": PROMISED.isoformat(),
+        "instalments": [{"instalment_id": str(ledger["april"]), "amount": "250.00"}],
+    }  # fmt: skip
+    made = await client.post("/v1/promises", json=body)
+    assert made.status_code == 201, made.text
+    items = await get(client, "aging-detail", account_id=str(tenant.account_id))
+    april = next(row for row in items["rows"] if row["item_id"] == str(ledger["april"]))
+    assert (april["open_amount"], april["promised_amount"], april["promised_date"]) == (
+        "600.00", "250.00", PROMISED.isoformat(),
+    )  # fmt: skip
+    assert (april["days_past_due"], april["reminder_step"], april["reminded_on"]) == (41, None, None)

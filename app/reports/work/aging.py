@@ -46,6 +46,10 @@ DETAIL = (
     Column("amount", "money"),
     Column("open_amount", "money", "Open"),
     Column("disputed_amount", "money", "Disputed now"),
+    Column("promised_amount", "money", "Promised now"),
+    Column("promised_date", "date", "Promised for"),
+    Column("reminder_step", "count", "Last reminder"),
+    Column("reminded_on", "date"),
 )
 
 
@@ -255,7 +259,8 @@ def _item(row: Any, wanted: AgingRequest) -> Row:
         str(row["id"]), row["account_number"], row["account_name"], row["legal_entity"], row["collector"],
         row["segment"], row["country"], row["risk_class"], _KINDS[row["kind"]], row["number"], row["ordinal"],
         row["purchase_order"], row["invoice_date"], row["due_date"], row["late"], bucket, row["currency"],
-        row["amount_minor"], row["open_minor"], row["disputed_minor"],
+        row["amount_minor"], row["open_minor"], row["disputed_minor"], row["promised_minor"], row["promised_day"],
+        row["reminded_step"], row["reminded_day"],
     )  # fmt: skip
 
 
