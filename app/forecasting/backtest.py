@@ -23,7 +23,7 @@ from app.forecasting.model.calibration import actual
 from app.forecasting.model.engine import LATE_DAYS, Model, at_issue_forecasts, fit, forecast
 from app.forecasting.model.history import History
 from app.forecasting.model.interface import FitOptions, ForecastOptions, Layer, Ledger, date_of, day_of
-from app.forecasting.model.learning import at_issue
+from app.forecasting.model.learning import Learned, at_issue
 
 HORIZON_WEEKS = 13
 TOTAL_WEEKS = 4
@@ -139,9 +139,10 @@ def backtest(read: ReadLedger, evaluate_from: date | None = None, seed: int = 1,
     if len(scored) > EVALUATED_MAX:
         scored = np.sort(np.random.default_rng(seed).choice(scored, EVALUATED_MAX, replace=False))
     models: dict[int, Model] = {}
+    snapshots: dict[int, Learned] = {}
     for number, cutoff in enumerate(plan.fits, 1):
         tell(f"fit {number} of {len(plan.fits)}, as of {date_of(cutoff)}")
-        models[cutoff] = fit(ledger, _date(cutoff), FitOptions(seed=seed, rows_max=ROWS_MAX))
+        models[cutoff] = fit(ledger, _date(cutoff), FitOptions(seed=seed, rows_max=ROWS_MAX), snapshots)
     tell("invoices at issue")
     figures = _invoice_figures(ledger, read.until, plan, models, scored, seed)
     totals = _total_figures(ledger, read.until, plan, models, seed, tell)

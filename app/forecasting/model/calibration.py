@@ -7,7 +7,7 @@ the median is measured in half-widths; the 80 % quantile of those ratios scales 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,8 @@ CELLS_WEIGHT = 40.0
 SIMULATIONS = 200
 SPANS = ((1, 1), (2, 4), (5, 13))
 """Weeks ahead that share one scale."""
+Snapshots = Sequence[tuple[int, Learned]]
+"""What was learnt at earlier cut-offs, oldest first."""
 LAYERS = ("open", "new_business", "total")
 KINDS = 3
 """Items at issue, open before the due date, and past due."""
@@ -49,6 +51,12 @@ class Calibration:
     """(layers, spans): factors of the half-widths of simulated totals."""
     ranks: int
     cells: int
+
+
+def newest(snapshots: Snapshots, day: int) -> Learned:
+    """What had been learnt by that day (the first, if nothing)."""
+    known = [learned for learnt_on, learned in snapshots if learnt_on <= day]
+    return known[-1] if known else snapshots[0][1]
 
 
 def kind_of(start: NDArray[np.int64], issued: Days, due: Days) -> NDArray[np.int64]:
@@ -73,23 +81,23 @@ def censored_quantile(
     return float(value[place[0]]) if len(place) else 1.0
 
 
-def item_levels(
-    learned: Learned, ledger: Ledger, begin: int, cutoff: int, seed: int
-) -> tuple[NDArray[np.float64], int]:
-    """(KINDS, 2) levels from items seen between `begin` and `cutoff`, and how many they were."""
+def item_levels(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) -> tuple[NDArray[np.float64], int]:
+    """(KINDS, 2) levels from items seen between the first snapshot and `cutoff`, and how many they were."""
+    begin = snapshots[0][0]
     rng = np.random.default_rng(seed)
     history = History(ledger, cutoff)
     fresh = np.flatnonzero((ledger.issued > begin) & (ledger.issued <= cutoff))
     if len(fresh) > ITEMS_MAX:
         fresh = np.sort(rng.choice(fresh, ITEMS_MAX, replace=False))
-    parts = [at_issue(ledger, fresh)]
+    seen_by = np.searchsorted([day for day, _ in snapshots], ledger.issued[fresh] - 1, "right") - 1
+    parts = [(learned, at_issue(ledger, fresh[seen_by == place])) for place, (_, learned) in enumerate(snapshots)]
     for origin in range(begin, cutoff - 6, 14):
         rows = open_items(ledger, origin)
         if len(rows) > ITEMS_MAX // 4:
             rows = np.sort(rng.choice(rows, ITEMS_MAX // 4, replace=False))
-        parts.append(at_cutoff(rows, origin))
+        parts.append((newest(snapshots, origin), at_cutoff(rows, origin)))
     collected = []
-    for landmarks in parts:
+    for learned, landmarks in parts:
         if not len(landmarks):
             continue
         item = landmarks.item
@@ -120,12 +128,12 @@ def origins(begin: int, cutoff: int, step_days: int) -> Iterator[int]:
     yield from range(cutoff - 7 - (cutoff - 7 - begin) // step_days * step_days, cutoff - 6, step_days)
 
 
-def measure_dependence(learned: Learned, ledger: Ledger, begin: int, cutoff: int, level: float) -> Dependence:
+def measure_dependence(snapshots: Snapshots, ledger: Ledger, cutoff: int, level: float) -> Dependence:
     """Shares of variance that normal scores of open items had in common within the organization, a payer, a run."""
     history = History(ledger, cutoff)
     sums = np.zeros((3, 2))
     spread = np.zeros(2)
-    for origin in range(begin, cutoff - 20, 14):
+    for origin in range(snapshots[0][0], cutoff - 20, 14):
         rows = open_items(ledger, origin)
         if len(rows) > SAMPLE_ITEMS:
             chosen = np.random.default_rng(origin).permutation(len(ledger.payers))[: len(ledger.payers) // 4 + 1]
@@ -133,7 +141,7 @@ def measure_dependence(learned: Learned, ledger: Ledger, begin: int, cutoff: int
         if len(rows) < 3:
             continue
         paid = np.minimum(ledger.paid[rows].astype(np.int64), cutoff + 1)
-        found = distribution_of(learned, ledger, at_cutoff(rows, origin), history, until=paid)
+        found = distribution_of(newest(snapshots, origin), ledger, at_cutoff(rows, origin), history, until=paid)
         low, high = ranks_of(found, paid)
         middle = np.where(ledger.paid[rows] <= cutoff, (low + high) / 2, (1 + low) / 2)
         score = ndtri(np.clip(middle, 0.005, 0.995))
@@ -180,15 +188,22 @@ def _pairs(score: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[n
 
 
 def total_scales(
-    learned: Learned, ledger: Ledger, begin: int, cutoff: int, dependence: Dependence, seed: int, step_days: int = 14
+    snapshots: Snapshots, ledger: Ledger, cutoff: int, dependence: Dependence, seed: int, step_days: int = 14
 ) -> tuple[NDArray[np.float64], int]:
     """(layers, spans) factors from the totals of rolling origins, and the number of cells behind them."""
     accounts = sampled_accounts(ledger, cutoff, seed)
     scores: list[list[list[NDArray[np.float64]]]] = [[[] for _ in SPANS] for _ in LAYERS]
-    for origin in origins(begin, cutoff, step_days):
+    for origin in origins(snapshots[0][0], cutoff, step_days):
         weeks = min((cutoff - origin) // 7, SPANS[-1][1])
         outlook = outlook_of(
-            learned, ledger, origin, weeks, items_max=SAMPLE_ITEMS, accounts=accounts, seed=seed, near=True
+            newest(snapshots, origin),
+            ledger,
+            origin,
+            weeks,
+            items_max=SAMPLE_ITEMS,
+            accounts=accounts,
+            seed=seed,
+            near=True,
         )
         if not len(outlook.units):
             continue
@@ -272,9 +287,9 @@ class actual:  # noqa: N801 - called like a function
         return cells.reshape(size, self._weeks).astype(np.float64)
 
 
-def calibrate(learned: Learned, ledger: Ledger, begin: int, cutoff: int, seed: int) -> Calibration:
-    """Everything that the span from `begin` to `cutoff` says about a model learnt by `begin`."""
-    levels, ranks = item_levels(learned, ledger, begin, cutoff, seed)
-    dependence = measure_dependence(learned, ledger, begin, cutoff, level_spread(ledger, cutoff))
-    scales, cells = total_scales(learned, ledger, begin, cutoff, dependence, seed)
+def calibrate(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) -> Calibration:
+    """Everything that the span from the first snapshot to `cutoff` says; each origin asks the newest snapshot by it."""
+    levels, ranks = item_levels(snapshots, ledger, cutoff, seed)
+    dependence = measure_dependence(snapshots, ledger, cutoff, level_spread(ledger, cutoff))
+    scales, cells = total_scales(snapshots, ledger, cutoff, dependence, seed)
     return Calibration(levels, dependence, scales, ranks, cells)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from app.forecasting.model.simulation import Spread
 LATE_DAYS = 60
 OWN_EVENTS = 5
 """Payments of an account from which on its own history leads."""
+SNAPSHOT_DAYS = 49
 FAMILY = "hazard-1"
 
 
@@ -70,19 +72,26 @@ class Model:
             raise ValueError("the model is damaged") from error
 
 
-def fit(ledger: Ledger, cutoff: date, options: FitOptions | None = None) -> Model:
+def fit(
+    ledger: Ledger, cutoff: date, options: FitOptions | None = None, snapshots: dict[int, Learned] | None = None
+) -> Model:
     """Learns from what was known at the end of `cutoff`; what was open then is censored.
 
     A thin ledger is never refused: what it lacks is taken from the level above, down to the terms alone.
+    `snapshots` keeps what was learnt from the same ledger at earlier cut-offs, by day, for the next fit to use.
     """
     options = options or FitOptions()
     now = day_of(cutoff)
     begin = calibration_start(ledger, now, options.calibration_weeks)
     rows_max = options.rows_max
     learned = learn(ledger, now, options.holidays, options.seed, rows_max)
-    # Widths come from a model that had not seen the outcomes they are measured on.
-    earlier = learn(ledger, begin, options.holidays, options.seed, rows_max // 2)
-    calibration = calibrate(earlier, ledger, begin, now, options.seed)
+    # Widths come from models that had not seen the outcomes they are measured on.
+    kept = {} if snapshots is None else snapshots
+    for day in missing_snapshots([known for known in kept if begin <= known < now], begin, now):
+        kept[day] = learn(ledger, day, options.holidays, options.seed, rows_max // 2)
+    earlier = [(day, kept[day]) for day in sorted(kept) if begin <= day < now]
+    kept[now] = learned
+    calibration = calibrate(earlier, ledger, now, options.seed)
     known = int((ledger.issued <= now).sum())
     dependence = calibration.dependence
     facts = {
@@ -105,9 +114,19 @@ def fit(ledger: Ledger, cutoff: date, options: FitOptions | None = None) -> Mode
     return Model(f"{FAMILY}.{cutoff:%Y%m%d}.{digest.hexdigest()[:12]}", cutoff, facts, learned, calibration)
 
 
+def missing_snapshots(known: list[int], begin: int, cutoff: int) -> list[int]:
+    """Days at which to learn besides: the start of the span, and wherever a model would grow older than seven weeks."""
+    days = sorted({begin, *known})
+    missing = [] if begin in known else [begin]
+    for day, following in pairwise([*days, cutoff]):
+        steps = -(-(following - day) // SNAPSHOT_DAYS)
+        missing += [day + (following - day) * step // steps for step in range(1, steps)]
+    return missing
+
+
 def calibration_start(ledger: Ledger, cutoff: int, weeks: int) -> int:
     """Day from which outcomes set the widths: `weeks` before the cut-off, but never more than half of the history."""
-    return max(cutoff - 7 * weeks, (billing_start(ledger, cutoff) + cutoff) // 2)
+    return min(max(cutoff - 7 * weeks, (billing_start(ledger, cutoff) + cutoff) // 2), cutoff - 7)
 
 
 def forecast(

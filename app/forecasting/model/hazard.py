@@ -110,6 +110,7 @@ def learn_hazard(facts: LandmarkFacts, calendar: DayCalendar, rows: TrainingRows
     if events < EVENTS_MIN or events == len(event):
         return Trees.none(len(FEATURES))
     matrix = rows_of(facts, calendar, rows.landmark, rows.day)
+    matrix[:, np.isnan(matrix).all(axis=0)] = 0  # a column without any value cannot be binned
     booster = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
