@@ -41,6 +41,7 @@ from app.dunning.charges.router_rates import router as charge_rates_router
 from app.dunning.messages.router import router as dunning_messages_router
 from app.dunning.messages.router_public import router as dunning_public_router
 from app.dunning.messages.router_templates import router as dunning_templates_router
+from app.dunning.comparing.router import router as dunning_comparisons_router
 from app.dunning.policy.router import router as dunning_policies_router
 from app.dunning.policy.router_blocks import router as dunning_blocks_router
 from app.dunning.router_notices import router as dunning_notices_router
@@ -146,6 +147,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     statement_schedules_router,
     charge_rates_router,
     dunning_policies_router,
+    dunning_comparisons_router,
     dunning_blocks_router,
     dunning_runs_router,
     dunning_notices_router,

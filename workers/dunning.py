@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.core.clock import utc_now
-from app.dunning.errors import RunNotFound
+from app.dunning.comparing.service import JOB as COMPARE_JOB
+from app.dunning.comparing.service import compare_next
+from app.dunning.errors import ComparisonNotFound, RunNotFound
 from app.dunning.keeping import clear_old
 from app.dunning.policy.preferences import runs_at_night
 from app.dunning.resolving import Touched, follow_touched, plan_again
@@ -63,6 +65,18 @@ async def _finish(job: JobContext, run_id: UUID) -> None:
             async with job.database.write(job.organization_id, SYSTEM) as session:
                 await fail_run(session, run_id, type(error).__name__)
         raise
+
+
+async def handle_comparison(job: JobContext) -> None:
+    """Compare two versions of policies to the end; the key is the comparison's id."""
+    comparison_id = _id(job.key)
+    try:
+        for _ in range(STEPS_MAX):
+            async with job.database.write(job.organization_id, SYSTEM) as session:
+                if not await compare_next(session, comparison_id):
+                    return
+    except ComparisonNotFound:
+        raise GiveUp("the comparison is gone") from None
 
 
 async def handle_work(job: JobContext) -> None:
@@ -124,4 +138,4 @@ def touched_by(events: Sequence[Event]) -> Touched:
 
 
 SUBSCRIBER = Subscriber("dunning", EVENTS, react)
-HANDLERS = {JOB: handle_run, WORK_JOB: handle_work}
+HANDLERS = {JOB: handle_run, WORK_JOB: handle_work, COMPARE_JOB: handle_comparison}

@@ -15,6 +15,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "dunning_policy_id": ("dunning_policies", "id"),
     "dunning_version_id": ("dunning_policy_versions", "id"),
     "dunning_block_id": ("dunning_blocks", "id"),
+    "dunning_comparison_id": ("dunning_comparisons", "id"),
     "dunning_run_id": ("dunning_runs", "id"),
     "dunning_notice_id": ("dunning_notices", "id"),
     "charge_waiver_id": ("charge_waivers", "id"),

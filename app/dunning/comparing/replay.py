@@ -1,0 +1,180 @@
+"""What a policy would have done with the past: the real rules, day by day, on what was open on each day. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from app.dunning.planning import Account, Item, PlannedNotice, Policy, Reach, due_on, next_step, plan_account
+from app.dunning.rules import MESSAGE_CHANNELS
+
+CONTACT_CHANNELS = frozenset((*MESSAGE_CHANNELS, "call_task"))
+_REACH = {channel: Reach() for channel in MESSAGE_CHANNELS}
+_DAY = timedelta(days=1)
+Rates = Sequence[tuple[int, Decimal]]
+"""From so many days past due on, the share of what is open that comes within the days of an answer; ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastItem:
+    """An instalment as it was: since when, its amount, and what was taken off it by date (negative: came back)."""
+
+    instalment_id: UUID
+    legal_entity_id: UUID
+    currency: str
+    due_date: date
+    known_on: date
+    amount_minor: int
+    changes: Sequence[tuple[date, int]] = ()
+
+    def open_on(self, day: date) -> int:
+        """What was open at the end of that day, in minor units."""
+        if day < self.known_on:
+            return 0
+        return max(0, self.amount_minor - sum(minor for on, minor in self.changes if on <= day))
+
+    def open_from(self, day: date) -> date | None:
+        """The first day from `day` on at whose end something is open, or None."""
+        days = [day, *sorted(on for on, _ in self.changes if on > day)]
+        return next((on for on in days if self.open_on(on) > 0), None)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a policy would have done. Amounts by currency; `expected` is money, `surviving` what each item has left."""
+
+    notices: int = 0
+    contacts: int = 0
+    items: int = 0
+    accounts: int = 0
+    below_minimum: int = 0
+    by_step: dict[str, int] = field(default_factory=dict)
+    reminded: dict[str, int] = field(default_factory=dict)
+    expected: dict[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _State:
+    ordinal: int = 0
+    done_on: date | None = None
+    surviving: Decimal = Decimal(1)
+
+
+def rate_at(rates: Rates, days_past_due: int) -> Decimal:
+    """The share that is expected of an item of that age."""
+    found = Decimal(0)
+    for days, rate in rates:
+        if days_past_due >= days:
+            found = rate
+    return found
+
+
+def replay(
+    policy: Policy,
+    items: Sequence[PastItem],
+    period: tuple[date, date],
+    is_business_day: Callable[[date], bool],
+    rates: Rates,
+    tally: Tally,
+) -> None:
+    """Add to the tally what the policy would have done with the items of one account in the period (both days).
+
+    Chains begin where each item was new, so that those of the period stand where they would have stood. What an item
+    is expected to bring is counted once: of what one notice leaves, the next one brings its share.
+    """
+    start, end = period
+    states = {item.instalment_id: _State() for item in items}
+    by_id = {item.instalment_id: item for item in items}
+    day = min((item.known_on for item in items), default=end)
+    touched = False
+    small: set[UUID] = set()  # below the minimum: looked at again when another item comes
+    while True:
+        moving = [item for item in items if item.instalment_id not in small]
+        found = _next_day(policy, moving, states, day, end, is_business_day)
+        if found is None:
+            break
+        day = found
+        facts = Account(_NOBODY, _open_items(items, states, day), reach=_REACH)
+        plan = plan_account(facts, policy, day)
+        for notice in plan.notices:
+            if day >= start:
+                touched = True
+                _count(tally, notice, by_id, states, day, rates)
+            for line in notice.lines:
+                state = states[line.item.instalment_id]
+                state.ordinal, state.done_on = line.step.ordinal, day
+        late = {one.item.instalment_id for one in plan.withheld}
+        if day >= start:
+            tally.below_minimum += len(late - small)
+        small = late
+        day += _DAY
+    tally.accounts += touched
+
+
+_NOBODY = UUID(int=0)
+
+
+def _open_items(items: Sequence[PastItem], states: Mapping[UUID, _State], day: date) -> list[Item]:
+    found = []
+    for item in items:
+        open_minor = item.open_on(day)
+        if open_minor > 0:
+            state = states[item.instalment_id]
+            found.append(
+                Item(
+                    item.instalment_id, item.legal_entity_id, item.currency, item.due_date, open_minor,
+                    state.ordinal, state.done_on,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _next_day(
+    policy: Policy,
+    items: Sequence[PastItem],
+    states: Mapping[UUID, _State],
+    day: date,
+    end: date,
+    is_business_day: Callable[[date], bool],
+) -> date | None:
+    """The next day on which a step of an item that is open then comes, at a run: on a business day."""
+    comes = None
+    for item in items:
+        state = states[item.instalment_id]
+        earliest = max(day, item.known_on)
+        facts = Item(item.instalment_id, item.legal_entity_id, item.currency, item.due_date, 1, state.ordinal,
+                     state.done_on)  # fmt: skip
+        step = next_step(policy, facts, earliest)
+        if step is None:
+            continue
+        on = item.open_from(max(earliest, due_on(policy, facts, step)))
+        while on is not None and on <= end and not is_business_day(on):
+            on = item.open_from(on + _DAY)
+        if on is not None and on <= end and (comes is None or on < comes):
+            comes = on
+    return comes
+
+
+def _count(
+    tally: Tally,
+    notice: PlannedNotice,
+    items: Mapping[UUID, PastItem],
+    states: Mapping[UUID, _State],
+    day: date,
+    rates: Rates,
+) -> None:
+    tally.notices += 1
+    tally.contacts += notice.step.channel in CONTACT_CHANNELS
+    tally.items += len(notice.lines)
+    key = f"{notice.step.ordinal}:{notice.step.channel}"
+    tally.by_step[key] = tally.by_step.get(key, 0) + 1
+    tally.reminded[notice.currency] = tally.reminded.get(notice.currency, 0) + notice.total_minor
+    for line in notice.lines:
+        state = states[line.item.instalment_id]
+        rate = rate_at(rates, (day - items[line.item.instalment_id].due_date).days)
+        expected = line.item.open_minor * state.surviving * rate
+        tally.expected[notice.currency] = tally.expected.get(notice.currency, Decimal(0)) + expected
+        state.surviving *= 1 - rate

@@ -1,0 +1,54 @@
+"""Two policies tried with what was open in the past."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from app.dunning.comparing.service import Compare, compare_next, start_comparison, tally_of
+from app.dunning.errors import ComparisonInvalid
+from app.dunning.policy.policies import VersionDraft, draft_version
+from app.dunning.queries import get_comparison
+from app.infra.database import WriteSession
+from tests.dunning_story import LEVELS, email, owed, use_policy
+from tests.factories import Tenant
+from tests.receivables import add_account, pay, settle
+
+MONDAY = date(2026, 3, 2)
+TODAY = date(2026, 6, 1)
+
+
+async def test_a_draft_is_compared_with_the_policy_in_force(session: WriteSession, tenant: Tenant) -> None:
+    policy_id = await use_policy(session, LEVELS)
+    paid = await owed(session, tenant, 10_000, MONDAY)
+    money = await pay(session, tenant, 10_000, MONDAY + timedelta(days=10))
+    await settle(session, money, paid, 10_000, MONDAY + timedelta(days=10))
+    await owed(session, tenant, 20_000, MONDAY, account_id=await add_account(session, "C-2"))
+    draft = VersionDraft((email(1), email(8), email(15), email(30)))
+    candidate = await draft_version(session, policy_id, draft)
+    command = Compare(candidate, date(2026, 2, 1), date(2026, 5, 31))
+    comparison_id = await start_comparison(session, command, today=TODAY)
+    steps = 0
+    while await compare_next(session, comparison_id, limit=1):
+        steps += 1
+    row = await get_comparison(session, comparison_id)
+    current, other = tally_of(row.results["current"]), tally_of(row.results["candidate"])
+    assert (row.state, row.accounts, steps) == ("done", 2, 2)
+    assert (current.notices, current.accounts) == (4, 2)
+    assert current.by_step == {"1:email": 2, "2:email": 1, "3:email": 1}
+    assert other.by_step == {"1:email": 2, "2:email": 2, "3:email": 1, "4:email": 1}
+    assert other.reminded == {"EUR": 2 * 10_000 + 4 * 20_000}
+    assert other.expected["EUR"] > 0
+    first = next(rate for rate in row.results["rates"] if rate["days"] == 0)
+    assert (first["count"], first["open_minor"], first["came_minor"]) == (2, 30_000, 10_000)
+    assert not await compare_next(session, comparison_id)
+    assert await session.driver.fetchval("SELECT count(*) FROM dunning_notices") == 0
+
+
+async def test_only_the_past_is_compared(session: WriteSession, tenant: Tenant) -> None:
+    policy_id = await use_policy(session, LEVELS)
+    version = await draft_version(session, policy_id, VersionDraft((email(1),)))
+    for start, end in ((TODAY, TODAY + timedelta(days=1)), (TODAY, MONDAY), (date(2020, 1, 1), TODAY)):
+        with pytest.raises(ComparisonInvalid):
+            await start_comparison(session, Compare(version, start, end), today=TODAY)

@@ -1,0 +1,78 @@
+"""What a policy would have done with the past."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from app.core.calendar import BusinessCalendar
+from app.core.ids import new_id
+from app.dunning.comparing.replay import PastItem, Tally, rate_at, replay
+from app.dunning.planning import Policy, Step
+
+DUE = date(2026, 3, 2)
+PERIOD = (date(2026, 1, 1), date(2026, 6, 30))
+ENTITY = new_id()
+EVERY_DAY = BusinessCalendar(weekend=frozenset())
+HALF = [(0, Decimal("0.5"))]
+
+
+def policy(*offsets: int, minimum: int = 0) -> Policy:
+    steps = [Step(new_id(), n, "email", days, minimums={"EUR": minimum}) for n, days in enumerate(offsets, 1)]
+    return Policy(new_id(), "per_step", True, tuple(steps))
+
+
+def past(minor: int = 10_000, due: date = DUE, *changes: tuple[int, int]) -> PastItem:
+    dated = [(DUE + timedelta(days=days), taken) for days, taken in changes]
+    return PastItem(new_id(), ENTITY, "EUR", due, due - timedelta(days=30), minor, dated)
+
+
+def tally(rules: Policy, *items: PastItem, period: tuple[date, date] = PERIOD) -> Tally:
+    found = Tally()
+    replay(rules, items, period, EVERY_DAY.is_business_day, HALF, found)
+    return found
+
+
+def test_a_debt_that_stays_open_walks_the_whole_chain() -> None:
+    found = tally(policy(5, 20, 40), past())
+    assert (found.notices, found.contacts, found.accounts) == (3, 3, 1)
+    assert found.by_step == {"1:email": 1, "2:email": 1, "3:email": 1}
+    assert (found.reminded, found.expected) == ({"EUR": 30_000}, {"EUR": Decimal(8_750)})
+
+
+def test_what_is_paid_is_reminded_no_more_and_what_comes_back_goes_on() -> None:
+    assert tally(policy(5, 20, 40), past(10_000, DUE, (10, 10_000))).by_step == {"1:email": 1}
+    back = past(10_000, DUE, (10, 10_000), (30, -10_000))
+    found = tally(policy(5, 20, 40), back)
+    assert found.by_step == {"1:email": 1, "2:email": 1, "3:email": 1}
+    part = past(10_000, DUE, (10, 4_000))
+    assert tally(policy(5, 20), part).reminded == {"EUR": 16_000}
+
+
+def test_only_the_days_of_the_period_count_but_chains_begin_before() -> None:
+    late = (DUE + timedelta(days=10), DUE + timedelta(days=25))
+    assert tally(policy(5, 20, 40), past(), period=late).by_step == {"2:email": 1}
+
+
+def test_a_run_is_on_a_business_day() -> None:
+    weekdays = BusinessCalendar()
+    found = Tally()
+    saturday = (date(2026, 3, 7), date(2026, 3, 8))
+    replay(policy(5), [past()], saturday, weekdays.is_business_day, HALF, found)
+    assert found.notices == 0
+    replay(policy(5), [past()], (date(2026, 3, 7), date(2026, 3, 9)), weekdays.is_business_day, HALF, found)
+    assert found.notices == 1
+
+
+def test_small_sums_are_asked_for_together() -> None:
+    small = policy(5, minimum=15_000)
+    assert (tally(small, past()).notices, tally(small, past()).below_minimum) == (0, 1)
+    both = tally(small, past(), past(10_000, DUE + timedelta(days=30)))
+    assert (both.notices, both.items) == (1, 2)
+
+
+def test_a_rate_holds_from_its_age_on() -> None:
+    rates = [(0, Decimal("0.1")), (31, Decimal("0.3"))]
+    assert [rate_at(rates, days) for days in (-1, 0, 30, 31, 400)] == [
+        Decimal(0), Decimal("0.1"), Decimal("0.1"), Decimal("0.3"), Decimal("0.3"),
+    ]  # fmt: skip
