@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,10 +13,29 @@ from app.disputes.errors import AssigneeUnknown, DisputeReasonUnknown, DisputeTe
 from app.disputes.models import DisputeReason, DisputeTeam
 from app.disputes.rules import OTHER, REASONS, TEAMS, DisputeInvalid
 from app.infra.change_log import ChangeRow, record_change
-from app.infra.database import WriteSession
+from app.infra.database import ReadSession, WriteSession
 from app.infra.mail.message import check_address
 from app.infra.versions import check_version
 from app.organizations.service import add_row, save_changes
+
+Playbooks = Callable[[ReadSession, Collection[str]], Awaitable[Mapping[str, list[Any]]]]
+_playbooks: list[Playbooks] = []
+
+
+def show_playbooks_with(playbooks: Playbooks) -> None:
+    """Have this function say which playbooks are about a reason, by `dispute_reason:code`: a room above keeps them."""
+    _playbooks.append(playbooks)
+
+
+async def playbooks_of(session: ReadSession, codes: Collection[str]) -> dict[str, list[Any]]:
+    """Playbooks (id, code, title, revision) about these reasons, by the reason's code."""
+    found: dict[str, list[Any]] = {code: [] for code in codes}
+    for playbooks in _playbooks:
+        shown = await playbooks(session, [f"dispute_reason:{code}" for code in codes])
+        for code in codes:
+            found[code] += shown.get(f"dispute_reason:{code}", [])
+    return found
+
 
 _SEED_TEAMS = """
 INSERT INTO dispute_teams (organization_id, id, code, label)

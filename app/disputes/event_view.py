@@ -52,4 +52,3 @@ def _disputes_of(row: Any) -> list[UUID]:
     if facts.get("subject_kind") == "dispute" and facts.get("subject_id"):
         return [UUID(str(facts["subject_id"]))]
     return []
-

@@ -77,7 +77,8 @@ async def list_reasons(read: Reading, caller: Caller, page: Paging, active: bool
     rows, cursor = await fetch_page(read, statement, page, keys, sort)
     _, teams = await queries.codes(read)
     may_edit = _EDIT in caller.scopes
-    data = [DisputeReasonRead.of(row[0], teams, may_edit=may_edit) for row in rows]
+    books = await catalogue.playbooks_of(read, [row[0].code for row in rows])
+    data = [DisputeReasonRead.of(row[0], teams, books[row[0].code], may_edit=may_edit) for row in rows]
     return resource_response(Page[DisputeReasonRead](data=data, has_more=cursor is not None, next_cursor=cursor))
 
 
@@ -188,4 +189,5 @@ async def update_team(dispute_team_id: UUID, body: DisputeTeamUpdate, write: Wri
 
 async def _reason(session: ReadSession, row: DisputeReason, *, may_edit: bool = True) -> DisputeReasonRead:
     _, teams = await queries.codes(session)
-    return DisputeReasonRead.of(row, teams, may_edit=may_edit)
+    books = await catalogue.playbooks_of(session, [row.code])
+    return DisputeReasonRead.of(row, teams, books[row.code], may_edit=may_edit)

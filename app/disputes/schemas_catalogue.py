@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, EmailStr, Field
@@ -44,6 +44,15 @@ class DisputeReasonUpdate(Input):
     active: bool = unset()
 
 
+class ReasonPlaybook(BaseModel):
+    """A playbook about a reason: how such a dispute is handled here."""
+
+    id: UUID
+    code: str
+    title: str
+    revision: int
+
+
 class DisputeReasonRead(BaseModel):
     """A reason, its team and its clock."""
 
@@ -54,17 +63,23 @@ class DisputeReasonRead(BaseModel):
     sla_business_days: int
     aliases: list[str]
     active: bool
+    playbooks: list[ReasonPlaybook]
     allowed_actions: list[Literal["edit"]]
     version: int
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, row: DisputeReason, teams: Mapping[UUID, DisputeTeam], *, may_edit: bool) -> DisputeReasonRead:
-        """From the row."""
+    def of(
+        cls, row: DisputeReason, teams: Mapping[UUID, DisputeTeam], playbooks: Sequence[Any], *, may_edit: bool
+    ) -> DisputeReasonRead:
+        """From the row, the teams, and the playbooks about it."""
         plain = {name: getattr(row, name) for name in cls.model_fields if hasattr(row, name)}
         team = None if row.team_id is None else teams[row.team_id].code
-        return cls.model_validate({**plain, "team": team, "allowed_actions": ["edit"] if may_edit else []})
+        names = ReasonPlaybook.model_fields
+        books = [{name: getattr(book, name) for name in names} for book in playbooks]
+        actions = ["edit"] if may_edit else []
+        return cls.model_validate({**plain, "team": team, "playbooks": books, "allowed_actions": actions})
 
 
 class DisputeTeamCreate(Input):

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.core.clock import business_date, utc_now
+from app.disputes.catalogue import ensure_catalogue
 from tests.collecting import add_contact, add_user
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
@@ -237,3 +238,10 @@ async def test_covers_targets_and_playbooks_over_http(
     action = await client.post("/v1/collection-actions", json=call(tenant))
     assert [shown["code"] for shown in action.json()["playbooks"]] == ["calls"]
     assert (await client.post("/v1/playbooks", json=book)).json()["code"] == "playbook.code_taken"
+    damaged = {"code": "broken", "title": "Broken", "body": "# Look\n", "subjects": ["dispute_reason:damaged_goods"]}
+    assert (await client.post("/v1/playbooks", json=damaged)).status_code == 201
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await ensure_catalogue(session)
+    reasons = (await client.get("/v1/dispute-reasons")).json()["data"]
+    beside = {row["code"]: [book["code"] for book in row["playbooks"]] for row in reasons}
+    assert (beside["damaged_goods"], beside["other"]) == (["broken"], [])

@@ -47,6 +47,7 @@ from app.collections.rule_versions import add_version
 from app.collections.rules import check_assignment_rules
 from app.core.clock import utc_now
 from app.core.money import to_minor
+from app.disputes.catalogue import show_playbooks_with
 from app.infra.database import ReadSession, WriteSession
 from app.infra.http.fields import changes, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
@@ -54,6 +55,7 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, created, reads, writes
 from app.organizations.queries import local_today
 
+show_playbooks_with(playbooks.playbooks_for)
 router = APIRouter(tags=["collectors"])
 CollectionsRead = Annotated[ReadSession, reads("collections:read")]
 CollectionsApprove = Annotated[Write, writes("collections:approve")]
