@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("compensation", sa.Boolean(), nullable=False),
+        sa.Column("simulated", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("state", sa.Text(), server_default="running", nullable=False),
         sa.Column("after_account_id", sa.UUID(), nullable=True),
         sa.Column("accounts", sa.Integer(), server_default="0", nullable=False),
@@ -89,7 +90,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_charging_runs")),
     )
     op.create_index("ix_charging_runs_state", "charging_runs", ["organization_id", "state", "id"], unique=False)
-    op.create_index("uq_charging_runs_day", "charging_runs", ["organization_id", "as_of"], unique=True)
+    op.create_index(
+        "uq_charging_runs_day",
+        "charging_runs",
+        ["organization_id", "as_of"],
+        unique=True,
+        postgresql_where=sa.text("NOT simulated"),
+    )
     op.create_table(
         "compensation_schedules",
         sa.Column("organization_id", sa.UUID(), nullable=False),
@@ -2464,9 +2471,11 @@ def upgrade() -> None:
     )
     secure_table("dunning_message_events", append_only=True, erasable=("detail",))
     secure_table("interest_pieces", append_only=True)
+    op.execute('GRANT UPDATE (body) ON "credit_remarks" TO duecourse_app')
 
 
 def downgrade() -> None:
+    op.execute('REVOKE UPDATE (body) ON "credit_remarks" FROM duecourse_app')
     op.drop_constraint(op.f("ck_worklist_entries_expected_from"), "worklist_entries", type_="check")
     op.drop_constraint(op.f("ck_imports_kind"), "imports", type_="check")
     op.create_check_constraint(
@@ -2693,7 +2702,7 @@ def downgrade() -> None:
     op.drop_table("dunning_policies")
     op.drop_table("dunning_message_settings")
     op.drop_table("compensation_schedules")
-    op.drop_index("uq_charging_runs_day", table_name="charging_runs")
+    op.drop_index("uq_charging_runs_day", table_name="charging_runs", postgresql_where=sa.text("NOT simulated"))
     op.drop_index("ix_charging_runs_state", table_name="charging_runs")
     op.drop_table("charging_runs")
     op.drop_table("charge_settings")

@@ -246,6 +246,11 @@ async def test_a_run_charges_everybody_once(
         await issue(session, tenant, 36_500_00, TODAY - timedelta(days=35), account_id=other)
         await issue(session, tenant, 36_500_00, TODAY - timedelta(days=40), account_id=other, currency="USD")
         await issue(session, tenant, 36_500_00, TODAY, account_id=other)
+    tried = await sent(client.post("/v1/dunning/charging-runs", json={"simulate": True}), 202)
+    async with database.write(tenant.organization_id, SYSTEM) as session:
+        assert not await step_run(session, tried["id"])
+    expected = await sent(client.get(f"/v1/dunning/charging-runs/{tried['id']}"))
+    assert (await sent(client.get("/v1/dunning/charges")))["data"] == []
     started = await sent(client.post("/v1/dunning/charging-runs", json={}), 202)
     assert (started["state"], started["as_of"]) == ("running", ago(0))
     assert (await client.post("/v1/dunning/charging-runs", json={})).status_code == 409
@@ -253,10 +258,11 @@ async def test_a_run_charges_everybody_once(
         assert not await step_run(session, started["id"])
     done = await sent(client.get(f"/v1/dunning/charging-runs/{started['id']}"))
     assert (done["state"], done["accounts"], done["charges"], done["refused"]) == ("done", 2, 3, 0)
-    assert done["totals"] == {"EUR": "150.00", "USD": "100.00"}
+    assert done["totals"] == expected["totals"] == {"EUR": "150.00", "USD": "100.00"}
+    assert (expected["simulated"], expected["charges"], done["simulated"]) == (True, 3, False)
     async with database.write(tenant.organization_id, SYSTEM) as session:
         assert not await step_run(session, started["id"])
         assert await assert_books_agree(session) == {"EUR": 3 * 36_500_00 + 150_00, "USD": 36_600_00}
     listed = await sent(client.get("/v1/dunning/charging-runs", params={"state": "done"}))
-    assert [run["id"] for run in listed["data"]] == [started["id"]]
+    assert [run["id"] for run in listed["data"]] == [started["id"], tried["id"]]
     assert date.fromisoformat(done["as_of"]) == TODAY

@@ -117,12 +117,16 @@ class ChargeSettings(Versioned, TenantTable, Base):
 
 
 class ChargingRun(Versioned, TenantTable, Base):
-    """A run that charges every account for its late days. `after_account_id` is how far it has come."""
+    """A run that charges every account for its late days, or (`simulated`) only adds up what it would charge.
+
+    `after_account_id` is how far it has come.
+    """
 
     __tablename__ = "charging_runs"
     kind: Mapped[str]
     as_of: Mapped[date]
     compensation: Mapped[bool]
+    simulated: Mapped[bool] = mapped_column(server_default="false")
     state: Mapped[str] = mapped_column(server_default="running")
     after_account_id: Mapped[UUID | None]
     accounts: Mapped[int] = mapped_column(server_default="0")
@@ -135,7 +139,7 @@ class ChargingRun(Versioned, TenantTable, Base):
         organization_fk(),
         one_of("kind", "monthly", "on_demand"),
         one_of("state", "running", "done"),
-        Index("uq_charging_runs_day", "organization_id", "as_of", unique=True),
+        Index("uq_charging_runs_day", "organization_id", "as_of", unique=True, postgresql_where=text("NOT simulated")),
         Index("ix_charging_runs_state", "organization_id", "state", "id"),
     )
 

@@ -326,7 +326,7 @@ async def get_run(session: ReadSession, run_id: UUID, *, lock: bool = False) -> 
 async def find_run_of(session: ReadSession, as_of: date) -> ChargingRun | None:
     """The run that charged until this day, or None."""
     statement = select(ChargingRun).where(
-        ChargingRun.organization_id == session.organization_id, ChargingRun.as_of == as_of
+        ChargingRun.organization_id == session.organization_id, ChargingRun.as_of == as_of, ~ChargingRun.simulated
     )
     return (await session.scalars(statement)).one_or_none()
 

@@ -264,7 +264,10 @@ def _actions(adjustment: Adjustment, caller: Principal) -> list[str]:
 @router.post("/charging-runs", operation_id="startChargingRun", summary="Charge every account", status_code=202,
              response_model=ChargingRunRead, responses=problems(409))  # fmt: skip
 async def start_run(body: ChargingRunCreate, write: Approving) -> Response:
-    """A worker charges account by account; a day is charged by one run. The resource shows how far it has come."""
+    """A worker charges account by account; a day is charged by one run. The resource shows how far it has come.
+
+    With `simulate` it adds up what it would charge: look at that before the first run over loaded history.
+    """
 
     async def work(session: WriteSession) -> Answer:
         today = await local_today(session, write.now)
@@ -273,7 +276,7 @@ async def start_run(body: ChargingRunCreate, write: Approving) -> Response:
         compensation = body.compensation
         if compensation is None:
             compensation = (await queries.charge_settings(session)).compensation
-        run_id = await runs.start_run(session, as_of, "on_demand", compensation=compensation)
+        run_id = await runs.start_run(session, as_of, "on_demand", compensation=compensation, simulated=body.simulate)
         made = ChargingRunRead.of(await queries.get_run(session, run_id))
         return Answer(made, 202, version=made.version, location=f"/v1/dunning/charging-runs/{run_id}")
 

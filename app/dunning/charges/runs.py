@@ -16,7 +16,7 @@ import structlog
 
 from app.core.ids import new_id
 from app.dunning.charges import queries
-from app.dunning.charges.charging import Charged, ChargeRequest, charge_notices
+from app.dunning.charges.charging import Charged, ChargeRequest, Quote, charge_notices, quote
 from app.dunning.charges.models import ChargingRun
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
@@ -31,16 +31,18 @@ ITEMS_MAX = 5_000
 log = structlog.get_logger(__name__)
 
 
-async def start_run(session: WriteSession, as_of: date, kind: str, *, compensation: bool) -> UUID:
+async def start_run(
+    session: WriteSession, as_of: date, kind: str, *, compensation: bool, simulated: bool = False
+) -> UUID:
     """Start a run; the workers take it on. Raises RunDayTaken when that day has been charged by a run."""
     run = ChargingRun(
         organization_id=session.organization_id, id=new_id(), kind=kind, as_of=as_of, compensation=compensation,
-        started_by=session.actor.name,
+        simulated=simulated, started_by=session.actor.name,
     )  # fmt: skip
     session.add(run)
     await session.flush()
     owe(session, JOB, str(run.id))
-    after = {"kind": kind, "as_of": as_of}
+    after = {"kind": kind, "as_of": as_of, "simulated": simulated}
     record_change(session, ChangeRow("charging_run", run.id, "charging_run.started", None, after, as_of))
     return run.id
 
@@ -70,7 +72,10 @@ async def step_run(session: WriteSession, run_id: UUID) -> bool:
     accounts = await queries.accounts_after(session, run.after_account_id, STEP_ACCOUNTS)
     rows = await queries.late_items(session, accounts, run.as_of, settings.charge_from) if accounts else []
     requests = requests_of(rows, run.as_of, f"run:{run.id}", compensation=run.compensation)
-    _count(run, requests, await charge_notices(session, requests) if requests else [])
+    if requests and run.simulated:
+        _count(run, requests, [_as_if(found) for found in await quote(session, requests)])
+    elif requests:
+        _count(run, requests, await charge_notices(session, requests))
     run.accounts += len(accounts)
     if accounts:
         run.after_account_id = accounts[-1]
@@ -107,6 +112,14 @@ def requests_of(rows: Sequence[Any], as_of: date, prefix: str, *, compensation: 
             )
         )
     return found
+
+
+def _as_if(found: Quote) -> Charged:
+    """A quote in the place of what was charged."""
+    if not found.assessment.items:
+        return Charged(None, None)
+    amounts = (found.fee_minor, found.interest_minor, found.compensation_minor, found.given_back_minor)
+    return Charged(new_id(), None, *amounts)
 
 
 def _count(run: ChargingRun, requests: Sequence[ChargeRequest], results: Sequence[Charged]) -> None:

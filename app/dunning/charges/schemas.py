@@ -291,6 +291,7 @@ class ChargingRunCreate(Input):
 
     as_of: BusinessDate | None = None
     compensation: bool | None = Field(default=None, description="As the settings say when missing")
+    simulate: bool = Field(default=False, description="Only add up what would be charged; nothing is posted")
 
 
 class ChargingRunRead(BaseModel):
@@ -300,6 +301,7 @@ class ChargingRunRead(BaseModel):
     kind: RunKind
     as_of: date
     compensation: bool
+    simulated: bool
     state: RunState
     accounts: int
     charges: int
@@ -313,7 +315,7 @@ class ChargingRunRead(BaseModel):
     @classmethod
     def of(cls, row: ChargingRun) -> ChargingRunRead:
         """From the row."""
-        names = ("id", "kind", "as_of", "compensation", "state", "accounts", "charges", "refused", "started_by",
-                 "created_at", "finished_at", "version")  # fmt: skip
+        names = ("id", "kind", "as_of", "compensation", "simulated", "state", "accounts", "charges", "refused",
+                 "started_by", "created_at", "finished_at", "version")  # fmt: skip
         totals = {currency: to_text(minor, currency) for currency, minor in sorted(row.totals.items())}
         return cls(**{name: getattr(row, name) for name in names}, totals=totals)
