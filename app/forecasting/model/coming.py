@@ -15,6 +15,8 @@ from app.forecasting.model.features import Index, Landmarks
 from app.forecasting.model.interface import NEVER, Ledger
 
 ROUND_WEEKS = 13
+LEVEL_HALF_WEEKS = 8
+LEVEL_WEEKS_MAX = 104
 LEVEL_PRIOR = 0.06
 LEVEL_WEIGHT = 6.0
 
@@ -50,7 +52,7 @@ def coming_items(ledger: Ledger, cutoff: int, horizon_days: int, items_max: int,
     _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
     sums = np.bincount(group.ravel(), ledger.amount_minor[rows].astype(np.float64), minlength=len(first))
     rows = rows[first]
-    amount: NDArray[np.float64] = sums.astype(np.float64)
+    amount: NDArray[np.float64] = sums.astype(np.float64) * level_of(ledger, cutoff, weeks)
     spread = weekly_spread(ledger.account[rows], (cutoff - ledger.issued[rows]) // 7, amount, weeks)
     rounds = -(-horizon_days // span)
     if len(rows) * rounds > items_max:
@@ -114,12 +116,29 @@ def billing_start(ledger: Ledger, cutoff: int) -> int:
     return cutoff - 7 * last - 6
 
 
+def level_of(ledger: Ledger, cutoff: int, weeks: int) -> float:
+    """Weekly billing as it is now against the mean of the last `weeks`: older weeks weigh ever less, but count."""
+    billed = weekly_billing(ledger, cutoff)[-LEVEL_WEEKS_MAX:]
+    mean = float(billed[-weeks:].mean()) if len(billed) else 0.0
+    if mean <= 0:
+        return 1.0
+    weight = 0.5 ** (np.arange(len(billed))[::-1] / LEVEL_HALF_WEEKS)
+    return float(np.clip(np.average(billed, weights=weight) / mean, 0.5, 2.0))
+
+
+def weekly_billing(ledger: Ledger, cutoff: int) -> NDArray[np.float64]:
+    """Minor units issued in each whole week up to the cut-off, oldest first, from where billing starts."""
+    begin = billing_start(ledger, cutoff)
+    issued = (ledger.issued <= cutoff) & (ledger.issued >= begin)
+    week = (cutoff - ledger.issued[issued]) // 7
+    weeks = (cutoff - begin + 1) // 7
+    billed = np.bincount(week, ledger.amount_minor[issued].astype(np.float64), minlength=weeks)[:weeks][::-1]
+    return billed.astype(np.float64)
+
+
 def level_spread(ledger: Ledger, cutoff: int) -> float:
     """Relative error of the run rate: next four weeks' billing against the mean of the thirteen before, shrunk."""
-    issued = (ledger.issued <= cutoff) & (ledger.issued > cutoff - 7 * 104)
-    week = (cutoff - ledger.issued[issued]) // 7
-    weeks = (cutoff - billing_start(ledger, cutoff) + 1) // 7
-    billed = np.bincount(week, ledger.amount_minor[issued].astype(np.float64), minlength=weeks)[:weeks][::-1]
+    billed = weekly_billing(ledger, cutoff)[-LEVEL_WEEKS_MAX:]
     errors = [
         np.log(max(billed[at : at + 4].mean(), 1.0) / max(billed[at - ROUND_WEEKS : at].mean(), 1.0))
         for at in range(ROUND_WEEKS, len(billed) - 3, 4)
