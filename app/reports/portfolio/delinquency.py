@@ -205,7 +205,9 @@ async def delinquency(session: ReadSession, request: ReportRequest) -> Report:
         raise ReportOptionInvalid(f"a series has up to {MONTHS_MAX} months", pointer="/query/months")
     bounds = await bounds_of(session, request)
     found, converter = await _delinquent(session, request, request.group_by, [request.as_of], bounds)
-    whole, _ = await _delinquent(session, request, "organization", [request.as_of], bounds)
+    whole = found
+    if request.group_by not in ("organization", "currency"):
+        whole, _ = await _delinquent(session, request, "organization", [request.as_of], bounds)
     found.sort(key=lambda item: (item[0].currency, -item[0].overdue, -item[0].receivables, item[0].key or ""))
     shown, more = page_of(found, request)
     names = await names_of(session, request.group_by, [one.key for one, _ in shown])

@@ -183,6 +183,8 @@ class _Making:
 
     async def _totals(self, found: Sequence[Position]) -> list[Position]:
         """The groups added up by currency; countback of them all together."""
+        if self.request.group_by in ("organization", "currency"):
+            return sorted(found, key=lambda one: one.currency)
         sums: dict[str, Position] = {}
         for one in found:
             known = sums.get(one.currency)

@@ -90,7 +90,7 @@ GROUP BY 1, 2, 3
 _COUNTBACK = """
 WITH t AS ({days}), m AS ({moves}),
 packed AS (
-    SELECT {key} AS key, m.currency, date_trunc('month', m.day)::date AS month,
+    SELECT {key} AS key, m.currency, date_trunc('month', m.day::timestamp)::date AS month,
            width_bucket(m.day - 1, $3::date[]) AS slot, sum(m.net) AS net, sum(m.billed) AS billed
     FROM m{accounts} GROUP BY 1, 2, 3, 4
 ), months AS (
@@ -166,11 +166,12 @@ FROM m{accounts}{of_account} GROUP BY 1, 2, 3
 _PAID = """
 WITH t AS ({days}), due AS ({due}), m AS (
     SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.invoice_date, i.original_due_date, y.value_date,
-           coalesce(o.effective_date, a.effective_date) AS paid_in, a.effective_date, a.amount_minor
+           CASE WHEN a.reverses_id IS NULL THEN a.effective_date ELSE (
+               SELECT o.effective_date FROM applications o WHERE o.organization_id = $1 AND o.id = a.reverses_id
+           ) END AS paid_in, a.effective_date, a.amount_minor
     FROM applications a
     JOIN payments y ON y.organization_id = $1 AND y.id = a.payment_id
     JOIN instalments i ON i.organization_id = $1 AND i.id = a.instalment_id
-    LEFT JOIN applications o ON o.organization_id = $1 AND o.id = a.reverses_id
     WHERE a.organization_id = $1 AND a.effective_date > $3[1] - $4::int AND a.effective_date <= $3[cardinality($3)]
       AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters}
 )

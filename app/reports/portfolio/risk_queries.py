@@ -14,7 +14,7 @@ from app.reports.portfolio.queries import Conversion, Scope, Statement, bucket_s
 # A bill counts from its own day on, however late it was booked.
 _COHORTS = """
 WITH t AS ({days}), m AS ({moves})
-SELECT ({key})::text AS key, m.currency, date_trunc('month', m.invoice_date)::date AS month,
+SELECT ({key})::text AS key, m.currency, date_trunc('month', m.invoice_date::timestamp)::date AS month,
        sum(m.billed)::bigint AS billed, sum(m.net)::bigint AS unpaid
 FROM m{accounts}
 WHERE m.invoice_date >= $5::date AND (m.issued OR m.day <= least(m.invoice_date + $4::int, $3[cardinality($3)]))
