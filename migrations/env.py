@@ -15,6 +15,7 @@ from sqlalchemy.sql.elements import conv
 
 from app.infra.tables import Xid8
 from migrations.metadata import metadata
+from migrations.tenancy import APP
 
 ischema_names["xid8"] = Xid8  # so that reflection knows the type
 PARTITION = re.compile(r"_p\d{6}$|_default$")
@@ -43,6 +44,10 @@ def _render_item(kind: str, item: Any, autogen: Any) -> Any:
     return False
 
 
+_ERASABLE = """
+SELECT a.attname AS name, has_column_privilege(:role, a.attrelid, a.attnum, 'UPDATE') AS granted
+FROM pg_attribute a WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND NOT a.attisdropped
+"""
 _DEFINED = """
 SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE contype = 'c' AND conrelid = to_regclass(:table)
 """
@@ -92,10 +97,11 @@ def _replaced(table: str, present: dict[str, str], wanted: dict[str, str]) -> li
 
 
 def _complete(context_: Any, _revision: Any, directives: list[Any]) -> None:
-    """What autogenerate leaves out: changed CHECKs, and security of each table that it creates."""
+    """What autogenerate leaves out: changed CHECKs, security of each table that it creates, columns to be erased."""
     script = directives[0]
     _change_checks(context_.connection, script)
     _secure_new_tables(script)
+    _grant_erasable(context_.connection, script)
 
 
 def _secure_new_tables(script: Any) -> None:
@@ -107,6 +113,18 @@ def _secure_new_tables(script: Any) -> None:
             table: Table = metadata.tables[operation.table_name]
             added.append(SecureTable(_call(table)))
     script.upgrade_ops.ops.extend(added)
+
+
+def _grant_erasable(connection: Connection, script: Any) -> None:
+    """Columns of present append-only tables that have become erasable: the service may overwrite them from now on."""
+    for table in metadata.tables.values():
+        found = connection.execute(text(_ERASABLE), {"table": table.name, "role": APP})
+        granted = {row.name: row.granted for row in found}
+        for column in table.info.get("erasable", ()):
+            if granted.get(column) is False:
+                what = f'UPDATE ({column}) ON "{table.name}"'
+                script.upgrade_ops.ops.append(ops.ExecuteSQLOp(f"GRANT {what} TO {APP}"))
+                script.downgrade_ops.ops.insert(0, ops.ExecuteSQLOp(f"REVOKE {what} FROM {APP}"))
 
 
 def _flatten(operations: Iterable[Any]) -> Iterable[Any]:

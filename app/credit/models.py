@@ -312,7 +312,7 @@ class CreditRemark(TenantTable, Recorded, Base):
         tenant_fk("account_id", "accounts"),
         one_of("kind", "behaviour", "risk", "other"),
         Index(None, "organization_id", "account_id", "id"),
-        append_only(),
+        append_only(erasable=("body",)),
     )
 
 

@@ -50,6 +50,22 @@ WHERE organization_id = $1 AND id = ANY($2::uuid[])
 UPDATE account_statements SET recipient = NULL, {_TOUCH}
 WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND recipient IS NOT NULL
 """,
+    "dunning_message_contents": f"""
+UPDATE dunning_message_contents c
+SET subject = '{ERASED}', text = '', html = NULL, letter = '{{}}', unsubscribe_url = NULL
+FROM dunning_messages m WHERE m.organization_id = $1 AND m.account_id = ANY($2::uuid[])
+  AND c.organization_id = $1 AND c.id = m.id AND c.subject <> '{ERASED}'
+""",
+    "dunning_message_events": """
+UPDATE dunning_message_events e SET detail = NULL
+FROM dunning_messages m WHERE m.organization_id = $1 AND m.account_id = ANY($2::uuid[])
+  AND e.organization_id = $1 AND e.message_id = m.id AND e.detail IS NOT NULL
+""",
+    "dunning_messages": f"""
+UPDATE dunning_messages SET recipient = NULL, cc = '{{}}', error = NULL, {_TOUCH}
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[])
+  AND (recipient IS NOT NULL OR cc <> '{{}}' OR error IS NOT NULL)
+""",
     "payer_identities": "DELETE FROM payer_identities WHERE organization_id = $1 AND account_id = ANY($2::uuid[])",
     "lessons": """
 DELETE FROM lessons WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND kind <> 'number_format'
@@ -95,6 +111,10 @@ WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND note IS NOT NULL
     "escalations": f"""
 UPDATE escalations SET note = NULL, {_TOUCH}
 WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND note IS NOT NULL
+""",
+    "credit_remarks": f"""
+UPDATE credit_remarks SET body = '{ERASED}'
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND body <> '{ERASED}'
 """,
     "legal_cases": f"""
 UPDATE legal_cases SET note = NULL, {_TOUCH}
@@ -164,6 +184,9 @@ UNION
 SELECT l.document_id FROM inquiries q
 JOIN document_links l ON l.organization_id = $1 AND l.subject_kind = 'inquiry' AND l.subject_id = q.id
 WHERE q.organization_id = $1 AND q.account_id = ANY($2::uuid[])
+UNION
+SELECT document_id FROM dunning_messages
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND document_id IS NOT NULL
 """
 # Links by which a document belongs to what was erased; $3: the threads, accounts' cases and inquiries.
 UNLINK = """
@@ -172,7 +195,9 @@ DELETE FROM document_links l WHERE l.organization_id = $1 AND l.document_id = AN
     OR l.subject_kind = 'legal_case' AND l.category = 'evidence' AND l.subject_id IN (
         SELECT id FROM legal_cases WHERE organization_id = $1 AND account_id = ANY($4::uuid[]))
     OR l.subject_kind = 'inquiry' AND l.subject_id IN (
-        SELECT id FROM inquiries WHERE organization_id = $1 AND account_id = ANY($4::uuid[])))
+        SELECT id FROM inquiries WHERE organization_id = $1 AND account_id = ANY($4::uuid[]))
+    OR l.subject_kind = 'dunning_notice' AND l.subject_id IN (
+        SELECT notice_id FROM dunning_messages WHERE organization_id = $1 AND account_id = ANY($4::uuid[])))
 """
 # A document that something else still needs stays: another record, another customer's thread.
 FREE_DOCUMENTS = f"""

@@ -55,6 +55,9 @@ async def _person(client: httpx.AsyncClient, database: RolledBackDatabase, tenan
     place = {"street": "Hopper Lane 1", "city": "Hamburg"}
     moved = await client.patch(f"/v1/accounts/{tenant.account_id}", json=place, headers={"If-Match": '"1"'})
     assert moved.status_code == 200, moved.text
+    remark = {"kind": "behaviour", "body": "Grace pays late when her child is ill"}
+    noted = await client.post(f"/v1/accounts/{tenant.account_id}/credit/remarks", json=remark)
+    assert noted.status_code == 201, noted.text
     identity = {"kind": "payer_name", "value": "Grace Hopper"}
     made = await client.post(f"/v1/accounts/{tenant.account_id}/payer-identities", json=identity)
     assert made.status_code == 201, made.text
@@ -88,7 +91,13 @@ async def test_a_person_is_forgotten_and_the_ledger_stays(
     assert (found["files_erased"], found["files_kept"], found["forced"]) == (1, 1, False)
     account = (await client.get(f"/v1/accounts/{tenant.account_id}")).json()
     assert (account["street"], account["city"]) == (None, None)
-    assert found["erased"]["postal_addresses"] == found["erased"]["contacts"] == found["erased"]["payments"] == found["erased"]["payer_identities"] == 1
+    assert (
+        found["erased"]["postal_addresses"]
+        == found["erased"]["contacts"]
+        == found["erased"]["payments"]
+        == found["erased"]["payer_identities"]
+        == 1
+    )
     await delete_bytes(database, settings, tenant.organization_id, written_before=utc_now() + timedelta(seconds=5))
     with pytest.raises(FileMissing):
         await store.get(tenant.organization_id, own.sha256)
@@ -96,7 +105,7 @@ async def test_a_person_is_forgotten_and_the_ledger_stays(
     async with database.write(tenant.organization_id, tenant.actor) as session:
         left = []
         for table in ("contacts", "payer_identities", "payments", "correspondences", "correspondence_messages",
-                      "documents", "timeline_entries", "lessons", "bank_entries"):  # fmt: skip
+                      "documents", "timeline_entries", "lessons", "bank_entries", "credit_remarks"):  # fmt: skip
             rows = await session.driver.fetch(f"SELECT x::text AS row FROM {table} x WHERE organization_id = $1",
                                               tenant.organization_id)  # fmt: skip
             left += [(table, row["row"]) for row in rows if "grace" in row["row"].lower()]
