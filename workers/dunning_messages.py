@@ -51,7 +51,7 @@ async def deliver(job: JobContext) -> None:
                 owe(session, DELIVER, job.key, run_at=utc_now() + timedelta(seconds=WAIT_SECONDS))
         return
     try:
-        delivery = Delivery(job.database, job.organization_id, job.key, transport, RUN_SECONDS)
+        delivery = Delivery(job.database, job.organization_id, job.key, transport, RUN_SECONDS, utc_now)
         more = await delivery.run()
     finally:
         if isinstance(transport, SmsTransport):

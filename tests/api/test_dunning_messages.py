@@ -290,3 +290,14 @@ async def test_settings_of_messages(client: httpx.AsyncClient) -> None:
 
 def test_settings_hold_the_secret_of_providers() -> None:
     assert Settings(message_events_secret=SecretStr("x")).message_events_secret is not None
+
+
+async def test_an_erasure_forgets_what_messages_said(client: httpx.AsyncClient, story: Story) -> None:
+    sent = await _sent(story)
+    await client.get(f"/v1/dunning/messages/{sent['id']}/pdf")
+    body = {"requested_by": "the customer", "reason": "Art. 17"}
+    erased = await client.post(f"/v1/accounts/{sent['account_id']}/erase-personal-data", json=body)
+    assert erased.status_code in (200, 201), erased.text
+    found = await _one(client)
+    assert (found["recipient"], found["text"], found["html"]) == (None, "", None)
+    assert (await client.get(f"/v1/dunning/messages/{sent['id']}/pdf")).status_code == 404

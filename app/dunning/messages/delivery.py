@@ -19,7 +19,6 @@ from uuid import UUID
 
 import structlog
 
-from app.core.clock import utc_now
 from app.core.ids import new_id
 from app.correspondence.contact_rules import Channel, Verdict
 from app.correspondence.contacting import Attempt, check_contacts, judge
@@ -84,7 +83,7 @@ class Delivery:
     channel: str
     transport: Transport
     run_seconds: float
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime]
     sent: int = 0
     stopped: bool = False
 
@@ -180,7 +179,7 @@ class Delivery:
         now = self.now()
         async with self.database.write(self.organization_id, SYSTEM) as session:
             rows = [(one.id, one.message_id, " ".join(one.references)) for one in wave]
-            ours = {row["id"]: row for row in await writing.begin(session, claim, now, rows)}
+            ours = {row["id"]: row for row in await writing.claim_messages(session, claim, now, rows)}
             mine = [one for one in wave if one.id in ours]
             if not mine:
                 return []

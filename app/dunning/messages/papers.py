@@ -17,6 +17,7 @@ from app.documents.queries import get_document
 from app.documents.service import KeptContent, Subject, add_document, keep_content
 from app.documents.storage import document_store
 from app.dunning.messages import queries
+from app.dunning.messages.errors import DunningMessageNotFound
 from app.infra.database import SYSTEM, Database
 from app.infra.rendering.letters import PDF, Letter, letter_pdf
 from app.settings import Settings
@@ -27,6 +28,7 @@ SELECT m.id, m.notice_id, m.dated, c.letter, a.number FROM dunning_messages m
 JOIN dunning_message_contents c ON c.organization_id = $1 AND c.id = m.id
 JOIN accounts a ON a.organization_id = $1 AND a.id = m.account_id
 WHERE m.organization_id = $1 AND m.document_id IS NULL AND ($2::uuid IS NULL OR m.id > $2) AND m.state <> 'suppressed'
+  AND c.letter <> '{}'
 ORDER BY m.id LIMIT $3
 """
 _KEPT = """
@@ -64,6 +66,8 @@ async def message_pdf(database: Database, settings: Settings, organization_id: U
         content = await queries.get_content(session, message_id)
         number = await queries.account_number(session, message.account_id)
         kept = None if message.document_id is None else await get_document(session, message.document_id)
+    if not content.letter:
+        raise DunningMessageNotFound("what the message said was erased")
     name = pdf_name(number, message.dated)
     if kept is not None:
         return MessagePdf(name, await document_store(settings, kept.kept_in).get(organization_id, kept.sha256))

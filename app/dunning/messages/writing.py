@@ -100,7 +100,7 @@ async def insert_contents(session: WriteSession, rows: Sequence[Row]) -> None:
         await session.driver.execute(_CONTENTS, session.organization_id, *_columns(rows))
 
 
-async def begin(session: WriteSession, claim: UUID, now: Any, rows: Sequence[Row]) -> list[Any]:
+async def claim_messages(session: WriteSession, claim: UUID, now: Any, rows: Sequence[Row]) -> list[Any]:
     """Claim due messages (id, message id, references): `sending` from the commit on. Answers those that are ours."""
     ids, message_ids, references = _columns(rows)
     return list(await session.driver.fetch(_BEGIN, session.organization_id, ids, claim, now, message_ids, references))
