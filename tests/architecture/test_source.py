@@ -23,6 +23,7 @@ FUNCTIONS_TOO_LONG: dict[str, str] = {}
 ROOMS_TOO_LARGE: dict[str, str] = {
     "forecasting": "the model is a pure package of its own inside the room",
     "correspondence": "e-mails that come in, and what follows (inquiries, meetings, receipt), are packages inside",
+    "dunning": "policies, late charges, messages and comparisons are packages of their own inside the room",
     "collections": "who works on what (assignment, cover, targets, playbooks) is a package of its own inside the room",
     "credit": "checks, holds and scores; the credit file and the reviews are packages of their own inside the room",
     "cash_application": "the matching engine is a pure package of its own inside the room",
