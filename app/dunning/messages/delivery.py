@@ -184,7 +184,8 @@ class Delivery:
             if not mine:
                 return []
             refused = await self._refusals(session, mine, now)
-            await writing.withdraw(session, claim, now, [(id_, *why) for id_, why in refused.items()])
+            counted = {one.id: one.row["counted"] for one in mine}
+            await writing.withdraw(session, claim, now, [(id_, *why, counted[id_]) for id_, why in refused.items()])
             suppressed: defaultdict[str, list[Outgoing]] = defaultdict(list)
             for one in mine:
                 if one.id in refused and refused[one.id][0] == "suppressed":
@@ -192,7 +193,6 @@ class Delivery:
             for reason, members in suppressed.items():
                 await record_states(session, [(one.row, "suppressed", reason) for one in members], now)
             going = [one for one in mine if one.id not in refused]
-            await writing.set_counted(session, [one.id for one in going if not one.row["counted"]])
             back = [one.row["notice_id"] for one in mine if one.id in refused and refused[one.id][0] == "approved"]
             await mark_notices(session, back, "approved", now)
             if going:

@@ -36,8 +36,8 @@ SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jso
 """
 _BEGIN = """
 UPDATE dunning_messages m SET state = 'sending', claim = $3, claimed_at = $4, facts_at = $4, attempts = m.attempts + 1,
-    message_id = r.message_id, reference_ids = string_to_array(r.reference_ids, ' '), version = m.version + 1,
-    updated_at = current_setting('app.recorded_at')::timestamptz
+    counted = true, message_id = r.message_id, reference_ids = string_to_array(r.reference_ids, ' '),
+    version = m.version + 1, updated_at = current_setting('app.recorded_at')::timestamptz
 FROM unnest($2::uuid[], $5::text[], $6::text[]) AS r(id, message_id, reference_ids)
 WHERE m.organization_id = $1 AND m.id = r.id AND m.state = 'approved'
   AND (m.not_before IS NULL OR m.not_before <= $4)
@@ -45,12 +45,13 @@ RETURNING m.id, m.notice_id, m.attempts
 """
 _WITHDRAW = """
 UPDATE dunning_messages m SET state = r.state, reason = r.reason, not_before = r.not_before, claim = NULL,
-    attempts = m.attempts - 1, ended_at = CASE WHEN r.state = 'suppressed' THEN $3::timestamptz END,
+    attempts = m.attempts - 1, counted = r.counted,
+    ended_at = CASE WHEN r.state = 'suppressed' THEN $3::timestamptz END,
     version = m.version + 1, updated_at = current_setting('app.recorded_at')::timestamptz
-FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[]) AS r(id, state, reason, not_before)
+FROM unnest($4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::bool[])
+    AS r(id, state, reason, not_before, counted)
 WHERE m.organization_id = $1 AND m.id = r.id AND m.claim = $2 AND m.state = 'sending'
 """
-_COUNTED = "UPDATE dunning_messages SET counted = true WHERE organization_id = $1 AND id = ANY($2::uuid[])"
 # Also one that was called unknown meanwhile, as long as nobody has decided: the claim is still that of this try.
 _RECORD = """
 UPDATE dunning_messages m SET state = r.state, error = r.error, not_before = r.not_before,
@@ -107,15 +108,9 @@ async def claim_messages(session: WriteSession, claim: UUID, now: Any, rows: Seq
 
 
 async def withdraw(session: WriteSession, claim: UUID, now: Any, rows: Sequence[Row]) -> None:
-    """Take claimed messages back before they left: id, state, reason, not before."""
+    """Take claimed messages back before they left: id, state, reason, not before, whether it counted before."""
     if rows:
         await session.driver.execute(_WITHDRAW, session.organization_id, claim, now, *_columns(rows))
-
-
-async def set_counted(session: WriteSession, ids: Sequence[UUID]) -> None:
-    """The rules of contact have counted these: another try counts no second time."""
-    if ids:
-        await session.driver.execute(_COUNTED, session.organization_id, list(ids))
 
 
 async def record(session: WriteSession, claim: UUID, now: Any, rows: Sequence[Row]) -> list[Any]:
