@@ -261,6 +261,7 @@ class DunningNotice(Versioned, TenantTable, Base):
         tenant_fk("account_id", "accounts"),
         tenant_fk("legal_entity_id", "legal_entities"),
         tenant_fk("step_id", "dunning_steps"),
+        tenant_fk("contact_id", "contacts"),
         one_of("state", *NOTICE_STATES),
         one_of("state_before", *NOTICE_STATES),
         one_of("channel", *CHANNELS),

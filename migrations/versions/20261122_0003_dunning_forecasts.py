@@ -1616,6 +1616,11 @@ def upgrade() -> None:
             name=op.f("fk_dunning_notices_organization_id_account_id"),
         ),
         sa.ForeignKeyConstraint(
+            ["organization_id", "contact_id"],
+            ["contacts.organization_id", "contacts.id"],
+            name=op.f("fk_dunning_notices_organization_id_contact_id"),
+        ),
+        sa.ForeignKeyConstraint(
             ["organization_id", "legal_entity_id"],
             ["legal_entities.organization_id", "legal_entities.id"],
             name=op.f("fk_dunning_notices_organization_id_legal_entity_id"),

@@ -25,6 +25,7 @@ OVERRIDES: dict[str, Values] = {
     "collector_targets": {"month": date(2026, 1, 1)},
     "correspondence_attachments": {"refusal": "too large"},
     "credit_bureau_scores": {"best_score": 100, "worst_score": 0},
+    "dunning_steps": {"ordinal": 1, "offset_days": 5},
     "dispute_credits": {"state": "approved", "credit_memo_id": "credit_memos"},
     "forecast_weeks": {"mean_minor": [1] * 13},
     "interest_agreements": {"scope": "account", "account_id": "accounts", "percent": 8},
@@ -35,6 +36,7 @@ OVERRIDES: dict[str, Values] = {
 ALTERNATIVES: dict[tuple[str, str], Values] = {
     ("applications", "credit_memo_id"): {"payment_id": None},
     ("correspondence_attachments", "document_id"): {"refusal": None},
+    ("dunning_assignments", "account_id"): {"scope": "account"},
     ("legal_case_entries", "reverses_id"): {"amount_minor": -1},
     ("applications", "reverses_id"): {"amount_minor": -1, "source_amount_minor": -1},
 }
