@@ -14,6 +14,9 @@ from tests.chaos.reminders import reminders_under_faults
 from tests.chaos.run import chaos
 from tests.chaos.sample_company import sample_company_under_kills
 
+PACE = 240
+"""Reminders a minute, so that they last as long as the faults do."""
+
 
 def main() -> int:
     """Command entry: 0, or 1 when something was lost, doubled or over-applied."""
@@ -26,7 +29,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=500)
     given = parser.parse_args()
     if given.reminders:
-        sent = reminders_under_faults(given.reminders, given.faults, given.seed, long=True, keep=given.keep)
+        sent = reminders_under_faults(given.reminders, given.faults, given.seed, pace=PACE, long=True, keep=given.keep)
         print(sent.text())
         for name, text in sent.logs.items():
             print(f"\n--- {name}\n{text}", file=sys.stderr)

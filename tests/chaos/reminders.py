@@ -180,7 +180,7 @@ async def _run(
     await asyncio.to_thread(stack.wait_until_ready)
     connection = await _connect(stack)
     try:
-        await _settle(connection, organization_id)
+        await _settle(connection, organization_id, SETTLE_SECONDS + notices * 60 / pace)
         states = {row["state"]: row["n"] for row in await connection.fetch(_STATES, organization_id)}
         kills = sum(count for name, count in trouble.done.items() if not name.startswith("flush"))
         found = await _verify(connection, organization_id, notices, sink, kills)
@@ -191,9 +191,9 @@ async def _run(
     return ReminderOutcome(notices, seed, time.monotonic() - began, trouble.done, states, taken, found, logs)
 
 
-async def _settle(connection: asyncpg.Connection, organization_id: UUID) -> None:
+async def _settle(connection: asyncpg.Connection, organization_id: UUID, seconds: float) -> None:
     """Let the service end its work; what it would do later it does now."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+    deadline = time.monotonic() + seconds
     rounds = 0
     while time.monotonic() < deadline and await _sent(connection, organization_id):
         rounds += 1
