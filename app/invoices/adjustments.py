@@ -59,10 +59,8 @@ class RequestAdjustment:
     tax_minor: int = 0
 
 
-async def request_adjustment(
-    session: WriteSession, command: RequestAdjustment, *, may_decide: bool = True
-) -> AdjustmentId:
-    """Ask for an adjustment; posted at once when it lies within the requester's own limit and they `may_decide`.
+async def request_adjustment(session: WriteSession, command: RequestAdjustment, *, alone: bool = True) -> AdjustmentId:
+    """Ask for an adjustment; posted at once within the requester's own limit, if they may decide `alone`.
 
     Raises AdjustmentInvalid, InstalmentNotFound, InvoiceVoid, OverApplied, EffectiveDateTooEarly, PeriodClosed.
     """
@@ -75,10 +73,8 @@ async def request_adjustment(
     await require_open_period(session, instalment.legal_entity_id, command.effective_date)
     adjustment = _new(session, instalment, command)
     session.add(adjustment)
-    alone = may_decide and await within_own_limit(
-        session, command.amount_minor, instalment.currency, command.effective_date
-    )
-    if alone:
+    asked = command.amount_minor, instalment.currency, command.effective_date
+    if alone and await within_own_limit(session, *asked):
         _decide(session, adjustment)
         await _post(session, adjustment, instalment)
     else:

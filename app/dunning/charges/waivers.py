@@ -53,7 +53,7 @@ async def request_waiver(session: WriteSession, command: WaiveCharge, today: dat
     amount = open_minor if command.amount_minor is None else command.amount_minor
     on = await first_open_day(session, charge.legal_entity_id, max(today, rows[0]["not_before"]))
     adjustment = RequestAdjustment(rows[0]["id"], "waived_charge", amount, on, command.reason_code, command.reason)
-    adjustment_id = await request_adjustment(session, adjustment, may_decide=may_decide)
+    adjustment_id = await request_adjustment(session, adjustment, alone=may_decide)
     waiver = ChargeWaiver(
         organization_id=session.organization_id, id=new_id(), charge_id=charge.id, adjustment_id=adjustment_id,
         amount_minor=amount,
