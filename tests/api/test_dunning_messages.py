@@ -229,6 +229,15 @@ async def test_an_answer_goes_into_the_accounts_thread(client: httpx.AsyncClient
     assert (thread["purpose"], thread["unread"]) == ("collection", True)
 
 
+async def test_a_mail_program_unsubscribes_by_e_mail(client: httpx.AsyncClient, story: Story) -> None:
+    sent = await _sent(story)
+    raw = f"From: ap@example.com\nTo: r@acme.example\nSubject: unsubscribe {sent['id']}\n\n\n"
+    taken = await client.post("/v1/inbound-emails", content=raw.encode(), headers={"content-type": "message/rfc822"})
+    assert taken.status_code == 201, taken.text
+    marks = (await client.get("/v1/dunning/address-marks")).json()["data"]
+    assert [mark["kind"] for mark in marks] == ["unsubscribed"]
+
+
 async def test_a_letter_is_printed_posted_and_counts(client: httpx.AsyncClient, story: Story) -> None:
     async with story.database.write(story.tenant.organization_id, story.tenant.actor) as session:
         await session.driver.execute(

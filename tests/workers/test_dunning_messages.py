@@ -126,6 +126,9 @@ async def test_a_refusal_of_the_server_is_final_and_a_busy_one_is_tried_again(st
     await story.delivery(NOW + timedelta(minutes=2)).run()
     row = await story.message()
     assert (row["state"], row["attempts"], await story.notice_states()) == ("failed", 2, ["failed"])
+    (mark,) = await story.rows("SELECT kind FROM dunning_address_marks WHERE organization_id = $1")
+    (action,) = await story.rows("SELECT origin, priority, note FROM collection_actions WHERE organization_id = $1")
+    assert (mark["kind"], *action) == ("bounced", "service", "high", "550 no such mailbox")
     (attempt,) = await story.rows("SELECT outcome FROM contact_attempts WHERE organization_id = $1")
     assert attempt["outcome"] == "allowed"  # counted once for both tries
 

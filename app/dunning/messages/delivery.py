@@ -24,6 +24,7 @@ from app.correspondence.contact_rules import Channel, Verdict
 from app.correspondence.contacting import Attempt, check_contacts, judge
 from app.dunning.messages import queries, writing
 from app.dunning.messages.compose import DELIVER, LOST, PURPOSE, SUBJECT_KIND
+from app.dunning.messages.events import react_to_failures
 from app.dunning.messages.outcomes import record_states
 from app.dunning.messages.preferences import find_message_preferences
 from app.dunning.messages.rules import GRACE_SECONDS, pause_seconds, references_of, retry_at
@@ -261,6 +262,7 @@ class Delivery:
                 owe(session, DELIVER, self.channel, run_at=not_before)
         written = await writing.record(session, claim, now, rows)
         await record_states(session, [(row, row["state"], details.get(row["id"])) for row in written], now)
+        await react_to_failures(session, [row["id"] for row in written if row["state"] == "failed"], now)
 
     async def _give_back(self, session: WriteSession, claim: UUID, wave: Sequence[Outgoing]) -> None:
         notices = await writing.release(session, claim, [one.id for one in wave])

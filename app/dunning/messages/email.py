@@ -53,7 +53,7 @@ class EmailTransport:
                 message_id=message_id_of(one.id, sender.address), recipient=one.recipient, subject=row["subject"],
                 text=row["text"], created_at=row["created_at"], html=row["html"], reply_to=one.reply_to,
                 in_reply_to=one.references[-1] if one.references else None, cc=tuple(row["cc"]),
-                references=one.references, unsubscribe_urls=_unsubscribe_urls(row["unsubscribe_url"], one.reply_to),
+                references=one.references, unsubscribe_urls=_unsubscribe_urls(row["unsubscribe_url"], one),
                 automatic=True,
             )  # fmt: skip
             one.wire = build_message(draft, sender, [self._files[found] for found in row["attachments"]])
@@ -81,8 +81,8 @@ class EmailTransport:
             self._files[document.id] = Attachment(document.name, document.media_type, content)
 
 
-def _unsubscribe_urls(url: str | None, reply_to: str | None) -> tuple[str, ...]:
-    """The page, and an address for programs that know only e-mail."""
+def _unsubscribe_urls(url: str | None, one: Outgoing) -> tuple[str, ...]:
+    """The page, and an address for programs that know only e-mail: what comes there is taken in (see `inbound.py`)."""
     if url is None:
         return ()
-    return (url, f"mailto:{reply_to}?subject=unsubscribe") if reply_to else (url,)
+    return (url, f"mailto:{one.reply_to}?subject=unsubscribe%20{one.id}") if one.reply_to else (url,)

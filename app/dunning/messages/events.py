@@ -23,7 +23,14 @@ from app.core.ids import new_id
 from app.dunning.messages import queries, writing
 from app.dunning.messages.models import DunningAddressMark, DunningMessage
 from app.dunning.messages.preferences import find_message_preferences
-from app.dunning.messages.rules import EventKind, EventSource, MarkKind, address_sha256, state_after
+from app.dunning.messages.rules import (
+    EventKind,
+    EventSource,
+    MarkKind,
+    address_sha256,
+    is_unknown_mailbox,
+    state_after,
+)
 from app.dunning.messages.standing import mark_notices
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
@@ -148,18 +155,19 @@ async def _withdraw_consent(session: WriteSession, message: DunningMessage) -> N
     await update_contact(session, message.account_id, message.contact_id, command)
 
 
-async def _raise_action(session: WriteSession, message: DunningMessage, kind: MarkKind, now: datetime) -> None:
+async def _raise_action(session: WriteSession, message: DunningMessage, kind: str, now: datetime) -> None:
     """Somebody has to look after the contact: once for each message."""
     subjects = {
         "bounced": "A reminder came back: correct the contact's address",
         "complained": "The contact complained about a reminder: talk to them",
+        "failed": "A reminder could not be sent: look at the contact",
     }
     command = PlanAction(
         account_id=message.account_id,
         type="note",
         due_date=await local_today(session, now),
         subject=subjects[kind],
-        note=message.error if kind == "bounced" else None,
+        note=None if kind == "complained" else message.error,
         contact_id=message.contact_id,
         priority="high",
         origin="service",
@@ -171,6 +179,15 @@ async def _raise_action(session: WriteSession, message: DunningMessage, kind: Ma
         facts = {"account_id": message.account_id, "reason": refusal.code}
         change = ChangeRow("dunning_message", message.id, "dunning_message.action_refused", None, facts)
         record_change(session, change)
+
+
+async def react_to_failures(session: WriteSession, message_ids: Sequence[UUID], now: datetime) -> None:
+    """Messages that the server refused for good: the collector gets an action, a mailbox that is unknown a mark."""
+    for message_id in message_ids:
+        message = await queries.get_message(session, message_id)
+        if is_unknown_mailbox(message.error or ""):
+            await _mark_address(session, message, "bounced", now)
+        await _raise_action(session, message, "failed", now)
 
 
 async def clear_mark(session: WriteSession, mark_id: UUID, now: datetime, *, expected_version: int | None) -> None:

@@ -6,6 +6,7 @@ The correspondence takes every e-mail in; it asks here whether one answers a rem
 from __future__ import annotations
 
 import hmac
+import re
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -21,6 +22,8 @@ from app.dunning.messages.errors import UnsubscribeLinkInvalid
 from app.dunning.messages.events import MessageEvent, receive_events
 from app.infra.database import ReadSession, WriteSession
 
+# What a mail program sends to the address in `List-Unsubscribe`.
+_UNSUBSCRIBE = re.compile(r"unsubscribe ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", re.IGNORECASE | re.ASCII)
 _OWNER = """
 SELECT m.id, m.account_id, m.contact_id, t.correspondence_id FROM dunning_messages m
 LEFT JOIN dunning_threads t ON t.organization_id = $1 AND t.account_id = m.account_id
@@ -35,6 +38,9 @@ ON CONFLICT (organization_id, account_id) DO NOTHING
 async def _owner(session: ReadSession, mail: InboundMessage) -> Owner | None:
     """Whose reminder the e-mail answers or returns."""
     ids = own_email_ids(list(mail.references))
+    asked = _UNSUBSCRIBE.match(mail.subject)
+    if asked is not None:
+        ids = [UUID(asked[1].lower())]
     row = await session.driver.fetchrow(_OWNER, session.organization_id, ids) if ids else None
     if row is None:
         return None
@@ -48,6 +54,8 @@ async def _taken_in(
         await session.driver.execute(_KEEP_THREAD, session.organization_id, new_id(), owner.account_id, thread.id)
     if mail.kind == "bounce" and mail.bounce_detail is not None:
         event = MessageEvent(owner.message_id, "bounced", now, "mailbox", mail.bounce_detail, mail.sha256)
+    elif _UNSUBSCRIBE.match(mail.subject):
+        event = MessageEvent(owner.message_id, "unsubscribed", now, "mailbox", None, mail.sha256)
     elif mail.complaint:
         event = MessageEvent(owner.message_id, "complained", now, "mailbox", None, mail.sha256)
     elif mail.kind == "bounce":

@@ -33,6 +33,9 @@ GRACE_SECONDS = 900.0
 ATTEMPTS_MAX = 12
 BACKOFF_FIRST_SECONDS, BACKOFF_LIMIT_SECONDS = 60, 6 * 3600
 MINUTE_SECONDS = 60.0
+_UNKNOWN_MAILBOX = re.compile(
+    r"\b5\.1\.(?:1|2|3|6|10)\b|^55[013] .{0,80}(?:no such|unknown|does not exist)", re.I | re.S
+)
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _AFTER: Mapping[str, tuple[frozenset[str], State]] = {
     "delivered": (frozenset({"sent", "unknown", "sending"}), "delivered"),
@@ -117,6 +120,11 @@ def message_of(text: str) -> UUID | None:
     """The message that a provider names: by its id, or by the Message-ID that was made of it."""
     found = _ID.search(text.lower())
     return UUID(found[0]) if found else None
+
+
+def is_unknown_mailbox(answer: str) -> bool:
+    """Whether a server's refusal says that there is no such mailbox (RFC 3463: 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10)."""
+    return _UNKNOWN_MAILBOX.search(answer) is not None
 
 
 def references_of(earlier: Sequence[str]) -> list[str]:
