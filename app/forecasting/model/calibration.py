@@ -19,18 +19,26 @@ from app.forecasting.model.coming import level_spread
 from app.forecasting.model.distribution import Distribution
 from app.forecasting.model.features import Index
 from app.forecasting.model.history import History
-from app.forecasting.model.interface import Days, Ledger
+from app.forecasting.model.interface import Codes, Days, Ledger
 from app.forecasting.model.learning import Learned, at_cutoff, at_issue, distribution_of, open_items
 from app.forecasting.model.simulation import RUN_SPAN_DAYS, Dependence
 
 TARGET = 0.8
-ITEMS_MAX = 12_000
-SAMPLE_ITEMS = 6_000
+ITEMS_MAX = 9_000
+SAMPLE_ITEMS = 5_000
 GROUP_WEIGHT = 300.0
 """Ranks of a group that weigh as much as those of all."""
 CELLS_WEIGHT = 40.0
-"""Cells whose scale weighs as much as the scale of all (or, for all, as no correction)."""
+"""Cells whose scale weighs as much as no correction."""
+SPAN_WEIGHT = 150.0
+"""Cells of a span of weeks ahead whose scale weighs as much as the scale of all."""
+RANK_WEEKS = 4
+"""Weeks after which the rank of an item weighs half."""
+CELL_WEEKS = 2
+"""Weeks after which a total weighs half: billing and payers change, and widths must follow."""
 SIMULATIONS = 200
+PARTS = 3
+"""Parts by account in which totals are measured where a ledger has no segments."""
 SPANS = ((1, 1), (2, 4), (5, 13))
 """Weeks ahead that share one scale."""
 Snapshots = Sequence[tuple[int, Learned]]
@@ -57,6 +65,12 @@ def newest(snapshots: Snapshots, day: int) -> Learned:
     """What had been learnt by that day (the first, if nothing)."""
     known = [learned for learnt_on, learned in snapshots if learnt_on <= day]
     return known[-1] if known else snapshots[0][1]
+
+
+def recency(age_days: NDArray[np.int32] | int, half_weeks: int) -> NDArray[np.float64]:
+    """Weight of the outcome of a forecast that is so many days old."""
+    weight: NDArray[np.float64] = 0.5 ** (np.asarray(age_days, np.float64) / 7 / half_weeks)
+    return weight
 
 
 def kind_of(start: NDArray[np.int64], issued: Days, due: Days) -> NDArray[np.int64]:
@@ -109,13 +123,14 @@ def item_levels(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) ->
         low, high = ranks_of(found, outcome)
         # A censored item lies beyond what it has outlived.
         high = np.where(known, high, low)
-        collected.append((kind_of(found.start, ledger.issued[item], ledger.due[item]), low, high, known))
+        kind = kind_of(found.start, ledger.issued[item], ledger.due[item])
+        collected.append((kind, low, high, known, recency(cutoff - landmarks.seen, RANK_WEEKS)))
     if not collected:
         return np.tile([0.1, 0.9], (KINDS, 1)), 0
-    kind, low, high, known = (np.concatenate(column) for column in zip(*collected, strict=True))
+    kind, low, high, known, recent = (np.concatenate(column) for column in zip(*collected, strict=True))
     levels = np.empty((KINDS, 2))
     for group in range(KINDS):
-        weight = np.where(kind == group, 1.0, min(1.0, GROUP_WEIGHT / max((kind != group).sum(), 1)))
+        weight = recent * np.where(kind == group, 1.0, min(1.0, GROUP_WEIGHT / max((kind != group).sum(), 1)))
         levels[group] = (
             censored_quantile(high, known, weight, (1 - TARGET) / 2),
             censored_quantile(low, known, weight, (1 + TARGET) / 2),
@@ -188,11 +203,13 @@ def _pairs(score: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[n
 
 
 def total_scales(
-    snapshots: Snapshots, ledger: Ledger, cutoff: int, dependence: Dependence, seed: int, step_days: int = 14
+    snapshots: Snapshots, ledger: Ledger, cutoff: int, dependence: Dependence, seed: int, step_days: int = 7
 ) -> tuple[NDArray[np.float64], int]:
     """(layers, spans) factors from the totals of rolling origins, and the number of cells behind them."""
     accounts = sampled_accounts(ledger, cutoff, seed)
-    scores: list[list[list[NDArray[np.float64]]]] = [[[] for _ in SPANS] for _ in LAYERS]
+    parts = ledger.segment if len(np.unique(ledger.segment)) > 1 else ledger.account % PARTS
+    ratios: list[list[list[NDArray[np.float64]]]] = [[[] for _ in SPANS] for _ in LAYERS]
+    weights: list[list[list[NDArray[np.float64]]]] = [[[] for _ in SPANS] for _ in LAYERS]
     for origin in origins(snapshots[0][0], cutoff, step_days):
         weeks = min((cutoff - origin) // 7, SPANS[-1][1])
         outlook = outlook_of(
@@ -207,30 +224,26 @@ def total_scales(
         )
         if not len(outlook.units):
             continue
-        rows = outlook.source_units[0]
-        segment = np.unique(ledger.segment[rows], return_inverse=True)[1].astype(np.int32)
-        lines = {"organization": np.zeros(len(rows), np.int32), "segment": segment}
-        found = spreads(outlook, lines, dependence, SIMULATIONS, seed)
-        came = actual(ledger, origin, weeks, accounts)
-        codes = np.unique(ledger.segment[rows])
-        for dimension, line_codes in (("organization", None), ("segment", codes)):
-            if dimension == "segment" and len(codes) < 2:
-                continue
-            for layer, name in enumerate(LAYERS):
-                truth = came(name, line_codes)
-                ratio = half_widths(found[dimension, name].weekly, truth)
-                for span, (first, last) in enumerate(SPANS):
-                    scores[layer][span].append(ratio[:, first - 1 : last].ravel())
+        codes, line = np.unique(parts[outlook.source_units[0]], return_inverse=True)
+        found = spreads(outlook, {"part": line.ravel().astype(np.int32)}, dependence, SIMULATIONS, seed)
+        came = actual(ledger, origin, weeks, accounts, parts)
+        for layer, name in enumerate(LAYERS):
+            ratio = half_widths(found["part", name].weekly, came(name, codes))
+            for span, (first, last) in enumerate(SPANS):
+                cells = ratio[:, first - 1 : last].ravel()
+                ratios[layer][span].append(cells)
+                weights[layer][span].append(np.full(len(cells), float(recency(cutoff - origin, CELL_WEEKS))))
     scales = np.ones((len(LAYERS), len(SPANS)))
-    cells = 0
+    count = 0
     for layer in range(len(LAYERS)):
-        every = np.concatenate([part for span in scores[layer] for part in span] or [np.zeros(0)])
-        cells = max(cells, len(every))
-        whole = shrunk_scale(every, 1.0)
-        for span in range(len(SPANS)):
-            own = np.concatenate(scores[layer][span] or [np.zeros(0)])
-            scales[layer, span] = shrunk_scale(own, whole)
-    return scales, cells
+        joined = [np.concatenate([*lists, np.zeros(0)]) for lists in ratios[layer]]
+        heavy = [np.concatenate([*lists, np.zeros(0)]) for lists in weights[layer]]
+        whole = shrunk_scale(np.concatenate(joined), np.concatenate(heavy), 1.0, CELLS_WEIGHT)
+        count = max(count, sum(len(cells) for cells in joined))
+        scales[layer] = [
+            shrunk_scale(cells, weight, whole, SPAN_WEIGHT) for cells, weight in zip(joined, heavy, strict=True)
+        ]
+    return scales, count
 
 
 def half_widths(quantiles: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -241,13 +254,18 @@ def half_widths(quantiles: NDArray[np.float64], truth: NDArray[np.float64]) -> N
     return ratio
 
 
-def shrunk_scale(ratios: NDArray[np.float64], towards: float) -> float:
-    """The conformal quantile of the ratios, pulled to a given scale while cells are few."""
+def shrunk_scale(
+    ratios: NDArray[np.float64], weight: NDArray[np.float64], towards: float, towards_weight: float
+) -> float:
+    """The conformal quantile of the weighted ratios, pulled to a given scale while cells are few."""
     if not len(ratios):
         return towards
-    level = min(1.0, TARGET * (len(ratios) + 1) / len(ratios))
-    own = float(np.clip(np.quantile(ratios, level), 0.4, 4.0))
-    share = len(ratios) / (len(ratios) + CELLS_WEIGHT)
+    cells = float(weight.sum() ** 2 / np.square(weight).sum())
+    level = min(1.0, TARGET * (cells + 1) / cells)
+    order = np.argsort(ratios)
+    reached = np.searchsorted(np.cumsum(weight[order]), level * weight.sum() * (1 - 1e-9))
+    own = float(np.clip(ratios[order][min(reached, len(order) - 1)], 0.4, 4.0))
+    share = cells / (cells + towards_weight)
     return float(np.exp(share * np.log(own) + (1 - share) * np.log(towards)))
 
 
@@ -263,12 +281,20 @@ def sampled_accounts(ledger: Ledger, cutoff: int, seed: int) -> NDArray[np.bool_
 class actual:  # noqa: N801 - called like a function
     """What came in after an origin, by layer, line and week."""
 
-    def __init__(self, ledger: Ledger, origin: int, weeks: int, accounts: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        origin: int,
+        weeks: int,
+        accounts: NDArray[np.bool_] | None = None,
+        parts: Codes | None = None,
+    ) -> None:
         paid = (ledger.paid > origin) & (ledger.paid <= origin + 7 * weeks) & (ledger.paid <= ledger.closed)
         if accounts is not None:
             paid &= accounts[ledger.account]
         self._rows = np.flatnonzero(paid)
         self._ledger, self._origin, self._weeks = ledger, origin, weeks
+        self._parts = ledger.segment if parts is None else parts
 
     def __call__(self, layer: str, segments: NDArray[np.int32] | None) -> NDArray[np.float64]:
         """(lines, weeks): minor units paid, of one line or one a segment."""
@@ -280,8 +306,9 @@ class actual:  # noqa: N801 - called like a function
         size = 1 if segments is None else len(segments)
         line = np.zeros(len(rows), np.int64)
         if segments is not None:
-            line = np.searchsorted(segments, ledger.segment[rows])
-            fits = (line < size) & (segments[np.minimum(line, size - 1)] == ledger.segment[rows])
+            part = self._parts[rows]
+            line = np.searchsorted(segments, part)
+            fits = (line < size) & (segments[np.minimum(line, size - 1)] == part)
             line, week, amount = line[fits], week[fits], amount[fits]
         cells = np.bincount(line * self._weeks + week, amount, minlength=size * self._weeks)
         return cells.reshape(size, self._weeks).astype(np.float64)

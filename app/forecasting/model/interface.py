@@ -226,7 +226,7 @@ class FitOptions:
     holidays: frozenset[date] = frozenset()
     """Days, besides weekends, on which banks do not book."""
     seed: int = 1
-    rows_max: int = 600_000
+    rows_max: int = 400_000
     """Bound of the day rows that the hazard is learnt from; larger ledgers are sampled evenly."""
     calibration_weeks: int = 13
     """Span before the cut-off whose rolling origins set the widths."""
