@@ -17,7 +17,7 @@ from app.payments.apply import apply
 from app.payments.deductions import keep_back
 from app.payments.models import Application
 from app.payments.queries import ApplicationFilter
-from app.payments.schemas import ApplicationCreate, ApplicationGroupRead, ApplicationRead, ApplicationUndo
+from app.payments.schemas_applications import ApplicationCreate, ApplicationGroupRead, ApplicationRead, ApplicationUndo
 from app.payments.types import Source
 from app.payments.undo import undo_applications
 

@@ -19,10 +19,10 @@ from app.infra.http.paging import CursorInvalid, PageRequest, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import callers
 from app.infra.principal import Principal
+from app.infra.rendering.csv_text import csv_chunks
 from app.ledger.two_times import resolve_times
 from app.organizations.queries import local_today, organization_facts
 from app.reports.aging import AgingReport, group_names
-from app.reports.csv_text import csv_chunks
 from app.reports.definitions import ReportRequest
 from app.reports.output.answers import FILE_CONTENT, Format
 from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_file, answer_report, asked

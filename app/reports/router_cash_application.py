@@ -19,8 +19,8 @@ from app.infra.http.fields import BusinessDate, Currency, resource_response
 from app.infra.http.problems import problems
 from app.infra.http.requests import callers
 from app.infra.principal import Principal
+from app.infra.rendering.csv_text import csv_chunks
 from app.organizations.queries import local_today
-from app.reports.csv_text import csv_chunks
 from app.reports.definitions import ReportRequest
 from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas_cash_application import CSV_HEADER, CashApplicationRead, csv_rows, report_read

@@ -15,7 +15,7 @@ from app.infra.http.paging import CursorInvalid, PageRequest, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import callers
 from app.infra.principal import Principal
-from app.reports.csv_text import csv_chunks
+from app.infra.rendering.csv_text import csv_chunks
 from app.reports.definitions import ReportRequest
 from app.reports.disputes import DisputeGroup, DisputeReportRequest, dispute_report
 from app.reports.output.answers import FILE_CONTENT, Format

@@ -16,8 +16,8 @@ from app.infra.http.fields import resource_response
 from app.infra.http.problems import problems
 from app.infra.http.requests import callers
 from app.infra.principal import Principal
+from app.infra.rendering.csv_text import csv_chunks
 from app.organizations.queries import local_today
-from app.reports.csv_text import csv_chunks
 from app.reports.definitions import ReportRequest
 from app.reports.insights import monthly_insights
 from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download

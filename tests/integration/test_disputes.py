@@ -22,7 +22,6 @@ from app.disputes.errors import (
     DisputedInstalmentUnknown,
     DisputeNotFound,
     DisputeReasonUnknown,
-    NoCreditPending,
     NotPaid,
 )
 from app.disputes.models import Dispute
@@ -134,23 +133,6 @@ async def test_a_partial_credit_releases_the_rest(session: WriteSession, tenant:
     opens = [await value(session, "instalments", instalment, "open_minor") for instalment in (first, second)]
     assert opens == [6_000, 9_000]
     await assert_books_agree(session, date(2026, 3, 31))
-
-
-async def test_whoever_asked_for_a_credit_takes_the_request_back(session: WriteSession, tenant: Tenant) -> None:
-    _, owed = await issue(session, tenant, 100_000, MARCH_2)
-    made = await dispute(session, (owed, 18_000), on=MARCH_2)
-    session.actor = person("Rita", *WRITER, limit=17_999)
-    order = CreditOrder(MARCH_2)
-    step: dict[str, Any] = {"today": MARCH_2, "note": None, "expected_version": None}
-    with pytest.raises(NoCreditPending):
-        await resolving.withdraw_credit(session, made, **step)
-    assert await resolving.credit_dispute(session, made, order, today=MARCH_2, expected_version=None) == "requested"
-    await resolving.withdraw_credit(session, made, **step)
-    (credit,) = (await queries.credits_of(session, [made]))[made]
-    assert (credit.state, credit.decided_by, credit.decision_note) == ("rejected", "Rita", "taken back")
-    assert await value(session, "instalments", owed, "open_minor") == 100_000
-    less = CreditOrder(MARCH_2, amount_minor=17_000)
-    assert await resolving.credit_dispute(session, made, less, today=MARCH_2, expected_version=None) == "credited"
 
 
 async def test_above_the_limit_somebody_else_approves(session: WriteSession, tenant: Tenant) -> None:

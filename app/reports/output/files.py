@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.infra.rendering.csv_text import safe_cell
 from app.infra.rendering.papers import Paper, paper_pdf
-from app.reports.csv_text import safe_cell
 from app.reports.output.cells import Reader, plain
 from app.reports.output.paper import report_paper, rows_on_paper
 from app.reports.output.workbook import Masthead, ReportBook
