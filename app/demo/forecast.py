@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -10,16 +11,22 @@ from rich.table import Table
 
 from app.demo.api import Api
 
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.5
 
 
 def print_forecast(api: Api, console: Console) -> None:
-    """Ask for a forecast, wait for it, print it. One that takes too long goes on by itself, and is not waited for."""
+    """Ask for a forecast, wait for it, print it. One that takes too long goes on by itself, and is not waited for.
+
+    `DUECOURSE_DEMO_FORECAST_SECONDS` says how long that is; 0 asks for none.
+    """
+    patience = float(os.environ.get("DUECOURSE_DEMO_FORECAST_SECONDS", PATIENCE_SECONDS))
+    if patience <= 0:
+        return
     started = time.monotonic()
     run: dict[str, Any] = api.call("POST", "/v1/forecasts/runs", json={}).json()
     with console.status("forecasting collections"):
-        while run["state"] in ("queued", "running") and time.monotonic() - started < PATIENCE_SECONDS:
+        while run["state"] in ("queued", "running") and time.monotonic() - started < patience:
             time.sleep(POLL_SECONDS)
             run = api.call("GET", f"/v1/forecasts/runs/{run['id']}").json()
     if run["state"] != "done":

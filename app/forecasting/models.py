@@ -130,6 +130,7 @@ class ForecastInvoice(TenantTable, Base):
     __table_args__ = (
         tenant_fk("run_id", "forecast_runs"),
         tenant_fk("instalment_id", "instalments"),
+        tenant_fk("account_id", "accounts"),
         UniqueConstraint("organization_id", "run_id", "instalment_id"),
         one_of("basis", *BASES),
         CheckConstraint("amount_minor > 0", name="amount_positive"),

@@ -1994,6 +1994,11 @@ def upgrade() -> None:
             "expected_minor BETWEEN 0 AND amount_minor", name=op.f("ck_forecast_invoices_expected_within_amount")
         ),
         sa.ForeignKeyConstraint(
+            ["organization_id", "account_id"],
+            ["accounts.organization_id", "accounts.id"],
+            name=op.f("fk_forecast_invoices_organization_id_account_id"),
+        ),
+        sa.ForeignKeyConstraint(
             ["organization_id", "instalment_id"],
             ["instalments.organization_id", "instalments.id"],
             name=op.f("fk_forecast_invoices_organization_id_instalment_id"),

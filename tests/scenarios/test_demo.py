@@ -19,8 +19,10 @@ def test_the_demo_company_is_loaded_matched_and_proved() -> None:
         made.start_service()
         made.wait_until_ready("worker", "sweeper")
         sizes = {"DUECOURSE_DEMO_ACCOUNTS": "40", "DUECOURSE_DEMO_INVOICES": "300", "DUECOURSE_DEMO_STATEMENTS": "60"}
+        sizes["DUECOURSE_DEMO_FORECAST_SECONDS"] = "300"
         printed = made.run([made.python, "-m", "app.demo.load"], DUECOURSE_PORT=str(made.port), **sizes)
         sizes["DUECOURSE_DEMO_STATEMENTS"] = "6"
+        sizes["DUECOURSE_DEMO_FORECAST_SECONDS"] = "0"
         again = made.run([made.python, "-m", "app.demo.load"], DUECOURSE_PORT=str(made.port), **sizes)
     assert "proof: holds, difference 0" in printed, printed
     assert "expected collections in EUR" in printed, printed

@@ -36,6 +36,7 @@ from app.forecasting.model.interface import (
     date_of,
     day_of,
 )
+from app.forecasting.model.learning import Learned
 from app.forecasting.results import Fitted, Instalments, Made, Series
 from app.forecasting.rules import HORIZON_WEEKS, PERMYRIAD
 
@@ -46,8 +47,9 @@ def fit_model(order: FitOrder) -> Fitted:
     """Fit a model on everything known at the cut-off, and one on less to see how it would have done."""
     ledger = in_base(order.book, order.factors)
     options = FitOptions(holidays=order.holidays, seed=order.seed)
-    model = fit(ledger, order.book.as_of, options)
-    metrics = score(ledger, order.book.as_of, options)
+    snapshots: dict[int, Learned] = {}
+    metrics = score(ledger, order.book.as_of, options, snapshots)
+    model = fit(ledger, order.book.as_of, options, snapshots)
     parameters = {
         "segments": list(ledger.segments),
         "risk_classes": list(ledger.risk_classes),

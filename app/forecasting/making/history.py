@@ -141,7 +141,7 @@ def _book(
     ledger = Ledger(
         **{name: rows[name] for name in ("account", *_OF_LEDGER)},
         currency=np.zeros(size, np.int32),
-        open_minor=np.where(rows["instalment"] >= 0, rows["amount_minor"], 0),
+        open_minor=rows["amount_minor"],  # also of what is paid: on a day in the past it was open
         segment=segment_codes,
         risk_class=class_codes,
         payer=payer_codes,
