@@ -244,7 +244,7 @@ def test_money_is_counted_in_bigint(catalog: Catalog) -> None:
         (table.name, column.name, column.type)
         for table in _tables(catalog)
         for column in table.columns.values()
-        if (column.name.endswith("_minor") and column.type != "bigint")
+        if (column.name.endswith("_minor") and column.type not in ("bigint", "bigint[]"))
         or column.type in ("real", "double precision", "money")
         or (re.search(r"amount|balance|price", column.name) and column.type.startswith(("numeric", "integer")))
     ]
