@@ -83,7 +83,7 @@ JOIN accounts a ON a.organization_id = $1 AND a.id = n.account_id
 WHERE k.organization_id = $1 AND k.instalment_id = ANY($2::uuid[]) AND NOT k.live
   AND (n.state = 'rejected' AND n.hold_until >= $3
        OR n.state IN ('failed', 'bounced') AND (n.hold_until IS NULL OR n.hold_until >= $3)
-          AND a.updated_at < n.updated_at AND NOT EXISTS (
+          AND (n.channel <> 'letter' OR a.updated_at <= n.updated_at) AND NOT EXISTS (
             SELECT FROM contacts c WHERE c.organization_id = $1 AND c.account_id = n.account_id
               AND c.updated_at > n.updated_at))
 ORDER BY k.instalment_id, k.step_ordinal, k.notice_id DESC

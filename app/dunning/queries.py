@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +71,7 @@ class NoticeFilter:
     legal_entity_id: UUID | None = None
     start: date | None = None
     end: date | None = None
+    updated_since: datetime | None = None
 
 
 def runs_statement(organization_id: UUID, kind: str | None, state: str | None) -> Select[Any]:
@@ -107,6 +108,8 @@ def notices_statement(organization_id: UUID, wanted: NoticeFilter) -> Any:
         statement = statement.where(DunningNotice.state.in_(ATTENTION))
     if wanted.start is not None:
         statement = statement.where(DunningNotice.business_date >= wanted.start)
+    if wanted.updated_since is not None:
+        statement = statement.where(DunningNotice.updated_at >= wanted.updated_since)
     return statement if wanted.end is None else statement.where(DunningNotice.business_date <= wanted.end)
 
 

@@ -33,7 +33,7 @@ from app.dunning.schemas import (
 )
 from app.dunning.standing import Chain, Standing, account_standing
 from app.infra.database import ReadSession, WriteSession
-from app.infra.http.fields import BusinessDate, resource_response
+from app.infra.http.fields import BusinessDate, Instant, parse_instant, resource_response
 from app.infra.http.paging import Page, PageRequest, SortKey, choose_sort, fetch_page, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, reads, writes
@@ -43,7 +43,10 @@ router = APIRouter(tags=["dunning"])
 DunningRead = Annotated[ReadSession, reads("dunning:read")]
 DunningApprove = Annotated[Write, writes("dunning:approve")]
 Paging = Annotated[PageRequest, Depends(page_request)]
-_SORTS = {"created": (SortKey(DunningNotice.id, UUID),)}
+_SORTS = {
+    "created": (SortKey(DunningNotice.id, UUID),),
+    "updated": (SortKey(DunningNotice.updated_at, parse_instant), SortKey(DunningNotice.id, UUID)),
+}
 BLOCKS_LIMIT = 200
 
 
@@ -89,10 +92,11 @@ async def list_notices(
     legal_entity_id: UUID | None = None,
     from_date: BusinessDate | None = None,
     to_date: BusinessDate | None = None,
+    updated_since: Instant | None = None,
 ) -> Response:
     """The latest first. Notices of a simulation are listed only with its run."""
     wanted = queries.NoticeFilter(
-        account_id, run_id, state, needs_attention, channel, step, legal_entity_id, from_date, to_date
+        account_id, run_id, state, needs_attention, channel, step, legal_entity_id, from_date, to_date, updated_since
     )
     return await _page(read, page, wanted)
 

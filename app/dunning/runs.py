@@ -39,7 +39,7 @@ ACCOUNTS_LIMIT = 2_000
 AHEAD_DAYS_MAX = 366
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext($1))"
 _SCOPE = """
-FROM accounts a WHERE a.organization_id = $1 AND a.status <> 'merged'
+FROM accounts a WHERE a.organization_id = $1
   AND ($2::uuid[] IS NULL OR a.id = ANY($2)) AND ($3::text IS NULL OR a.segment = $3)
   AND ($4::uuid IS NULL OR a.collector_id = $4)
   AND EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id AND i.open_minor <> 0)

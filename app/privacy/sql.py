@@ -100,6 +100,14 @@ UPDATE collection_actions SET subject = '{ERASED}', note = NULL, outcome_note = 
 WHERE organization_id = $1 AND account_id = ANY($2::uuid[])
   AND (subject <> '{ERASED}' OR note IS NOT NULL OR outcome_note IS NOT NULL)
 """,
+    "dunning_notices": f"""
+UPDATE dunning_notices SET reason_note = NULL, {_TOUCH}
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND reason_note IS NOT NULL
+""",
+    "dunning_blocks": f"""
+UPDATE dunning_blocks SET note = NULL, lift_reason = NULL, {_TOUCH}
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND num_nonnulls(note, lift_reason) > 0
+""",
     "promises": f"""
 UPDATE promises SET note = NULL, {_TOUCH}
 WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND note IS NOT NULL
