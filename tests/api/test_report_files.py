@@ -150,7 +150,7 @@ async def test_the_items_of_an_account_add_up_to_its_net_amount(
         ("Credit memo", items["rows"][3]["number"], "-40.00", "credits"),
     ]  # fmt: skip
     first = (await client.get("/v1/reports/aging-detail", params={**asked, "limit": 1})).json()
-    rest = (await client.get("/v1/reports/aging-detail", params={**asked, "limit": 1, "cursor": first["next_cursor"]}))
+    rest = await client.get("/v1/reports/aging-detail", params={**asked, "limit": 1, "cursor": first["next_cursor"]})
     assert [first["rows"][0], rest.json()["rows"][0]] == items["rows"][:2]
 
 
