@@ -31,7 +31,8 @@ class Line:
     """A transport that answers as it is told, and keeps what it was given."""
 
     def __init__(self, outcome: str = "sent") -> None:
-        self.outcome, self.taken = outcome, []
+        self.outcome = outcome
+        self.taken: list[Outgoing] = []
 
     async def prepare(self, messages: Sequence[Outgoing]) -> None:
         """The message id as SMTP would have it."""
