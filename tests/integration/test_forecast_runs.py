@@ -195,6 +195,25 @@ async def test_a_crash_is_taken_up_where_it_was(database: RolledBackDatabase, te
         assert (await queries.get_run(session, run_id)).state == "done"
 
 
+async def test_a_model_that_cannot_be_read_any_more_is_fitted_anew(
+    database: RolledBackDatabase, tenant: Tenant, sold: list[Sold]
+) -> None:
+    await _start(database, tenant)
+    await run_owed(database, tenant.organization_id, Quick())
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await session.driver.execute(
+            "UPDATE forecast_models SET content = 'of an older release' WHERE organization_id = $1",
+            session.organization_id,
+        )
+    run_id = await _start(database, tenant)
+    await run_owed(database, tenant.organization_id, Quick())
+    async with database.read(tenant.organization_id) as session:
+        run = await queries.get_run(session, run_id)
+    assert (run.state, run.failure) == ("done", None)
+    models = await _rows(database, tenant, "SELECT id FROM forecast_models WHERE organization_id = $1 ORDER BY id")
+    assert [row["id"] for row in models].index(run.model_id) == 1
+
+
 async def test_a_calculation_that_fails_ends_the_run_with_its_reason(
     database: RolledBackDatabase, tenant: Tenant, sold: list[Sold]
 ) -> None:

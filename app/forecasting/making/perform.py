@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from app.core.calendar import BusinessCalendar
@@ -102,6 +103,21 @@ async def _make(database: Database, run: ForecastRun, calculator: Calculator) ->
     if len(inputs.book.ledger) == 0:
         return await _keep(database, run, None, inputs, NOTHING)
     model_id = await _model(database, run, inputs, calculator)
+    try:
+        made = await _forecast(database, run, model_id, inputs, calculator)
+    except (CalculationFailed, ValueError):
+        # A model of another release cannot be read any more: a new one takes its place, unless it was asked for.
+        if run.model_id is not None or await _is_fitted_now(database, run):
+            raise
+        model_id = await _fit(database, run, inputs, calculator, None)
+        made = await _forecast(database, run, model_id, inputs, calculator)
+    await _progress(database, run, WRITING, "writing")
+    return await _keep(database, run, model_id, inputs, made)
+
+
+async def _forecast(
+    database: Database, run: ForecastRun, model_id: UUID, inputs: _Inputs, calculator: Calculator
+) -> Made:
     await _progress(database, run, FORECASTING, "forecasting")
     async with database.read(run.organization_id) as session:
         content = await queries.model_content(session, model_id)
@@ -117,9 +133,13 @@ async def _make(database: Database, run: ForecastRun, calculator: Calculator) ->
         seed=run.seed,
         base_currency=run.base_currency,
     )
-    made = await calculator.forecast(order)
-    await _progress(database, run, WRITING, "writing")
-    return await _keep(database, run, model_id, inputs, made)
+    return await calculator.forecast(order)
+
+
+async def _is_fitted_now(database: Database, run: ForecastRun) -> bool:
+    """Whether this attempt has fitted a model: the row names it, which it did not at the beginning."""
+    async with database.read(run.organization_id) as session:
+        return (await queries.get_run(session, run.id)).model_id is not None
 
 
 async def _load(database: Database, run: ForecastRun) -> _Inputs:
@@ -162,6 +182,14 @@ async def _model(database: Database, run: ForecastRun, inputs: _Inputs, calculat
         stale = run.kind == "nightly" and await is_stale(session, run.as_of)
     if usable is not None and not run.refit and not stale:
         return UUID(str(usable["id"]))
+    return await _fit(database, run, inputs, calculator, usable)
+
+
+async def _fit(
+    database: Database, run: ForecastRun, inputs: _Inputs, calculator: Calculator, usable: Any | None
+) -> UUID:
+    """Fit a model and keep it with its verdict; one that may not be used leaves the one in force at work."""
+    assert run.known_at is not None
     await _progress(database, run, FITTING, "fitting")
     fitted = await calculator.fit(FitOrder(inputs.book, inputs.factors, inputs.holidays, run.seed))
     async with database.write(run.organization_id, SYSTEM) as session:
@@ -170,7 +198,6 @@ async def _model(database: Database, run: ForecastRun, inputs: _Inputs, calculat
             session, fitted, cutoff=run.as_of, known_at=run.known_at, seed=run.seed,
             items=inputs.book.counts["paid_items"],
         )  # fmt: skip
-        # A new model that may not be used leaves the one in force at work.
         if model.state != "active" and usable is not None and usable["state"] == "active":
             locked.model_id = usable["id"]
         else:
