@@ -44,7 +44,12 @@ def report_paper(report: Report, masthead: Masthead, rows: dict[str, list[Row]],
 def facts_line(report: Report) -> str:
     """What was asked for, in one paragraph."""
     known = [] if report.known_at is None else [f"known at {report.known_at:%Y-%m-%d %H:%M:%S} UTC"]
-    return " · ".join([*(f"{name}: {value}" for name, value in report.parameters.items()), *known])
+    return " · ".join([*(f"{words(name)}: {value}" for name, value in report.parameters.items()), *known])
+
+
+def words(name: str) -> str:
+    """The name of a parameter as a person reads it."""
+    return name.replace("_", " ").capitalize()
 
 
 def rows_on_paper(table: ReportTable) -> int:

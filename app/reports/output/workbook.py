@@ -239,7 +239,7 @@ class _Summary:
         self._line((f"Made {masthead.made_at:%Y-%m-%d %H:%M} {masthead.made_at.tzname() or ''}".rstrip(), "faint"))
         self._row += 1
         for name, value in report.parameters.items():
-            self._line((name, "faint"), (str(value), ""))
+            self._line((name.replace("_", " ").capitalize(), "faint"), (str(value), ""))
         for sheet in sheets:
             rows = self._rows_of(sheet)
             if rows:

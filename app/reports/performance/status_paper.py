@@ -15,9 +15,9 @@ from app.reports.tables import Cell, Report, ReportTable, Row
 
 HALF = 340
 ROWS_MAX = 10
-NAME_LENGTH_MAX = 34
+NAME_LENGTH_MAX = 48
 _TILES = (
-    ("receivables_amount", ""), ("overdue_amount", ""), ("percent_current", ""), ("dso", "days"),
+    ("receivables_amount", ""), ("overdue_amount", ""), ("percent_current", "not due"), ("dso", "days"),
     ("cei", "of 100"), ("disputed_amount", ""), ("promised_amount", ""), ("unapplied_amount", ""),
     ("best_possible_dso", "days"), ("net_amount", ""),
 )  # fmt: skip
