@@ -67,6 +67,7 @@ async def _run(database: Database, tenant: Tenant, kind: str) -> tuple[float, di
     seconds = time.perf_counter() - started
     async with database.read(tenant.organization_id) as read:
         row = await read.driver.fetchrow(_TOTALS, tenant.organization_id, run_id)
+    assert row is not None
     return seconds, dict(row)
 
 
