@@ -11,6 +11,7 @@ import pytest
 
 from app.core.clock import utc_now
 from app.invoices.adjustments import RequestAdjustment, request_adjustment
+from app.payments.undo import undo_applications
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from tests.receivables import add_account, add_rate, issue, pay, settle
@@ -183,3 +184,17 @@ async def test_items_say_what_is_promised(client: httpx.AsyncClient, ledger: dic
         "600.00", "250.00", PROMISED.isoformat(),
     )  # fmt: skip
     assert (april["days_past_due"], april["reminder_step"], april["reminded_on"]) == (41, None, None)
+
+
+async def test_what_is_undone_later_was_paid_before(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        _, owed = await issue(session, tenant, 10_000, date(2026, 4, 1))
+        payment = await pay(session, tenant, 10_000, date(2026, 4, 11))
+        group = await settle(session, payment, owed, 10_000, date(2026, 4, 11))
+        await undo_applications(session, group.group_id, date(2026, 6, 5), "wrong customer")
+    series = (await get(client, "payment-behaviour", months=3))["tables"][0]["rows"]
+    assert [(row["month_end"], row["paid_amount"], row["weighted_days_to_pay"]) for row in series] == [
+        ("2026-04-30", "100.00", "10.00"), ("2026-05-31", "100.00", "10.00"), ("2026-06-30", "0.00", None),
+    ]  # fmt: skip
