@@ -76,7 +76,9 @@ async def test_weeks_ago_the_nights_forecast_and_the_report_compares_them(
     for name in ("due_date", "mean_13"):
         assert own < missed([row["naive"][name]["wape"] for row in near]) / size, name
     inside = sum(Decimal(row["coverage"]) * row["cells"] for row in near)
-    assert inside >= 10, "of twenty weeks at least half lie in their range"
+    assert inside >= 6, "of twenty weeks of so few payers (eight in the calendar) a fair part lies in its range"
+    expected = sum(Decimal(row["forecast"]) for row in near)
+    assert abs(expected - size) < size / 5, "over four weeks too much and too little even out"
     verdicts = {model["state"] for model in report["models"]}
     assert verdicts <= {"active", "rejected", "retired", "candidate"}
     assert all(model["reasons"] for model in report["models"])
