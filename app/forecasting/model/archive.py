@@ -20,7 +20,7 @@ from app.forecasting.model.priors import TERMS_CLASSES, Priors
 from app.forecasting.model.simulation import Dependence
 from app.forecasting.model.trees import Trees
 
-FORMAT = "duecourse-forecast-1"
+FORMAT = "duecourse-forecast-2"
 BYTES_MAX = 256 * 1024 * 1024
 """Bound of the unpacked arrays, so that a small archive cannot fill the memory."""
 
@@ -120,7 +120,7 @@ def _calibration(arrays: Arrays, text: dict[str, Any]) -> Calibration:
     return Calibration(
         levels=_shaped(arrays, "levels", KINDS, 2),
         dependence=Dependence(*(float(value) for value in text["dependence"])),
-        scales=_shaped(arrays, "scales", len(LAYERS), len(SPANS)),
+        scales=_shaped(arrays, "scales", len(LAYERS), len(SPANS), 2),
         ranks=int(text["ranks"]),
         cells=int(text["cells"]),
     )

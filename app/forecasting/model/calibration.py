@@ -2,7 +2,7 @@
 
 Per item the *rank* of the outcome in its distribution is collected (censored outcomes as censored ranks); the levels
 below which a tenth and nine tenths of the ranks fell replace 0.1 and 0.9. Per total the distance of the outcome from
-the median is measured in half-widths; the 80 % quantile of those ratios scales the interval.
+the median is measured in half-widths; of each side the 90 % quantile of those ratios scales it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SPAN_WEIGHT = 150.0
 """Cells of a span of weeks ahead whose scale weighs as much as the scale of all."""
 RANK_WEEKS = 4
 """Weeks after which the rank of an item weighs half."""
-CELL_WEEKS = 2
+CELL_WEEKS = 3
 """Weeks after which a total weighs half: billing and payers change, and widths must follow."""
 SIMULATIONS = 200
 PARTS = 3
@@ -56,7 +56,7 @@ class Calibration:
     """(KINDS, 2): levels to read instead of 0.1 and 0.9."""
     dependence: Dependence
     scales: NDArray[np.float64]
-    """(layers, spans): factors of the half-widths of simulated totals."""
+    """(layers, spans, sides): factors of the half-widths of simulated totals, below and above the median."""
     ranks: int
     cells: int
 
@@ -205,7 +205,7 @@ def _pairs(score: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[n
 def total_scales(
     snapshots: Snapshots, ledger: Ledger, cutoff: int, dependence: Dependence, seed: int, step_days: int = 7
 ) -> tuple[NDArray[np.float64], int]:
-    """(layers, spans) factors from the totals of rolling origins, and the number of cells behind them."""
+    """(layers, spans, sides) factors from the totals of rolling origins, and the number of cells behind them."""
     accounts = sampled_accounts(ledger, cutoff, seed)
     parts = ledger.segment if len(np.unique(ledger.segment)) > 1 else ledger.account % PARTS
     ratios: list[list[list[NDArray[np.float64]]]] = [[[] for _ in SPANS] for _ in LAYERS]
@@ -230,28 +230,29 @@ def total_scales(
         for layer, name in enumerate(LAYERS):
             ratio = half_widths(found["part", name].weekly, came(name, codes))
             for span, (first, last) in enumerate(SPANS):
-                cells = ratio[:, first - 1 : last].ravel()
+                cells = ratio[:, :, first - 1 : last].reshape(2, -1)
                 ratios[layer][span].append(cells)
-                weights[layer][span].append(np.full(len(cells), float(recency(cutoff - origin, CELL_WEEKS))))
-    scales = np.ones((len(LAYERS), len(SPANS)))
+                weights[layer][span].append(np.full(cells.shape[1], float(recency(cutoff - origin, CELL_WEEKS))))
+    scales = np.ones((len(LAYERS), len(SPANS), 2))
     count = 0
     for layer in range(len(LAYERS)):
-        joined = [np.concatenate([*lists, np.zeros(0)]) for lists in ratios[layer]]
+        joined = [np.concatenate([*lists, np.zeros((2, 0))], axis=1) for lists in ratios[layer]]
         heavy = [np.concatenate([*lists, np.zeros(0)]) for lists in weights[layer]]
-        whole = shrunk_scale(np.concatenate(joined), np.concatenate(heavy), 1.0, CELLS_WEIGHT)
-        count = max(count, sum(len(cells) for cells in joined))
-        scales[layer] = [
-            shrunk_scale(cells, weight, whole, SPAN_WEIGHT) for cells, weight in zip(joined, heavy, strict=True)
-        ]
+        count = max(count, sum(cells.shape[1] for cells in joined))
+        for side in range(2):
+            whole = shrunk_scale(np.concatenate(joined, axis=1)[side], np.concatenate(heavy), 1.0, CELLS_WEIGHT)
+            scales[layer, :, side] = [
+                shrunk_scale(cells[side], weight, whole, SPAN_WEIGHT)
+                for cells, weight in zip(joined, heavy, strict=True)
+            ]
     return scales, count
 
 
 def half_widths(quantiles: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance of the outcome from the median, in half-widths of its side."""
+    """(sides, lines, weeks): how far the outcome lies below, and above, the median, in half-widths of that side."""
     low, middle, high = quantiles
-    side = np.where(truth >= middle, high - middle, middle - low)
-    ratio: NDArray[np.float64] = np.abs(truth - middle) / np.maximum(side, 1.0)
-    return ratio
+    below = (middle - truth) / np.maximum(middle - low, 1.0)
+    return np.stack([below, (truth - middle) / np.maximum(high - middle, 1.0)])
 
 
 def shrunk_scale(
@@ -261,10 +262,10 @@ def shrunk_scale(
     if not len(ratios):
         return towards
     cells = float(weight.sum() ** 2 / np.square(weight).sum())
-    level = min(1.0, TARGET * (cells + 1) / cells)
+    level = min(1.0, (1 + TARGET) / 2 * (cells + 1) / cells)
     order = np.argsort(ratios)
     reached = np.searchsorted(np.cumsum(weight[order]), level * weight.sum() * (1 - 1e-9))
-    own = float(np.clip(ratios[order][min(reached, len(order) - 1)], 0.4, 4.0))
+    own = float(np.clip(ratios[order][min(reached, len(order) - 1)], 0.3, 4.0))
     share = cells / (cells + towards_weight)
     return float(np.exp(share * np.log(own) + (1 - share) * np.log(towards)))
 

@@ -248,8 +248,8 @@ def calibrated(model: Model, layer: Layer, quantiles: NDArray[np.float64]) -> ND
     low, middle, high = quantiles
     week = np.arange(1, middle.shape[1] + 1)
     span = np.minimum(np.searchsorted([last for _, last in SPANS], week), len(SPANS) - 1)
-    scale = model.calibration.scales[list(Layer).index(layer), span]
-    return np.stack([np.maximum(middle - scale * (middle - low), 0), middle, middle + scale * (high - middle)])
+    below, above = model.calibration.scales[list(Layer).index(layer), span].T
+    return np.stack([np.maximum(middle - below * (middle - low), 0), middle, middle + above * (high - middle)])
 
 
 def _minor(values: NDArray[Any]) -> Minor:
