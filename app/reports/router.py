@@ -24,7 +24,7 @@ from app.ledger.two_times import resolve_times
 from app.organizations.queries import local_today, organization_facts
 from app.reports.aging import AgingReport, group_names
 from app.reports.definitions import ReportRequest
-from app.reports.output.answers import FILE_CONTENT, Format
+from app.reports.output.router_files import FILE_CONTENT, Format
 from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_file, answer_report, asked
 from app.reports.rules import AgingRequest
 from app.reports.schemas import AgingRead, GroupBy, aging_cells, aging_header, row_read
@@ -32,6 +32,7 @@ from app.reports.schemas_table import ReportRead
 from app.reports.work.aging import DEFINITION, DETAIL_DEFINITION, aging_in, converter_of
 
 router = APIRouter(prefix="/reports", tags=["reports"])
+InCurrency = Annotated[Currency | None, Query(description="Convert everything to it by dated rates and add it up")]
 BOUNDS_TEXT = r"^[0-9]{1,4}(,[0-9]{1,4}){0,11}$"
 
 
@@ -60,9 +61,7 @@ async def aging(
     legal_entity_id: UUID | None = None,
     account_id: UUID | None = None,
     currency: Currency | None = None,
-    in_currency: Annotated[
-        Currency | None, Query(description="Convert everything to it by dated rates and add it up")
-    ] = None,
+    in_currency: InCurrency = None,
     detail: Annotated[bool, Query(description="Workbook and paper hold the open items, too")] = True,
     format: Format = "json",
 ) -> Response:
@@ -88,13 +87,7 @@ async def aging(
         currency=currency,
     )
     if format in ("xlsx", "pdf"):
-        options = {
-            "basis": basis, "credits": credits, "detail": "true" if detail and format == "xlsx" else "false",
-            "bounds": ",".join(map(str, wanted.bounds.upper)),
-        }  # fmt: skip
-        wished = ReportRequest(
-            wanted.as_of, wanted.known_at, group_by, legal_entity_id, account_id, currency, in_currency, options=options
-        )
+        wished = _wished(wanted, in_currency, detail=detail and format == "xlsx")
         return await answer_file(request, principal, DEFINITION.build, wished, format)
     start = 0 if format == "csv" else _offset(page)
     async with database.read(principal.organization_id, snapshot=True) as session:
@@ -133,6 +126,20 @@ async def aging_detail(
     """Every open instalment with its bucket and days past due; open credits with a minus, so that the rows of an
     account add up to its net amount. In the documents' own currencies."""
     return await answer_report(question, principal, DETAIL_DEFINITION.build, basis=basis, bounds=bounds)
+
+
+def _wished(wanted: AgingRequest, in_currency: str | None, *, detail: bool) -> ReportRequest:
+    """The same question to the report that files are made of."""
+    options = {
+        "basis": "invoice_date" if wanted.by_invoice_date else "due_date",
+        "credits": "netted" if wanted.net_credits else "separate",
+        "detail": "true" if detail else "false",
+        "bounds": ",".join(map(str, wanted.bounds.upper)),
+    }
+    return ReportRequest(
+        wanted.as_of, wanted.known_at, wanted.group_by, wanted.legal_entity_id, wanted.account_id, wanted.currency,
+        in_currency, options=options,
+    )  # fmt: skip
 
 
 def _read(

@@ -22,7 +22,7 @@ from app.infra.principal import Principal
 from app.infra.rendering.csv_text import csv_chunks
 from app.organizations.queries import local_today
 from app.reports.definitions import ReportRequest
-from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download
+from app.reports.output.router_files import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas_cash_application import CSV_HEADER, CashApplicationRead, csv_rows, report_read
 from app.reports.work.cash_application import as_report
 

@@ -18,7 +18,7 @@ from app.infra.principal import Principal
 from app.infra.rendering.csv_text import csv_chunks
 from app.reports.definitions import ReportRequest
 from app.reports.disputes import DisputeGroup, DisputeReportRequest, dispute_report
-from app.reports.output.answers import FILE_CONTENT, Format
+from app.reports.output.router_files import FILE_CONTENT, Format
 from app.reports.router_tables import answer_file, today_of
 from app.reports.schemas_disputes import HEADER, DisputeReportRead, report_cells, report_row
 from app.reports.work.disputes import DEFINITION

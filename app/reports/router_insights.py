@@ -20,7 +20,7 @@ from app.infra.rendering.csv_text import csv_chunks
 from app.organizations.queries import local_today
 from app.reports.definitions import ReportRequest
 from app.reports.insights import monthly_insights
-from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download
+from app.reports.output.router_files import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas_insights import CSV_HEADER, InsightsRead, insight_cells, insights_read
 from app.reports.work.insights import as_report
 

@@ -18,7 +18,7 @@ from app.infra.principal import Principal
 from app.organizations.queries import local_today
 from app.promises import lists
 from app.reports.definitions import ReportRequest
-from app.reports.output.answers import FILE_CONTENT, Format
+from app.reports.output.router_files import FILE_CONTENT, Format
 from app.reports.router_tables import answer_file
 from app.reports.schemas_promises import PromiseReport, report_row
 from app.reports.work.promises import DEFINITION

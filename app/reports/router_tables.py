@@ -19,7 +19,7 @@ from app.infra.principal import Principal
 from app.ledger.two_times import snapshot_at
 from app.organizations.queries import local_today
 from app.reports.definitions import ReportRequest
-from app.reports.output.answers import FILE_CONTENT, Format, make_download, send_download
+from app.reports.output.router_files import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas import GroupBy
 from app.reports.schemas_table import report_read
 from app.reports.tables import Report

@@ -17,7 +17,7 @@ from app.infra.mail.outbox import emails_about
 from app.infra.principal import Principal
 from app.organizations.queries import local_today
 from app.reports.catalogue import REPORTS
-from app.reports.output.answers import FILE_CONTENT, disposition
+from app.reports.output.router_files import FILE_CONTENT, disposition
 from app.reports.schedules import queries, runs, service
 from app.reports.schedules.asking import definition_of
 from app.reports.schedules.models import ReportDelivery, ReportRun, ReportSchedule
