@@ -94,17 +94,23 @@ class Plan:
     def of(cls, ledger: Ledger, until: int, evaluate_from: date | None) -> Plan:
         """Weekly origins from the evaluation's start while a full week follows; a fit every four weeks."""
         begin = int(ledger.issued.min())
-        first = day_of(evaluate_from) if evaluate_from else begin + (until - begin + 1) // 2
+        billed = billed_until(ledger, until)
+        first = day_of(evaluate_from) if evaluate_from else begin + (billed - begin + 1) // 2
         if first > until:
             raise NothingToScore(f"the ledger ends on {date_of(until)}, before the first day to score")
-        step = 7 * max(-(-(until - first) // 7 // ORIGINS_MAX), 1)
-        origins = tuple(range(first - 1, until - 6, step)) or (first - 1,)
+        step = 7 * max(-(-(billed - first) // 7 // ORIGINS_MAX), 1)
+        origins = tuple(range(first - 1, billed - 6, step)) or (first - 1,)
         every = max(-(-len(origins) // FITS_MAX), -(-28 // step))
         return cls(first, origins, origins[::every])
 
     def fit_of(self, day: int) -> int:
         """The newest fit on or before a day."""
         return max(cutoff for cutoff in self.fits if cutoff <= max(day, self.fits[0]))
+
+
+def billed_until(ledger: Ledger, until: int) -> int:
+    """Last day of the ledger's billing: a later week lacks the invoices that the extract does not hold."""
+    return min(until, int(ledger.issued.max()))
 
 
 def size_segments(ledger: Ledger, cutoff: int) -> NDArray[np.int32]:
@@ -268,7 +274,7 @@ def _total_figures(
     four: list[tuple[float, float, float]] = []
     for number, origin in enumerate(plan.origins, 1):
         tell(f"totals at {date_of(origin)}, {number} of {len(plan.origins)}")
-        weeks = min((until - origin) // 7, HORIZON_WEEKS)
+        weeks = min((billed_until(ledger, until) - origin) // 7, HORIZON_WEEKS)
         if weeks < 1:
             continue
         made = forecast(

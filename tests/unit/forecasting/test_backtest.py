@@ -55,7 +55,7 @@ def test_the_command_prints_all_figures(path: Path) -> None:
     assert set(figures) >= KEYS
     assert figures["mae_days"] < figures["mae_days_due_date"]
     assert figures["invoices"] > 100
-    assert figures["cells_week"] > 400
+    assert figures["cells_week"] > 200
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,8 @@ def test_origins_end_a_week_before_the_ledger_does(path: Path) -> None:
     read = read_ledger(path)
     plan = Plan.of(read.ledger, read.until, None)
     assert plan.origins[0] == plan.first - 1
-    assert plan.origins[-1] + 7 <= read.until < plan.origins[-1] + 14
+    billed = int(read.ledger.issued.max())
+    assert plan.origins[-1] + 7 <= billed < plan.origins[-1] + 14
     assert set(plan.fits) <= set(plan.origins)
     assert plan.fit_of(plan.origins[5]) <= plan.origins[5]
 
