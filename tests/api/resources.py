@@ -112,6 +112,11 @@ EXPOSURE = {
 }  # fmt: skip
 
 ROW_VALUES: dict[str, dict[str, Any]] = {
+    "report_schedules": {
+        "report": "aging", "parameters": "{}", "frequency": "daily", "weekday": None, "month_day": None,
+        "send_at": "07:00", "active": False, "next_on": None, "next_at": None,
+    },
+    "report_runs": {"parameters": "{}"},
     "interest_rate_tables": {"code": "own_rates"},
     "interest_rates": {"table_code": "own_rates", "percent": 8, "reference_percent": 0},
     "compensation_schedules": {"currency": "EUR", "bands": "[[0, 100]]"},
