@@ -156,9 +156,10 @@ def doctor() -> None:
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV, NDJSON or bank file.", exists=True, dir_okay=False)],
-    kind: Annotated[str, typer.Option(help="accounts, invoices, payments or bank_statement.")],
-    token: Annotated[str, typer.Option(envvar="DUECOURSE_TOKEN", help="Access token of the caller.")],
+    kind: Annotated[str | None, typer.Option(help="accounts, invoices, payments …; a preset says it.")] = None,
+    token: Annotated[str, typer.Option(envvar="DUECOURSE_TOKEN", help="Access token of the caller.")] = "",
     mapping: Annotated[Path | None, typer.Option(help="Mapping file (JSON).", exists=True, dir_okay=False)] = None,
+    preset: Annotated[str | None, typer.Option(help="A shipped mapping, such as gp-RM20101-documents.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="name=value; may be given several times.")] = None,
     url: Annotated[str | None, typer.Option(help="Where the service answers; on this machine when left out.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Check everything, write nothing.")] = False,
@@ -175,6 +176,7 @@ def import_file(
         base_url=address,
         token=token,
         mapping=mapping,
+        preset=preset,
         options=option or (),
         dry_run=dry_run,
         as_json=as_json,

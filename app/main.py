@@ -38,10 +38,10 @@ from app.disputes.router_steps import router as dispute_steps_router
 from app.documents.router import router as documents_router
 from app.dunning.charges.router import router as charges_router
 from app.dunning.charges.router_rates import router as charge_rates_router
+from app.dunning.comparing.router import router as dunning_comparisons_router
 from app.dunning.messages.router import router as dunning_messages_router
 from app.dunning.messages.router_public import router as dunning_public_router
 from app.dunning.messages.router_templates import router as dunning_templates_router
-from app.dunning.comparing.router import router as dunning_comparisons_router
 from app.dunning.policy.router import router as dunning_policies_router
 from app.dunning.policy.router_blocks import router as dunning_blocks_router
 from app.dunning.router_notices import router as dunning_notices_router
@@ -67,6 +67,7 @@ from app.integrations.odata.router import router as odata_router
 from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
 from app.integrations.router_bank_statements import statements_router as bank_statements_router
+from app.integrations.router_presets import router as import_presets_router
 from app.integrations.router_remittances import router as remittance_uploads_router
 from app.integrations.webhooks.router import router as webhooks_router
 from app.invoices.router import router as invoices_router
@@ -156,6 +157,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     dunning_public_router,
     charges_router,
     imports_router,
+    import_presets_router,
     bank_statements_router,
     bank_entries_router,
     remittance_uploads_router,

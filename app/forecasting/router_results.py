@@ -14,7 +14,7 @@ from sqlalchemy import select
 from starlette.responses import StreamingResponse
 
 from app.exports.service import Export, log_export
-from app.forecasting import queries, sheets
+from app.forecasting import queries, schemas_sheets
 from app.forecasting.accuracy import AccuracyRequest, accuracy_sums, judged_models
 from app.forecasting.errors import ForecastDetailsGone
 from app.forecasting.models import ForecastAccuracy, ForecastInvoice, ForecastRun, ForecastWeeks
@@ -80,8 +80,8 @@ class _File:
     name: str
     title: str
     header: Sequence[str]
-    rows: list[sheets.Row]
-    facts: tuple[sheets.Row, ...]
+    rows: list[schemas_sheets.Row]
+    facts: tuple[schemas_sheets.Row, ...]
     on: date
 
 
@@ -120,8 +120,8 @@ async def list_weeks(
             series, cursor = list((await session.scalars(ordered)).all()), None
         names = await queries.group_names(session, group_by, [row.key for row in series])
     if format != "json":
-        rows = sheets.week_rows(series, run.as_of, names)
-        made = _File("forecast-weeks", "Weeks", sheets.WEEKS_HEADER, rows, _facts(run), run.as_of)
+        rows = schemas_sheets.week_rows(series, run.as_of, names)
+        made = _File("forecast-weeks", "Weeks", schemas_sheets.WEEKS_HEADER, rows, _facts(run), run.as_of)
         return await _answer(request, caller, made, format)
     data = [series_read(row, run.as_of, names) for row in series]
     head = ForecastRunRead.of(run, caller.scopes)
@@ -165,10 +165,10 @@ async def list_invoices(
             found, cursor = await fetch_page(session, statement, page, keys, sort)
         else:
             ordered = statement.order_by(ForecastInvoice.expected_30_minor.desc(), ForecastInvoice.id)
-            found, cursor = list((await session.execute(ordered.limit(sheets.ROWS_MAX + 1))).all()), None
+            found, cursor = list((await session.execute(ordered.limit(schemas_sheets.ROWS_MAX + 1))).all()), None
     if format != "json":
-        rows = sheets.invoice_rows(found)
-        made = _File("forecast-invoices", "Invoices", sheets.INVOICES_HEADER, rows, _facts(run), run.as_of)
+        rows = schemas_sheets.invoice_rows(found)
+        made = _File("forecast-invoices", "Invoices", schemas_sheets.INVOICES_HEADER, rows, _facts(run), run.as_of)
         return await _answer(request, caller, made, format)
     data = [invoice_read(tuple(row)) for row in found]
     head = ForecastRunRead.of(run, caller.scopes)
@@ -203,7 +203,7 @@ async def accuracy(
     wanted = AccuracyRequest(
         group_by, layer, run_id, model_id, as_of_from, as_of_until, key, currency, final_only
     )  # fmt: skip
-    start, limit = (_offset(page), page.limit + 1) if format == "json" else (0, sheets.ROWS_MAX + 1)
+    start, limit = (_offset(page), page.limit + 1) if format == "json" else (0, schemas_sheets.ROWS_MAX + 1)
     async with request.app.state.read_database.read(caller.organization_id, snapshot=True) as session:
         found = await accuracy_sums(session, wanted, limit=limit, start=start)
         names = await queries.group_names(session, group_by, [row["key"] for row in found])
@@ -213,7 +213,8 @@ async def accuracy(
         facts = tuple((f"model {model.model_version}", "; ".join([model.state, *model.reasons])) for model in models)
         on = max((model.cutoff for model in models), default=date(1970, 1, 1))
         made = _File(
-            "forecast-accuracy", "Accuracy", sheets.ACCURACY_HEADER, sheets.accuracy_rows(rows), facts, on
+            "forecast-accuracy", "Accuracy", schemas_sheets.ACCURACY_HEADER, schemas_sheets.accuracy_rows(rows), facts,
+            on,
         )  # fmt: skip
         return await _answer(request, caller, made, format)
     more = len(rows) > page.limit
@@ -274,7 +275,7 @@ def _offset(page: PageRequest) -> int:
     return after[0]
 
 
-def _facts(run: ForecastRun) -> tuple[sheets.Row, ...]:
+def _facts(run: ForecastRun) -> tuple[schemas_sheets.Row, ...]:
     scenario = ", ".join(f"{name}: {value}" for name, value in run.scenario.items()) or "none"
     return (
         ("as of", run.as_of),
@@ -295,6 +296,6 @@ async def _answer(request: Request, caller: Principal, made: _File, format: str)
         chunks = csv_chunks(made.header, made.rows)
         return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
     content = await asyncio.to_thread(
-        sheets.forecast_workbook, made.title, made.header, made.rows, made.facts, made.on
+        schemas_sheets.forecast_workbook, made.title, made.header, made.rows, made.facts, made.on
     )  # fmt: skip
     return Response(content, media_type=XLSX, headers=headers)

@@ -23,9 +23,7 @@ ORDER BY s.position LIMIT $5
 """
 
 
-Limit = Callable[
-    [ReadSession, Actor, frozenset[str], Sequence[Any]], Awaitable[Sequence[Any]]
-]
+Limit = Callable[[ReadSession, Actor, frozenset[str], Sequence[Any]], Awaitable[Sequence[Any]]]
 _limits: list[Limit] = []
 
 

@@ -26,10 +26,11 @@ class CommandFailed(RuntimeError):
 def import_file(
     file: Path,
     *,
-    kind: str,
+    kind: str | None,
     base_url: str,
     token: str,
     mapping: Path | None = None,
+    preset: str | None = None,
     options: Sequence[str] = (),
     dry_run: bool = False,
     as_json: bool = False,
@@ -44,7 +45,7 @@ def import_file(
         with httpx.Client(
             base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         ) as http:
-            made = _upload(http, file, kind, mapping, options, dry_run)
+            made = _upload(http, file, kind, mapping, preset, options, dry_run)
             done = _wait(http, made, console, quiet=as_json)
             if as_json:
                 console.print_json(json.dumps(done))
@@ -59,7 +60,13 @@ def import_file(
 
 
 def _upload(
-    http: httpx.Client, file: Path, kind: str, mapping: Path | None, options: Sequence[str], dry_run: bool
+    http: httpx.Client,
+    file: Path,
+    kind: str | None,
+    mapping: Path | None,
+    preset: str | None,
+    options: Sequence[str],
+    dry_run: bool,
 ) -> dict[str, Any]:
     said: dict[str, str] = {}
     for option in options:
@@ -67,7 +74,11 @@ def _upload(
         if not sign:
             raise CommandFailed(f"an option is name=value, not {option!r}")
         said[name] = value
-    form = {"kind": kind, "options": json.dumps(said), "dry_run": "true" if dry_run else "false"}
+    form = {"options": json.dumps(said), "dry_run": "true" if dry_run else "false"}
+    if kind is not None:
+        form["kind"] = kind
+    if preset is not None:
+        form["preset"] = preset
     if mapping is not None:
         form["mapping"] = mapping.read_text(encoding="utf-8")
     with file.open("rb") as stream:

@@ -36,7 +36,7 @@ INVOICES = KindFields(
         "kind", "number", "source", "external_id", "account_number", "account_external_id", "account_name",
         "legal_entity", "currency", "amount", "tax_amount", "open_amount", "invoice_date", "accounting_date",
         "due_date", "payment_terms", "purchase_order", "delivery_reference", "contract_reference", "reason_code",
-        "reason",
+        "reason", "voided",
     ),
     needed=(("number",), ("account_number", "account_external_id"), ("currency",), ("amount",), ("invoice_date",)),
     lengths={
@@ -58,7 +58,23 @@ PAYMENTS = KindFields(
         "remittance_text": _LONG, "bank_reference": _TEXT, "end_to_end_id": _TEXT, "settles": _LONG,
     },
 )  # fmt: skip
-FIELDS: dict[str, KindFields] = {"accounts": ACCOUNTS, "invoices": INVOICES, "payments": PAYMENTS}
+APPLICATIONS = KindFields(
+    names=(
+        "source", "from_external_id", "to_external_id", "amount", "discount_amount", "write_off_amount", "currency",
+        "applied_on",
+    ),
+    needed=(("from_external_id",), ("to_external_id",), ("amount",), ("currency",), ("applied_on",)),
+    lengths={"source": _NUMBER, "from_external_id": _TEXT, "to_external_id": _TEXT},
+)  # fmt: skip
+BALANCES = KindFields(
+    names=("account_number", "source", "account_external_id", "balance", "currency"),
+    needed=(("account_number", "account_external_id"), ("balance",), ("currency",)),
+    lengths={"account_number": _NUMBER, "source": _NUMBER, "account_external_id": _TEXT},
+)
+FIELDS: dict[str, KindFields] = {
+    "accounts": ACCOUNTS, "invoices": INVOICES, "payments": PAYMENTS, "applications": APPLICATIONS,
+    "balances": BALANCES,
+}  # fmt: skip
 ROW_KINDS = tuple(FIELDS)
 REMITTANCES = KindFields(
     names=(
@@ -79,6 +95,8 @@ SCOPES = {
     "accounts": "accounts:write",
     "invoices": "invoices:write",
     "payments": "payments:write",
+    "applications": "payments:write",
+    "balances": "accounts:read",
     BANK_STATEMENT: "bank-statements:write",
 }
 """What the caller must be allowed besides `imports:write`."""

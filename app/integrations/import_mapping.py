@@ -29,12 +29,18 @@ VALUES_MAX = 1_000
 DATE_FORMATS_MAX = 10
 _DATE_FORMAT = re.compile(r"(?:%[Ymdy]|[./ -])+", re.ASCII)
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_SECTIONS = {"kind", "format", "columns", "constants", "values", "options"}
+_SECTIONS = {
+    "kind", "format", "columns", "joined", "constants", "values", "where", "empty", "absolute", "add_days",
+    "other_headers", "blank_when", "optional_columns", "options", "title", "about",
+}  # fmt: skip
+JOIN = "/"
 _CHOICES: dict[str, tuple[str, ...]] = {
     "rounding": ("refuse", "half_up"),
     "late_facts": ("refuse", "post_in_open_period"),
     "on_missing_account": ("refuse", "create"),
     "on_missing_bank_account": ("refuse", "create"),
+    "on_missing_payment_terms": ("refuse", "create"),
+    "matching": ("run", "held"),
 }
 _TEXT_OPTIONS = ("source", "legal_entity", "currency")
 
@@ -57,12 +63,27 @@ class TextFormat:
 
 @dataclass(frozen=True, slots=True)
 class ImportMapping:
-    """Which header holds which field. Without columns the headers are the field names themselves."""
+    """Which header holds which field. Without columns the headers are the field names themselves.
+
+    `joined`: fields made of several columns, with a slash between. `where`: rows count only when the column has one of
+    these texts (`<0`, `>0`, `=0` compare numbers, `!text` is anything else). `empty`: texts that mean nothing.
+    `absolute`: amounts whose sign is dropped. `add_days`: columns of days that are added to a date. `other_headers`:
+    what a header may also be called. `blank_when`: a field is empty where a column has one of these texts.
+    `optional_columns`: columns of the mapping that the file lacks are left out; needed fields stay needed.
+    """
 
     format: TextFormat = TextFormat()
     columns: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    empty: frozenset[str] = frozenset()
+    absolute: tuple[str, ...] = ()
+    add_days: Mapping[str, str] = field(default_factory=dict)
+    other_headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    blank_when: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    optional_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +94,8 @@ class ImportOptions:
     late_facts: str = "refuse"
     on_missing_account: str = "refuse"
     on_missing_bank_account: str = "refuse"
+    on_missing_payment_terms: str = "refuse"
+    matching: str = "run"
     source: str | None = None
     legal_entity: str | None = None
     currency: str | None = None
@@ -97,9 +120,31 @@ def read_mapping(kind: str, content: Mapping[str, Any]) -> ImportMapping:
         for name, table in _section(content.get("values"), "/values", fault).items()
         if _is_field(name, f"/values/{name}", known, fault)
     }
+    joined = {
+        name: headers
+        for name, headers in _lists(content.get("joined"), "/joined", fault).items()
+        if _is_field(name, f"/joined/{name}", known, fault)
+    }
     if columns and not faults:
-        _check_needed(known, {*columns, *constants}, content, fault)
-    mapping = ImportMapping(_read_format(content.get("format"), fault), columns, constants, values)
+        _check_needed(known, {*columns, *constants, *joined}, content, fault)
+    mapping = ImportMapping(
+        _read_format(content.get("format"), fault),
+        columns,
+        constants,
+        values,
+        joined,
+        _lists(content.get("where"), "/where", fault),
+        frozenset(_list(content.get("empty"), "/empty", fault)),
+        tuple(n for n in _list(content.get("absolute"), "/absolute", fault) if _is_field(n, "/absolute", known, fault)),
+        _texts(content.get("add_days"), "/add_days", known, fault),
+        _lists(content.get("other_headers"), "/other_headers", fault),
+        {
+            name: _lists(columns_, f"/blank_when/{name}", fault)
+            for name, columns_ in _section(content.get("blank_when"), "/blank_when", fault).items()
+            if _is_field(name, f"/blank_when/{name}", known, fault)
+        },
+        content.get("optional_columns") is True,
+    )
     if faults:
         raise MappingInvalid("the mapping is refused; see errors", errors=tuple(faults[:100]))
     return mapping
@@ -140,11 +185,39 @@ def _texts(found: Any, pointer: str, known: KindFields | None, fault: Any) -> di
             break
         if known is not None and not _is_field(name, at, known, fault):
             continue
-        if not isinstance(value, str) or not value or len(value) > CONSTANT_LENGTH_MAX or not value.isprintable():
+        empty_is_fine = known is None  # a text of the file may stand for nothing
+        if (
+            not isinstance(value, str)
+            or len(value) > CONSTANT_LENGTH_MAX
+            or not value.isprintable()
+            or not (value or empty_is_fine)
+        ):
             fault(at, f"this must be one line of text, up to {CONSTANT_LENGTH_MAX} characters")
             continue
         made[name] = value
     return made
+
+
+def _lists(found: Any, pointer: str, fault: Any) -> dict[str, tuple[str, ...]]:
+    """An object of lists of texts, by any text."""
+    section = _section(found, pointer, fault)
+    if len(section) > VALUES_MAX:
+        fault(pointer, f"at most {VALUES_MAX} entries")
+        return {}
+    return {name: tuple(_list(texts, f"{pointer}/{name}", fault)) for name, texts in section.items()}
+
+
+def _list(found: Any, pointer: str, fault: Any) -> list[str]:
+    if found is None:
+        return []
+    if (
+        not isinstance(found, list)
+        or len(found) > VALUES_MAX
+        or not all(isinstance(text, str) and len(text) <= CONSTANT_LENGTH_MAX and text.isprintable() for text in found)
+    ):
+        fault(pointer, f"this must be a list of texts, up to {VALUES_MAX} of {CONSTANT_LENGTH_MAX} characters")
+        return []
+    return list(found)
 
 
 def _read_format(found: Any, fault: Any) -> TextFormat:

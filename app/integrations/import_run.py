@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -13,15 +14,18 @@ from app.infra.files import FileStore
 from app.integrations import queries
 from app.integrations.bank_import import load_bank_file
 from app.integrations.control_totals import ControlTotals
-from app.integrations.import_fields import ACCOUNTS, BANK_STATEMENT, FIELDS, INVOICES
+from app.integrations.import_fields import ACCOUNTS, APPLICATIONS, BALANCES, BANK_STATEMENT, FIELDS, INVOICES
 from app.integrations.import_mapping import ImportMapping, ImportOptions, read_mapping, read_options
 from app.integrations.imports import ended, error_document
 from app.integrations.load_accounts import AccountLoader
+from app.integrations.load_applications import ApplicationLoader
+from app.integrations.load_balances import BalanceLoader
 from app.integrations.load_invoices import InvoiceLoader
 from app.integrations.load_payments import PaymentLoader
 from app.integrations.loader import Loader, Reading
 from app.integrations.row_import import ImportStopped, Progress, RowImport
 from app.integrations.row_source import RowShape, RowSource, read_rows
+from app.integrations.xlsx_rows import read_xlsx
 
 INTERNAL_ERROR = {"code": "import.internal_error", "detail": "the service failed several times; see its logs"}
 
@@ -74,9 +78,13 @@ async def _load_rows(
 ) -> None:
     kind, known = row["kind"], FIELDS[row["kind"]]
     mapping, options = read_mapping(kind, row["mapping"]), read_options(row["options"])
+    if row["media_format"] == "xlsx":
+        mapping = _with_iso_dates(mapping)
     stream = await asyncio.to_thread(path.open, "rb")
     try:
-        source, shape = await asyncio.to_thread(_open, stream, row["media_format"], mapping, kind, progress.position)
+        source, shape = await asyncio.to_thread(
+            _open, path, stream, row["media_format"], mapping, kind, progress.position
+        )
         loader = _loader(kind, Reading(known, mapping, options), row["today"], shape)
         async with database.read(organization_id) as session:
             await loader.prepare(session)
@@ -97,17 +105,29 @@ async def _load_rows(
 
 
 def _open(
-    stream: BinaryIO, media_format: str, mapping: ImportMapping, kind: str, position: int
+    path: Path, stream: BinaryIO, media_format: str, mapping: ImportMapping, kind: str, position: int
 ) -> tuple[RowSource, RowShape]:
     """The rows, from the beginning. A fresh import looks through the whole file first: a wrong encoding or a quote
     that is never closed refuses it before anything is loaded."""
-    source = read_rows(stream, media_format, mapping, FIELDS[kind])
+    source = _rows(path, stream, media_format, mapping, kind)
     shape = RowShape(source.header, mapping, FIELDS[kind])
     if position == 0:
         source.scan()
         stream.seek(0)
-        source = read_rows(stream, media_format, mapping, FIELDS[kind])
+        source = _rows(path, stream, media_format, mapping, kind)
     return source, shape
+
+
+def _rows(path: Path, stream: BinaryIO, media_format: str, mapping: ImportMapping, kind: str) -> RowSource:
+    if media_format == "xlsx":
+        return read_xlsx(path, mapping.format.decimal_separator)
+    return read_rows(stream, media_format, mapping, FIELDS[kind])
+
+
+def _with_iso_dates(mapping: ImportMapping) -> ImportMapping:
+    """Dates of a workbook are read as yyyy-mm-dd, whatever its texts look like."""
+    form = mapping.format
+    return replace(mapping, format=replace(form, date_formats=("%Y-%m-%d", *form.date_formats)))
 
 
 def _loader(kind: str, reading: Reading, today: Any, shape: RowShape) -> Loader:
@@ -115,6 +135,10 @@ def _loader(kind: str, reading: Reading, today: Any, shape: RowShape) -> Loader:
         return AccountLoader(reading, shape.given)
     if reading.known is INVOICES:
         return InvoiceLoader(reading, today)
+    if reading.known is APPLICATIONS:
+        return ApplicationLoader(reading)
+    if reading.known is BALANCES:
+        return BalanceLoader(reading)
     return PaymentLoader(reading)
 
 

@@ -97,7 +97,7 @@ async def ended(session: WriteSession, import_id: UUID, state: str) -> None:
         for name in ("rows_read", "rows_created", "rows_updated", "rows_unchanged", "rows_refused")
     }
     record_change(session, ChangeRow("import", import_id, f"import.{state}", None, {"kind": row.kind, **counts}))
-    if row.rows_created and not row.dry_run and row.kind != "accounts":
+    if row.rows_created and not row.dry_run and row.kind not in ("accounts", "balances"):
         owe(session, "matching", "run")
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from app.accounts.commands import UNSET, AccountCommand, ContactCommand
 from app.accounts.errors import ParentUnknown
+from app.accounts.queries import terms_ids_by_code
+from app.accounts.terms import create_payment_terms
+from app.accounts.terms_notation import parse_terms_text
 from app.accounts.upsert import upsert_accounts
 from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
@@ -85,6 +88,17 @@ class AccountLoader:
         )
         return row
 
+    async def _create_terms(self, session: WriteSession, rows: Sequence[ParsedRow]) -> None:
+        """Make terms of codes that say what they mean, such as "2/10 net 30"; a row with another code is refused."""
+        codes = {row.draft.payment_terms_code for row in rows} - {None, UNSET}
+        known = await terms_ids_by_code(session, codes)
+        for code in sorted(codes - set(known)):
+            try:
+                terms = parse_terms_text(code, code)
+            except DomainError:
+                continue
+            await create_payment_terms(session, terms)
+
     def _contact(self, cell: dict[str, str]) -> ContactCommand | None:
         """The contact of the row; what the file does not say keeps its value."""
         if not any(cell[name] for name in _CONTACT):
@@ -96,5 +110,7 @@ class AccountLoader:
 
     async def load(self, session: WriteSession, rows: Sequence[ParsedRow]) -> list[str | DomainError]:
         """Create or update the accounts of a chunk."""
+        if self.reading.options.on_missing_payment_terms == "create":
+            await self._create_terms(session, rows)
         results = await upsert_accounts(session, [row.draft for row in rows])
         return [result if isinstance(result, DomainError) else result.outcome for result in results]

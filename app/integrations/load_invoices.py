@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from app.core.errors import DomainError
-from app.infra.database import ReadSession, WriteSession
+from app.core.errors import DomainError, NotFound
+from app.infra.database import ReadSession, WriteSession, attempt
 from app.integrations import queries
 from app.integrations.import_fields import INVOICES, KindFields
 from app.integrations.loader import (
@@ -20,12 +20,13 @@ from app.integrations.loader import (
     account_unknown,
     into_open_period,
 )
-from app.integrations.row_values import Fault, currency_of
-from app.invoices.credit_memo_upsert import upsert_credit_memos
+from app.integrations.row_values import Fault, currency_of, flag
+from app.invoices.credit_memo_upsert import upsert_credit_memos, void_deleted_credit_memo
 from app.invoices.credit_memos import IssueCreditMemo
 from app.invoices.errors import NumberTaken
 from app.invoices.rules import KINDS, IssueInvoice
 from app.invoices.upsert import upsert_invoices
+from app.invoices.void import void_deleted
 
 CREDIT_MEMO = "credit_memo"
 _NOWHERE = UUID(int=0)  # the account of a command until it is looked up
@@ -37,6 +38,7 @@ class Document:
 
     command: IssueInvoice | IssueCreditMemo
     account: AccountRef
+    voided: bool = False
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ class InvoiceLoader:
         (
             kind, number, source, external_id, account_number, account_external_id, account_name, legal_entity,
             currency, amount, tax_amount, open_amount, invoice_date, accounting_date, due_date, payment_terms,
-            purchase_order, delivery_reference, contract_reference, reason_code, reason,
+            purchase_order, delivery_reference, contract_reference, reason_code, reason, voided,
         ) = texts  # fmt: skip
         reading = self.reading
         cells, faults = reading.cells, list[Fault]()
@@ -100,6 +102,7 @@ class InvoiceLoader:
         if kind not in KINDS and kind != CREDIT_MEMO:
             detail = f"{kind[:40]!r} is none of {', '.join(KINDS)}, {CREDIT_MEMO}"
             faults.append(Fault("kind", "import.value_invalid", detail))
+        is_void = bool(flag(voided, "voided", faults)) if voided else False
         if minor is None or entity is None or issued is None or (faults and _refused(faults)):
             return row
         source = source or reading.source
@@ -116,7 +119,7 @@ class InvoiceLoader:
                 contract_reference or None,
             )  # fmt: skip
         account = AccountRef(account_number, source, account_external_id, account_name, currency)
-        row.draft = Document(command, account)
+        row.draft = Document(command, account, is_void)
         return row
 
     def _missing(self, texts: tuple[str, ...], faults: list[Fault]) -> None:
@@ -137,6 +140,9 @@ class InvoiceLoader:
         invoices: list[tuple[int, IssueInvoice]] = []
         memos: list[tuple[int, IssueCreditMemo]] = []
         for index, document in enumerate(documents):
+            if document.voided:
+                results[index] = await self._void(session, document.command)
+                continue
             account_id = accounts.get(document.account)
             if account_id is None:
                 results[index] = account_unknown(document.account)
@@ -156,6 +162,23 @@ class InvoiceLoader:
         for index, result in await self._load_memos(session, memos):
             results[index] = result
         return results
+
+    async def _void(self, session: WriteSession, command: IssueInvoice | IssueCreditMemo) -> str | DomainError:
+        """Void what the source voided after it came here; what was void before is not loaded at all."""
+        is_memo = isinstance(command, IssueCreditMemo)
+        kind = CREDIT_MEMO if isinstance(command, IssueCreditMemo) else command.kind
+        key = command.external_id or self._id_of(kind, command.legal_entity_id, command.number)
+        try:
+            async with attempt(session):
+                if is_memo:
+                    await void_deleted_credit_memo(session, command.source, key, today=self.today)
+                else:
+                    await void_deleted(session, command.source, key, today=self.today)
+        except NotFound:
+            return "unchanged"
+        except DomainError as refusal:
+            return refusal
+        return "updated"
 
     async def _load_invoices(
         self, session: WriteSession, invoices: Sequence[tuple[int, IssueInvoice]]

@@ -113,6 +113,7 @@ class PaymentLoader:
             source=source,
             external_id=cell["external_id"] or cell["bank_reference"] or self._content_id(texts),
             into_open_period=reading.options.late_facts == "post_in_open_period",
+            match=reading.options.matching == "run",
         )
         account = None
         if cell["account_number"] or cell["account_external_id"]:

@@ -42,7 +42,7 @@ class Import(Versioned, TenantTable, Base):
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         organization_fk(),
-        one_of("kind", "accounts", "invoices", "payments", "bank_statement"),
+        one_of("kind", "accounts", "invoices", "payments", "applications", "balances", "bank_statement"),
         one_of("media_format", "csv", "ndjson", "xlsx", "bank"),
         one_of("state", "queued", "running", "completed", "failed", "cancelled"),
         Index(None, "organization_id", "state"),

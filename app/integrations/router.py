@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from app.integrations.errors import UploadInvalid
 from app.integrations.import_fields import BANK_STATEMENT, SCOPES
 from app.integrations.imports import NewImport, cancel_import, check, start_import
 from app.integrations.models import Import, ImportRowError
+from app.integrations.presets import overruled, preset
 from app.integrations.queries import ImportFilter
 from app.integrations.schemas import (
     ImportKind,
@@ -50,6 +52,7 @@ _BODY: dict[str, Any] = {
                 "properties": {
                     "file": {"type": "string", "format": "binary"},
                     "kind": {"type": "string", "enum": list(get_args(ImportKind))},
+                    "preset": {**_TEXT, "description": "A shipped mapping; see GET /v1/import-presets"},
                     "mapping": {**_TEXT, "description": "JSON; see the reference of imports"},
                     "options": {**_TEXT, "description": "JSON; see the reference of imports"},
                     "dry_run": {"type": "string", "enum": ["true", "false"]},
@@ -81,6 +84,9 @@ async def create_import(
     options: Annotated[JsonText | None, Query(description="JSON, when the body is the file itself")] = None,
     dry_run: bool = False,
     file_name: Annotated[str | None, Query(max_length=200)] = None,
+    preset_name: Annotated[
+        str | None, Query(alias="preset", max_length=60, description="A shipped mapping; `mapping` overrules its parts")
+    ] = None,
 ) -> Response:
     """Answers at once; a worker loads the rows. Read the import until its state says how it ended.
 
@@ -89,6 +95,7 @@ async def create_import(
     settings = request.app.state.settings
     query = {"kind": kind, "mapping": mapping, "options": options, "file_name": file_name}
     query["dry_run"] = "true" if dry_run else None
+    query["preset"] = preset_name
     if kind is not None:
         write.principal.require(SCOPES[kind])
     file, said = await receive_upload(
@@ -112,12 +119,19 @@ async def create_import(
 
 def _check(principal: Principal, said: Said) -> None:
     """Refuse what cannot be imported before the file is kept."""
-    kind = said.texts.get("kind", "")
+    mapping = _mapping(said)
+    kind = said.texts["kind"] = said.texts.get("kind") or str(mapping.get("kind", ""))
     if kind not in SCOPES:
         raise UploadInvalid(f"kind is one of {', '.join(SCOPES)}", pointer="/kind")
     principal.require(SCOPES[kind])
     said.flag("dry_run")
-    check(kind, said.content("mapping"), said.content("options"))
+    check(kind, mapping, said.content("options"))
+
+
+def _mapping(said: Said) -> Mapping[str, Any]:
+    """The caller's mapping, over that of the preset. Raises UploadInvalid, PresetUnknown."""
+    own, name = said.content("mapping"), said.texts.get("preset")
+    return overruled(preset(name), own) if name else own
 
 
 def _new_import(file: ReceivedFile, said: Said) -> NewImport:
@@ -128,7 +142,7 @@ def _new_import(file: ReceivedFile, said: Said) -> NewImport:
         file_name=said.file_name,
         media_type=said.media_type,
         media_format=_format(kind, said),
-        mapping=said.content("mapping"),
+        mapping=_mapping(said),
         options=said.content("options"),
         dry_run=said.flag("dry_run"),
     )
@@ -137,6 +151,8 @@ def _new_import(file: ReceivedFile, said: Said) -> NewImport:
 def _format(kind: str, said: Said) -> str:
     if kind == BANK_STATEMENT:
         return "bank"
+    if said.file_name.lower().endswith(".xlsx") or "spreadsheetml" in said.media_type:
+        return "xlsx"
     ndjson = "ndjson" in said.media_type or "jsonl" in said.media_type
     return "ndjson" if ndjson or said.file_name.lower().endswith((".ndjson", ".jsonl")) else "csv"
 

@@ -156,6 +156,8 @@ class RowImport:
         chunk = Chunk()
         try:
             for row in rows:
+                if row.fault is None and not self.shape.counts(row.cells):
+                    continue
                 parsed = self._parse(row)
                 if skip:
                     skip -= 1

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Protocol
 from app.integrations.errors import ImportFileRefused
 from app.integrations.import_fields import KindFields
 from app.integrations.import_mapping import ImportMapping, TextFormat
+from app.integrations.row_derivation import derivation, fitted
 from app.integrations.row_values import Fault
 
 BLOCK_BYTES = 256 * 1024
@@ -257,11 +258,14 @@ class RowShape:
 
     def __init__(self, header: list[str], mapping: ImportMapping, known: KindFields) -> None:
         """Raises ImportFileRefused: a mapped header is missing or stands twice, a needed field has no column."""
-        places = _places(header, mapping.columns or {name: name for name in header}, known)
+        header = _renamed(header, mapping)
+        mapping = fitted(header, mapping)
+        own_names = {} if mapping.joined else {name: name for name in header}
+        places = _places(header, mapping.columns or own_names, known)
         self.ignored = [name for index, name in enumerate(header) if index not in places.values()]
-        if not mapping.columns and self.ignored:
+        if not mapping.columns and not mapping.joined and self.ignored:
             raise ImportFileRefused("import.header_unknown", f"{self.ignored[0][:60]!r} is not a field", line=1)
-        given = self.given = frozenset({*places, *mapping.constants})
+        given = self.given = frozenset({*places, *mapping.constants, *mapping.joined})
         for group in known.needed:
             if not given & set(group) and group != ("currency",):
                 raise ImportFileRefused("import.header_missing", f"no column for {' or '.join(group)}", line=1)
@@ -278,16 +282,34 @@ class RowShape:
                 order.append(width)
         self._pick = itemgetter(*order)
         self._tables = [(known.names.index(name), table) for name, table in mapping.values.items()]
+        self._derived = derivation(header, mapping, known)
+
+    def counts(self, cells: list[str]) -> bool:
+        """Whether the row is one of those that the mapping asks for."""
+        return self._derived is None or self._derived.counts(cells)
 
     def texts(self, cells: list[str]) -> tuple[str, ...]:
         """One trimmed text for each field of the kind, in their order; `""` where there is nothing."""
         found: tuple[str, ...] = self._pick([*map(str.strip, cells), *self._tail])
-        if not self._tables:
+        if not self._tables and self._derived is None:
             return found
         changed = list(found)
+        if self._derived is not None:
+            self._derived.derive(cells, changed)
         for index, table in self._tables:
             changed[index] = table.get(changed[index], changed[index])
         return tuple(changed)
+
+
+def _renamed(header: list[str], mapping: ImportMapping) -> list[str]:
+    """Headers by their first name, where the mapping knows other ones for them."""
+    found = list(header)
+    for name, others in mapping.other_headers.items():
+        if name not in found:
+            place = next((found.index(other) for other in others if found.count(other) == 1), None)
+            if place is not None:
+                found[place] = name
+    return found
 
 
 def _places(header: list[str], columns: Mapping[str, str], known: KindFields) -> dict[str, int]:

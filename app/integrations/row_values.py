@@ -20,6 +20,7 @@ _SHOWN = 60
 _ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*")
 _BLANK_ENDS = re.compile(r"^[\u200b-\u200f\u2028-\u202e\ufeff]|[\u200b-\u200f\u2028-\u202e\ufeff]$")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_MIDNIGHT = re.compile(r"[ T](00:00(:00(\.0+)?)?|12:00(:00)? ?AM)$", re.ASCII)
 _YES, _NO = frozenset({"true", "yes", "y", "1"}), frozenset({"false", "no", "n", "0"})
 
 
@@ -107,6 +108,7 @@ class CellReader:
         return found
 
     def _parse_date(self, text: str) -> date | None:
+        text = _MIDNIGHT.sub("", text)  # databases write days as instants
         for form in self._formats:
             try:
                 if form == "%Y-%m-%d":

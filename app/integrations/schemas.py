@@ -14,7 +14,7 @@ from app.integrations.control_totals import UNKNOWN
 from app.integrations.imports import OPEN_STATES
 from app.integrations.models import Import, ImportRowError
 
-ImportKind = Literal["accounts", "invoices", "payments", "bank_statement"]
+ImportKind = Literal["accounts", "invoices", "payments", "applications", "balances", "bank_statement"]
 ImportState = Literal["queued", "running", "completed", "failed", "cancelled"]
 Severity = Literal["refused", "note"]
 JsonText = Annotated[str, StringConstraints(max_length=2_000)]  # a longer one comes in a form: addresses are bounded
@@ -99,6 +99,22 @@ class ImportRowErrorRead(BaseModel):
     field: str | None
     code: str
     detail: str
+
+
+class ImportPresetRead(BaseModel):
+    """A shipped mapping: for which extract it is, and what it does with it."""
+
+    name: str = Field(examples=["gp-RM20101-documents"])
+    title: str
+    about: str
+    kind: ImportKind
+    mapping: dict[str, Any]
+
+
+class ImportPresetsRead(BaseModel):
+    """All of them; the list is short."""
+
+    data: list[ImportPresetRead]
 
 
 def import_read(row: Import) -> ImportRead:

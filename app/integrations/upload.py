@@ -22,7 +22,7 @@ from app.integrations.errors import UploadInvalid
 TEXT_PART_BYTES_MAX = 256 * 1024
 PARTS_MAX = 10
 HEADER_BYTES_MAX = 4 * 1024
-FIELDS = ("kind", "mapping", "options", "dry_run", "file_name")
+FIELDS = ("kind", "preset", "mapping", "options", "dry_run", "file_name")
 _JSON_DEPTH_MAX = 16
 
 

@@ -374,7 +374,7 @@ def upgrade() -> None:
         sa.Column("frequency", sa.Text(), nullable=False),
         sa.Column("weekday", sa.Integer(), nullable=True),
         sa.Column("month_day", sa.Integer(), nullable=True),
-        sa.Column("send_at", sa.Text(), server_default="07:00", nullable=False),
+        sa.Column("send_time", sa.Text(), server_default="07:00", nullable=False),
         sa.Column("business_days", sa.Boolean(), server_default="true", nullable=False),
         sa.Column("as_of_rule", sa.Text(), server_default="run_date", nullable=False),
         sa.Column("recipients", sa.ARRAY(sa.Text()), nullable=False),

@@ -113,8 +113,15 @@ EXPOSURE = {
 
 ROW_VALUES: dict[str, dict[str, Any]] = {
     "report_schedules": {
-        "report": "aging", "parameters": "{}", "frequency": "daily", "weekday": None, "month_day": None,
-        "send_at": "07:00", "active": False, "next_on": None, "next_at": None,
+        "report": "aging",
+        "parameters": "{}",
+        "frequency": "daily",
+        "weekday": None,
+        "month_day": None,
+        "send_time": "07:00",
+        "active": False,
+        "next_on": None,
+        "next_at": None,
     },
     "report_runs": {"parameters": "{}"},
     "interest_rate_tables": {"code": "own_rates"},
@@ -134,7 +141,11 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
     "evidence_files": {"language": "en", "left_out": "[]"},
     "account_statements": {"language": "en", "state": "sent", "refusal": None, "totals": "[]"},
     "statement_schedules": {
-        "scope": "organization", "account_id": None, "segment": None, "frequency": "off", "weekday": None,
+        "scope": "organization",
+        "account_id": None,
+        "segment": None,
+        "frequency": "off",
+        "weekday": None,
         "month_day": None,
     },
     "accounts": {"source": "gp", "external_id": "1000231"},
@@ -170,8 +181,9 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
     "worklist_entries": {"signals": "[]", "factors": "[]", "next_action": "call"},
     "users": {"email": "grace@example.com"},
     "dunning_message_contents": {
-        "letter": json.dumps({"subject": "S", "before": "B", "dated": "D", "sender": [], "address": [], "right": [],
-                              "table": []}),
+        "letter": json.dumps(
+            {"subject": "S", "before": "B", "dated": "D", "sender": [], "address": [], "right": [], "table": []}
+        ),
     },
 }
 """What a readable row needs besides what the database asks for."""

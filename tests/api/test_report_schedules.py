@@ -27,7 +27,7 @@ from workers import reports
 
 TODAY = business_date(utc_now(), "Europe/Berlin")
 DAILY = {
-    "name": "Aging for finance", "report": "aging", "format": "xlsx", "frequency": "daily", "send_at": "07:00",
+    "name": "Aging for finance", "report": "aging", "format": "xlsx", "frequency": "daily", "send_time": "07:00",
     "recipients": ["finance@acme.example", "cfo@acme.example"], "parameters": {"group_by": "account"},
 }  # fmt: skip
 
@@ -213,7 +213,7 @@ async def test_a_changed_time_repeats_no_period(
     assert await _fire(database, tenant, schedule["id"], due)
     async with database.write(tenant.organization_id, SYSTEM) as session:  # the same day, an hour later
         await session.driver.execute(
-            "UPDATE report_schedules SET send_at = '08:00', next_on = $2, next_at = $3 WHERE organization_id = $1",
+            "UPDATE report_schedules SET send_time = '08:00', next_on = $2, next_at = $3 WHERE organization_id = $1",
             tenant.organization_id, due.date(), due + timedelta(hours=1),
         )  # fmt: skip
     assert not await _fire(database, tenant, schedule["id"], due + timedelta(hours=2))

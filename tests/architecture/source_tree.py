@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "workers")
 ROOMS = (
     "organizations", "documents", "exports", "ledger", "accounts", "invoices", "payments", "disputes", "remittances",
-    "cash_application", "promises", "credit", "customer_data", "correspondence", "collections", "reports", "desk",
-    "integrations", "privacy", "statements", "dunning", "forecasting",
+    "cash_application", "promises", "credit", "customer_data", "correspondence", "collections", "statements",
+    "dunning", "reports", "forecasting", "desk",
+    "integrations", "privacy",
 )  # fmt: skip
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -45,8 +45,8 @@ async def _write(url: str, organization_id: str, name: str, group_by: str) -> di
         report = await REPORTS[name].build(session, ReportRequest(AS_OF, group_by=group_by, options=options))
         made = await make_file(report, "xlsx", folder, Masthead("Benchmark", datetime.now(UTC)))
     seconds = time.perf_counter() - started
-    found = {"rows": made.rows, "seconds": seconds, "processor": time.process_time() - worked, "bytes": made.path.stat().st_size,
-             "megabytes": _peak_megabytes() - before}  # fmt: skip
+    found = {"rows": made.rows, "seconds": seconds, "processor": time.process_time() - worked,
+             "bytes": made.path.stat().st_size, "megabytes": _peak_megabytes() - before}  # fmt: skip
     shutil.rmtree(folder)
     await database.close()
     return found

@@ -28,7 +28,7 @@ class ReportSchedule(Versioned, TenantTable, Base):
     frequency: Mapped[str]
     weekday: Mapped[int | None]  # 1 Monday to 7 Sunday
     month_day: Mapped[int | None]  # the last day of a shorter month
-    send_at: Mapped[str] = mapped_column(server_default="07:00")  # local time of the organization
+    send_time: Mapped[str] = mapped_column(server_default="07:00")  # local time of the organization
     business_days: Mapped[bool] = mapped_column(server_default="true")
     as_of_rule: Mapped[str] = mapped_column(server_default="run_date")
     recipients: Mapped[list[str]] = mapped_column(ARRAY(Text()))

@@ -115,7 +115,10 @@ async def cancel_run(report_run_id: UUID, write: Running) -> Response:
     response_class=Response,
     responses={
         **problems(404, 409),
-        200: {"description": "The file", "content": {**FILE_CONTENT, "application/json": {"schema": {"type": "object"}}}},
+        200: {
+            "description": "The file",
+            "content": {**FILE_CONTENT, "application/json": {"schema": {"type": "object"}}},
+        },
     },
 )
 async def get_file(

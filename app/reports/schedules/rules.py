@@ -22,11 +22,11 @@ class Rhythm:
     """When a schedule falls: every day, on a weekday (1 Monday to 7 Sunday), or on a day of the month.
 
     A month without that day takes its last one. With `business_days` a day that is none moves to the next business
-    day; a daily schedule then falls on business days only. `send_at` is local.
+    day; a daily schedule then falls on business days only. `send_time` is local.
     """
 
     frequency: str
-    send_at: time
+    send_time: time
     weekday: int | None = None
     month_day: int | None = None
     business_days: bool = True
@@ -57,7 +57,7 @@ class Rhythm:
 
     def instant(self, day: date, zone: ZoneInfo) -> datetime:
         """When it is due on that day, in UTC. A local time that a clock change skips falls an hour later."""
-        return datetime.combine(day, self.send_at, zone).astimezone(UTC)
+        return datetime.combine(day, self.send_time, zone).astimezone(UTC)
 
     def first_after(self, now: datetime, zone: ZoneInfo, business: BusinessCalendar) -> date:
         """The first due day whose instant is later than `now`."""

@@ -115,7 +115,7 @@ class ReportScheduleCreate(Input):
     frequency: Frequency
     weekday: Weekday | None = None
     month_day: MonthDay | None = None
-    send_at: TimeOfDay = "07:00"
+    send_time: TimeOfDay = "07:00"
     business_days: bool = Field(
         default=True, description="A day that is no business day moves to the next one; daily: only on business days"
     )
@@ -133,7 +133,7 @@ class ReportScheduleUpdate(Input):
     frequency: Frequency | None = None
     weekday: Weekday | None = None
     month_day: MonthDay | None = None
-    send_at: TimeOfDay | None = None
+    send_time: TimeOfDay | None = None
     business_days: bool | None = None
     as_of_rule: AsOfRule | None = None
     recipients: Recipients | None = None
@@ -152,7 +152,7 @@ class ReportScheduleRead(BaseModel):
     frequency: Frequency
     weekday: int | None
     month_day: int | None
-    send_at: str
+    send_time: str
     business_days: bool
     as_of_rule: AsOfRule
     recipients: list[str]

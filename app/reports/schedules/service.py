@@ -27,12 +27,12 @@ from app.reports.schedules.runs import request_run
 
 KIND = "reports.schedule"
 RECIPIENTS_MAX = 50
-_RHYTHM = ("frequency", "send_at", "weekday", "month_day", "business_days")
+_RHYTHM = ("frequency", "send_time", "weekday", "month_day", "business_days")
 
 
 @dataclass(frozen=True, slots=True)
 class NewSchedule:
-    """Who gets which report with which parameters in which format when (`send_at` is "HH:MM", local)."""
+    """Who gets which report with which parameters in which format when (`send_time` is "HH:MM", local)."""
 
     name: str
     report: str
@@ -42,7 +42,7 @@ class NewSchedule:
     parameters: Mapping[str, str] = field(default_factory=dict)
     weekday: int | None = None
     month_day: int | None = None
-    send_at: str = "07:00"
+    send_time: str = "07:00"
     business_days: bool = True
     as_of_rule: str = "run_date"
     message: str | None = None
@@ -77,7 +77,7 @@ async def create_schedule(session: WriteSession, new: NewSchedule, now: datetime
         frequency=new.frequency,
         weekday=new.weekday,
         month_day=new.month_day,
-        send_at=new.send_at,
+        send_time=new.send_time,
         business_days=new.business_days,
         as_of_rule=new.as_of_rule,
         recipients=_recipients(new.recipients),
@@ -174,7 +174,7 @@ def rhythm_of(row: ReportSchedule) -> Rhythm:
         raise RhythmInvalid("weekly, and only weekly, has a weekday (1 Monday to 7 Sunday)", pointer="/weekday")
     if (row.frequency == "monthly") != (row.month_day is not None):
         raise RhythmInvalid("monthly, and only monthly, has a day of the month", pointer="/month_day")
-    return Rhythm(row.frequency, time.fromisoformat(row.send_at), row.weekday, row.month_day, row.business_days)
+    return Rhythm(row.frequency, time.fromisoformat(row.send_time), row.weekday, row.month_day, row.business_days)
 
 
 async def _plan(session: WriteSession, row: ReportSchedule, now: datetime) -> None:

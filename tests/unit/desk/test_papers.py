@@ -12,9 +12,9 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 
 from app.core.money import to_decimal
 from app.desk.papers.bundle import Enclosure, Placed, bind
-from app.statements.texts import _WORDS, LANGUAGES, Words, grouped_identifier
 from app.infra.rendering.papers import Contents, Grid, Heading, Paper, PaperTooLarge, Prose, paper_pdf
 from app.infra.rendering.workbooks import Sheet, workbook
+from app.statements.texts import _WORDS, LANGUAGES, Words, grouped_identifier
 
 DAY = date(2026, 3, 2)
 

@@ -9,7 +9,7 @@ from app.dunning.messages.values import payment_reference, shown_amount
 
 
 @pytest.mark.parametrize(
-    "language", ("en", "de", "de-CH", "de-AT", "fr", "fr-CH", "es", "pl", "sv", "en-IN", "it", "ja")
+    "language", ["en", "de", "de-CH", "de-AT", "fr", "fr-CH", "es", "pl", "sv", "en-IN", "it", "ja"]
 )
 @pytest.mark.parametrize("currency", ["EUR", "JPY", "KWD"])
 def test_amounts_are_those_of_babel(language: str, currency: str) -> None:
