@@ -29,6 +29,8 @@ OVERRIDES: dict[str, Values] = {
     "dispute_credits": {"state": "approved", "credit_memo_id": "credit_memos"},
     "forecast_weeks": {"mean_minor": [1] * 13},
     "interest_agreements": {"scope": "account", "account_id": "accounts", "percent": 8},
+    "report_schedules": {"active": False},
+    "statement_schedules": {"scope": "account", "account_id": "accounts"},
     "meetings": {"ends_at": datetime(2026, 1, 15, 13, tzinfo=UTC)},
 }
 """Column values that CHECKs of a table need. A table's name as value of a reference means: make such a row."""
