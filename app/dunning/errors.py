@@ -72,6 +72,12 @@ class BlockLifted(Conflict):
     code = "dunning_block.lifted"
 
 
+class AssignmentInvalid(RuleViolation):
+    """An assignment names the account or segment of its scope, and nothing else."""
+
+    code = "dunning_assignment.invalid"
+
+
 class BlockInvalid(RuleViolation):
     """The dates do not make a block."""
 

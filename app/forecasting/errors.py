@@ -12,7 +12,7 @@ class ForecastRunNotFound(NotFound):
 
 
 class ForecastModelNotFound(NotFound):
-    """No such model."""
+    """No such forecast model in this organization."""
 
     code = "forecast_model.not_found"
 

@@ -112,6 +112,7 @@ EXPOSURE = {
 }  # fmt: skip
 
 ROW_VALUES: dict[str, dict[str, Any]] = {
+    "report_runs": {"report": "aging", "parameters": "{}"},
     "report_schedules": {
         "report": "aging",
         "parameters": "{}",
@@ -123,7 +124,6 @@ ROW_VALUES: dict[str, dict[str, Any]] = {
         "next_on": None,
         "next_at": None,
     },
-    "report_runs": {"parameters": "{}"},
     "interest_rate_tables": {"code": "own_rates"},
     "interest_rates": {"table_code": "own_rates", "percent": 8, "reference_percent": 0},
     "compensation_schedules": {"currency": "EUR", "bands": "[[0, 100]]"},

@@ -52,7 +52,12 @@ class Diary:
         for number, event in enumerate(events):
             if self.fail_after is not None and number >= self.fail_after:
                 raise ConnectionError("killed in the middle")
-            owe(session, self.subscriber.name, f"{event.position:06}:{event.type}", {"note": event.after["note"]})
+            owe(
+                session,
+                self.subscriber.name,
+                f"{event.position:06}:{event.type}",
+                {"note": event.after.get("note", "")},
+            )
 
     async def read(self, database: Database, organization: UUID) -> list[str]:
         async with database.read(organization) as session:

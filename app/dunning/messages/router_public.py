@@ -88,7 +88,7 @@ async def show(unsubscribe_token: Token, request: Request) -> Response:
 
 @router.post(
     "/dunning/unsubscribe/{unsubscribe_token}",
-    operation_id="unsubscribe",
+    operation_id="unsubscribeAddress",
     summary="No more reminders on this channel",
     response_class=Response,
     responses={**problems(404), 200: _HTML},

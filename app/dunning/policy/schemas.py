@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from app.core.money import to_minor, to_text
+from app.dunning.errors import AssignmentInvalid
 from app.dunning.models import (
     DunningAssignment,
     DunningBlock,
@@ -286,15 +287,12 @@ class AssignmentCreate(Input):
     valid_from: BusinessDate | None = Field(default=None, description="Today when missing, and at the earliest")
     reason: Reason | None = None
 
-    @model_validator(mode="after")
-    def _names_its_scope(self) -> Self:
+    def command(self, today: date) -> Assign:
+        """The plain command. Raises AssignmentInvalid."""
         wanted = {"organization": (False, False), "segment": (False, True), "account": (True, False)}[self.scope]
         if (self.account_id is not None, self.segment is not None) != wanted:
-            raise ValueError("an assignment names the account or segment of its scope, and nothing else")
-        return self
-
-    def command(self, today: date) -> Assign:
-        """The plain command."""
+            detail = "an assignment names the account or segment of its scope, and nothing else"
+            raise AssignmentInvalid(detail, pointer="/segment" if self.scope == "segment" else "/account_id")
         valid_from = self.valid_from or today
         return Assign(self.scope, self.policy_id, valid_from, self.account_id, self.segment, self.reason)
 

@@ -40,7 +40,7 @@ router = APIRouter()
 
 @router.get(
     ROOT,
-    operation_id="getODataService",
+    operation_id="getOdataService",
     summary="List the feeds",
     tags=_TAGS,
     responses={200: {"content": {JSON: {"schema": _PAGE}}}, **problems()},
@@ -53,7 +53,7 @@ async def get_service(read: Annotated[ReadSession, reports_to("reports:read")], 
 
 @router.get(
     ROOT + "/$metadata",
-    operation_id="getODataMetadata",
+    operation_id="getOdataMetadata",
     summary="The feeds as an entity model",
     tags=_TAGS,
     responses={200: {"content": {"application/xml": {"schema": {"type": "string"}}}}, **problems()},
@@ -133,7 +133,7 @@ for _each in FEEDS:
     router.add_api_route(
         f"{ROOT}/{_each.name}/$count",
         _count(_each),
-        operation_id=f"countOData{_each.name}",
+        operation_id=f"countOdata{_each.name}",
         summary=f"Count the rows of the feed {_each.name}",
         tags=_TAGS,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems()},
@@ -142,7 +142,7 @@ for _each in FEEDS:
     router.add_api_route(
         f"{ROOT}/{_each.name}",
         _feed(_each),
-        operation_id=f"listOData{_each.name}",
+        operation_id=f"listOdata{_each.name}",
         summary=f"The feed {_each.name}",
         tags=_TAGS,
         responses={200: {"content": {JSON: {"schema": _PAGE}}}, **problems()},
