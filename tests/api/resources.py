@@ -195,7 +195,7 @@ COMPLETE = (
 )
 """Tables whose rows others are never without: an invoice has at least one instalment."""
 
-BYTES_ELSEWHERE = {"getDocumentContent", "downloadAccountStatement"}
+BYTES_ELSEWHERE = {"getDocumentContent", "getReportRunFile", "downloadAccountStatement"}
 """Operations whose answer is not in the database: a row alone does not make it."""
 
 BODIES: dict[str, dict[str, Any]] = {}

@@ -24,7 +24,7 @@ from tests.factories import ALL_SCOPES, Tenant, make_tenant
 OPEN = {
     "createToken": "takes the client's secret",
     "showUnsubscribe": "a customer's link, with a secret of its own",
-    "unsubscribe": "a customer's link, with a secret of its own",
+    "unsubscribeAddress": "a customer's link, with a secret of its own",
     "receiveMessageEvents": "signed by the provider",
     "getLiveness": "asked by the supervisor",
     "getReadiness": "asked by the supervisor",
