@@ -247,7 +247,7 @@ def key_figures(book: Book, day: date, days: int, upper: tuple[int, ...]) -> dic
     now, before = book.receipts_until(day), book.receipts_until(start)
     paid = book.paid(start + timedelta(days=1), day)
     found: dict[Key, dict[str, Any]] = {}
-    for key in {*ending, *beginning, *credits, *now, *paid}:
+    for key in {*ending, *beginning, *credits, *now, *before, *paid}:
         buckets = ending.get(key, [0] * (len(upper) + 1))
         total, current = sum(buckets), buckets[0]
         begin, sold, off = sum(beginning.get(key, [])), sales.get(key, 0), lost.get(key, 0)

@@ -67,6 +67,7 @@ def test_a_dump_is_restored_into_another_server(tmp_path: Path) -> None:
         before.start_service()
         _post_invoice(before, token, "B-1")
         _seal_everything(before)
+        before.stop()  # its worker would go on to write and seal what a new organization gets
         head = _chain(before)
         refused = _program(before, "pg_dump", "-Fc", "-f", dump, "-d", before.owner_url)
         assert refused.returncode != 0, "the owner would leave rows out, and is refused"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from app.reports.catalogue import REPORTS
@@ -69,6 +69,7 @@ async def built(database: RolledBackDatabase, tenant: Tenant, build: Any, reques
 
 
 @RANDOM
+@example(seed=104585, day=142, known=32, group_by="account")  # unidentified dollars of the day before the period moved
 @given(**HISTORY, group_by=st.sampled_from(GROUPS))
 async def test_key_figures_in_one_currency(
     database: RolledBackDatabase, seed: int, day: int, known: int, group_by: str

@@ -155,14 +155,17 @@ async def _of_instalments(
 
 async def _add_credits(session: ReadSession, scope: Scope, begins: dict[date, date], at: Any) -> None:
     rows = await queries.sum_credits(session, scope, [*begins, *begins.values()])
-    receipts = {(row["at"], row["key"], row["currency"]): row["receipts"] for row in rows}
     for row in rows:
         if row["at"] in begins:
             position = at(row)
             position.credit_memos = row["credit_memos"]
             position.unapplied, position.unidentified = row["unapplied"], row["unidentified"]
-            before = receipts.get((begins[row["at"]], row["key"], row["currency"]), 0)
-            position.receipts = row["receipts"] - before
+            position.receipts += row["receipts"]
+    # Money that found its account since leaves a group that may hold nothing any more: it has no row on the last day.
+    for row in rows:
+        for day, begin in begins.items():
+            if begin == row["at"] and row["receipts"]:
+                at({"at": day, "key": row["key"], "currency": row["currency"]}).receipts -= row["receipts"]
 
 
 def _merged(parts: Iterable[Position]) -> dict[Slot, Position]:
