@@ -121,7 +121,7 @@ def _grant_erasable(connection: Connection, script: Any) -> None:
         found = connection.execute(text(_ERASABLE), {"table": table.name, "role": APP})
         granted = {row.name: row.granted for row in found}
         for column in table.info.get("erasable", ()):
-            if granted.get(column) is False:
+            if granted and not granted.get(column):  # a column that comes with this migration has no grant yet either
                 what = f'UPDATE ({column}) ON "{table.name}"'
                 script.upgrade_ops.ops.append(ops.ExecuteSQLOp(f"GRANT {what} TO {APP}"))
                 script.downgrade_ops.ops.insert(0, ops.ExecuteSQLOp(f"REVOKE {what} FROM {APP}"))

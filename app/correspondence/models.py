@@ -77,6 +77,34 @@ class ContactAttempt(TenantTable, Recorded, Base):
     )
 
 
+class MailboxConnection(Versioned, TenantTable, Base):
+    """The organization's mailbox, fetched over IMAP; one row, `id` is the organization's. The secret is encrypted.
+
+    What the last look found stands in the columns after `active`; looking does not raise the version.
+    """
+
+    __tablename__ = "mailbox_connections"
+    host: Mapped[str]
+    port: Mapped[int]
+    security: Mapped[str] = mapped_column(server_default="tls")
+    username: Mapped[str]
+    secret: Mapped[str]
+    folder: Mapped[str] = mapped_column(server_default="INBOX")
+    poll_seconds: Mapped[int] = mapped_column(server_default="60")
+    active: Mapped[bool] = mapped_column(server_default="true")
+    looked_at: Mapped[datetime | None]
+    taken_in_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    __table_args__ = (
+        organization_fk(),
+        one_of("security", "tls", "starttls", "none"),
+        CheckConstraint("port BETWEEN 1 AND 65535", name="port_bounded"),
+        CheckConstraint("poll_seconds BETWEEN 15 AND 86400", name="poll_bounded"),
+        CheckConstraint("(failing_since IS NULL) = (failure IS NULL)", name="failure_since"),
+    )
+
+
 class CorrespondenceTemplate(Versioned, TenantTable, Base):
     """A text to start from, in one language; `revision` counts what was changed, each kept in its own row."""
 

@@ -317,7 +317,10 @@ class CreditRemark(TenantTable, Recorded, Base):
 
 
 class CreditReview(Versioned, TenantTable, Base):
-    """A review of limit and terms: draft → recommended → approved | rejected. Amounts in the account's currency."""
+    """A review of limit and terms: draft → recommended → approved | rejected. Amounts in the account's currency.
+
+    `hands`: ids of everybody who opened, proposed or edited it. None of them decides it.
+    """
 
     __tablename__ = "credit_reviews"
     account_id: Mapped[UUID]
@@ -340,6 +343,7 @@ class CreditReview(Versioned, TenantTable, Base):
     created_by_id: Mapped[UUID | None]
     proposed_by: Mapped[str | None]
     proposed_by_id: Mapped[UUID | None]
+    hands: Mapped[list[Any]] = mapped_column(server_default="[]")
     decided_by: Mapped[str | None]
     decided_by_id: Mapped[UUID | None]
     decided_on: Mapped[date | None]

@@ -44,7 +44,8 @@ class WorklistEntry(TenantTable, Base):
     """An account that asks for work, with its place in the order. `id` is the account's: it stands here once.
 
     `score_minor` orders: expected cash in the organization's base currency, raised or lowered by the factors.
-    `expected_from` says whether the forecast or the account's own share gave it.
+    `expected_from` says whether the forecast or the account's own share gave it. `dunning` holds the latest notice and
+    the step that comes next, where there is either.
     """
 
     __tablename__ = "worklist_entries"
@@ -59,6 +60,7 @@ class WorklistEntry(TenantTable, Base):
     next_action: Mapped[str]
     signals: Mapped[list[Any]]
     factors: Mapped[list[Any]]
+    dunning: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     business_date: Mapped[date]
     __table_args__ = (
         organization_fk(),

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.infra.tables import Base, Recorded, TenantTable, Xid8, append_only, one_of, organization_fk
@@ -17,6 +17,7 @@ class Change(TenantTable, Recorded, Base):
 
     Partitioned by `id`: a UUIDv7 carries its time, so that months are ranges of ids and the primary key stays
     `(organization_id, id)`. `xid` is the writing transaction; the sealer uses it to find what it has not seen.
+    Words about people may be taken out (`infra/change_log_erasure.py`); the chain can be verified all the same.
     """
 
     __tablename__ = "change_log"
@@ -37,22 +38,37 @@ class Change(TenantTable, Recorded, Base):
         Index(None, "organization_id", "entity_type", "entity_id"),
         Index(None, "organization_id", "xid"),
         Index(None, "xid"),
-        {"info": {"append_only": True, "worker_reads": True}, "postgresql_partition_by": "RANGE (id)"},
+        {
+            "info": {"append_only": True, "worker_reads": True, "erasable": ("reason", "before", "after")},
+            "postgresql_partition_by": "RANGE (id)",
+        },
     )
 
 
 class ChangeSeal(TenantTable, Base):
-    """The gapless position and the chained hash that the sealer gives a committed change. `id` is the change's id."""
+    """The gapless position and the chained hash that the sealer gives a committed change. `id` is the change's id.
+
+    `digest_version` says how the row was hashed: 1 plainly, 2 with a random `salt` in front. An erasure drops the salt,
+    keeps the hash of the row as it was (`row_sha256`), and names itself in `erasure_id`.
+    """
 
     __tablename__ = "change_seals"
     position: Mapped[int] = mapped_column(BigInteger)
     sealed_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    digest_version: Mapped[int] = mapped_column(server_default="1")
+    salt: Mapped[UUID | None]
+    row_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    erasure_id: Mapped[UUID | None]
     __table_args__ = (
         organization_fk(),
         UniqueConstraint("organization_id", "position"),
-        append_only(),
-    )
+        CheckConstraint("(erasure_id IS NULL) = (row_sha256 IS NULL)", name="hash_when_erased"),
+        CheckConstraint("erasure_id IS NULL OR salt IS NULL", name="no_salt_when_erased"),
+        Index("ix_change_seals_erased", "organization_id", "erasure_id", "position",
+              postgresql_where=text("erasure_id IS NOT NULL")),
+        append_only(erasable=("salt", "row_sha256", "erasure_id")),
+    )  # fmt: skip
 
 
 class ChangeHead(TenantTable, Base):
