@@ -20,6 +20,8 @@ import app.forecasting.models
 import app.infra.mail.models
 import app.infra.models
 import app.integrations.models
+import app.integrations.outbound.models
+import app.integrations.source_books.models
 import app.integrations.webhooks.models
 import app.invoices.models
 import app.ledger.models

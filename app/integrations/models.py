@@ -34,6 +34,8 @@ class Import(Versioned, TenantTable, Base):
     rows_unchanged: Mapped[int] = mapped_column(server_default="0")
     rows_refused: Mapped[int] = mapped_column(server_default="0")
     control_totals: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    source_table: Mapped[str | None]  # of the source, where the mapping knows it
+    effects: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # what followed beyond the rows
     error: Mapped[dict[str, Any] | None]
     requested_by: Mapped[str]
     requested_by_kind: Mapped[str]
@@ -42,7 +44,9 @@ class Import(Versioned, TenantTable, Base):
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         organization_fk(),
-        one_of("kind", "accounts", "invoices", "payments", "applications", "balances", "bank_statement"),
+        one_of(
+            "kind", "accounts", "invoices", "payments", "applications", "balances", "original_amounts", "bank_statement"
+        ),
         one_of("media_format", "csv", "ndjson", "xlsx", "bank"),
         one_of("state", "queued", "running", "completed", "failed", "cancelled"),
         Index(None, "organization_id", "state"),
