@@ -21,7 +21,7 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.versions import check_version
 
-KINDS = ("bank_identifier", "payer_name")
+KINDS = ("bank_identifier", "payer_name", "vat_id", "electronic_address", "registered_id")
 
 
 @dataclass(frozen=True, slots=True)

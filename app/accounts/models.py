@@ -93,7 +93,11 @@ class Contact(Versioned, TenantTable, Base):
 
 
 class PayerIdentity(Versioned, TenantTable, Base):
-    """A bank identifier or payer name that stands for an account: entered by a person or learned from money."""
+    """What stands for an account: entered by a person, or learned from money and from electronic invoices.
+
+    Bank identifiers and payer names tell who paid; VAT ids, electronic addresses and registered ids whom an
+    electronic invoice is for.
+    """
 
     __tablename__ = "payer_identities"
     account_id: Mapped[UUID]
@@ -108,6 +112,6 @@ class PayerIdentity(Versioned, TenantTable, Base):
         tenant_fk("account_id", "accounts"),
         UniqueConstraint("organization_id", "kind", "normalized_value", "account_id"),
         Index(None, "organization_id", "account_id"),
-        one_of("kind", "bank_identifier", "payer_name"),
+        one_of("kind", "bank_identifier", "payer_name", "vat_id", "electronic_address", "registered_id"),
         one_of("origin", "entered", "learned"),
     )

@@ -26,7 +26,7 @@ from app.accounts.terms_notation import MAX_TEXT_LENGTH, describe_terms, parse_t
 from app.core.errors import FieldError
 from app.infra.http.fields import Input, Name, Number, changes, unset
 
-IdentityKind = Literal["bank_identifier", "payer_name"]
+IdentityKind = Literal["bank_identifier", "payer_name", "vat_id", "electronic_address", "registered_id"]
 IdentityOrigin = Literal["entered", "learned"]
 Percent = Annotated[
     str,

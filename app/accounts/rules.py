@@ -321,13 +321,15 @@ def normalize_bank_identifier(value: str) -> str:
 
 
 def normalize_identity(kind: str, value: str) -> str:
-    """The form of a payer identity that is compared; `kind` is `bank_identifier` or `payer_name`.
+    """The form of a payer identity that is compared; `kind` is one of `identities.KINDS`.
 
-    Of a name the key of an account's name with every umlaut as one letter, however it was spelled: banks write "Müller"
-    as MUELLER and as MULLER.
+    Identifiers are compared without blanks, VAT and registered ids without any sign. Of a name the key of an account's
+    name with every umlaut as one letter, however it was spelled: banks write "Müller" as MUELLER and as MULLER.
     """
-    if kind == "bank_identifier":
+    if kind in ("bank_identifier", "electronic_address"):
         return normalize_bank_identifier(value)
+    if kind in ("vat_id", "registered_id"):
+        return "".join(ch for ch in value.upper() if ch.isalnum() or ch == ":")
     plain = unicodedata.normalize("NFKC", value[:MAX_NAME_LENGTH]).translate(_ONE_LETTER)
     return _DIGRAPHS.sub(_first_letter, normalize_account_name(plain))
 
@@ -335,7 +337,7 @@ def normalize_identity(kind: str, value: str) -> str:
 def identity_keys(kind: str, value: str) -> frozenset[str]:
     """Every form under which this payer identity may be stored: the present one, and that of names stored earlier."""
     known = normalize_identity(kind, value)
-    return frozenset((known,)) if kind == "bank_identifier" else frozenset((known, normalize_account_name(value)))
+    return frozenset((known,)) if kind != "payer_name" else frozenset((known, normalize_account_name(value)))
 
 
 def _first_letter(digraph: re.Match[str]) -> str:

@@ -287,10 +287,11 @@ def _line(line: dict[str, Any], currency: str) -> RemittanceLine:
 
 def _item(row: Any) -> OpenItem:
     (id_, document_id, account_id, legal_entity_id, number, currency, open_minor, amount_minor, invoice_date, due_date,
-     discount_minor, discount_date, _, order, delivery, contract, external, is_credit) = row  # fmt: skip
+     discount_minor, discount_date, _, order, delivery, contract, external, asked, is_credit) = row  # fmt: skip
     references: tuple[str, ...] = ()
-    if order or delivery or contract or external:
-        references = tuple([other for other in (order, delivery, contract, external) if other and other != number])
+    if order or delivery or contract or external or asked:
+        others = (order, delivery, contract, external, asked)
+        references = tuple([other for other in others if other and other != number])
     return OpenItem(
         id_,
         document_id,

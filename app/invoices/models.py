@@ -53,6 +53,8 @@ class Invoice(Versioned, TenantTable, Base):
     purchase_order_key: Mapped[str | None]
     delivery_reference: Mapped[str | None]
     contract_reference: Mapped[str | None]
+    payment_reference: Mapped[str | None]  # what the payer is asked to quote: RF, QR, KID, +++…+++ or free
+    payment_reference_key: Mapped[str | None]
     delivery_status: Mapped[str | None]
     void_date: Mapped[date | None]
     voided_at: Mapped[datetime | None]
@@ -88,6 +90,10 @@ class Invoice(Versioned, TenantTable, Base):
         Index(None, "organization_id", "digits_key", postgresql_where=text("digits_key IS NOT NULL")),
         Index(None, "organization_id", "tail_key", postgresql_where=text("tail_key IS NOT NULL")),
         Index(None, "organization_id", "purchase_order_key", postgresql_where=text("purchase_order_key IS NOT NULL")),
+        Index(
+            None, "organization_id", "payment_reference_key",
+            postgresql_where=text("payment_reference_key IS NOT NULL"),
+        ),
         Index(None, "organization_id", "account_id"),
     )  # fmt: skip
 

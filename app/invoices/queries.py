@@ -21,9 +21,9 @@ NO_KEY = {"key_share": True}  # FOR NO KEY UPDATE: rows that only refer to the l
 _DOCUMENT = """
 SELECT i.id, i.kind, i.number, i.source, i.external_id, i.legal_entity_id, i.account_id, i.currency, i.amount_minor,
     i.corrected_minor, i.tax_minor, i.corrected_tax_minor, i.invoice_date, i.accounting_date, i.payment_terms_id,
-    i.terms_differ, i.purchase_order, i.delivery_reference, i.contract_reference, i.delivery_status, i.void_date,
-    i.void_reason, i.corrects_id, i.created_at, i.version + p.changes AS version, p.updated_at, p.applied_minor,
-    p.instalments, CASE WHEN p.adjusted THEN (
+    i.terms_differ, i.purchase_order, i.delivery_reference, i.contract_reference, i.payment_reference,
+    i.delivery_status, i.void_date, i.void_reason, i.corrects_id, i.created_at, i.version + p.changes AS version,
+    p.updated_at, p.applied_minor, p.instalments, CASE WHEN p.adjusted THEN (
         SELECT coalesce(sum(a.amount_minor), 0) <> 0 FROM instalments s
         JOIN adjustments a ON a.organization_id = $1 AND a.instalment_id = s.id AND a.state = 'posted'
         WHERE s.organization_id = $1 AND s.invoice_id = i.id AND a.kind = ANY($3::text[])) ELSE false END AS adjusted

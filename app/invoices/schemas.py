@@ -204,6 +204,7 @@ class InvoiceRead(BaseModel):
     purchase_order: str | None
     delivery_reference: str | None
     contract_reference: str | None
+    payment_reference: str | None = Field(description="What the payer is asked to quote, as the invoice prints it")
     delivery_status: str | None
     void_date: date | None
     void_reason: str | None
@@ -273,5 +274,6 @@ def line_read(line: InvoiceLine, currency: str) -> LineRead:
 _PLAIN = (
     "id", "kind", "number", "legal_entity_id", "account_id", "currency", "invoice_date", "accounting_date",
     "payment_terms_id", "terms_differ", "purchase_order", "delivery_reference", "contract_reference",
-    "delivery_status", "void_date", "void_reason", "corrects_id", "version", "created_at", "updated_at",
+    "payment_reference", "delivery_status", "void_date", "void_reason", "corrects_id", "version", "created_at",
+    "updated_at",
 )  # fmt: skip

@@ -47,7 +47,7 @@ class RemittanceAdvice(Versioned, TenantTable, Base):
         tenant_fk("account_id", "accounts"),
         tenant_fk("repeats_id", "remittance_advices"),
         one_of("state", "open", "joined", "settled", "cancelled"),
-        one_of("channel", "api", "csv", "xlsx", "email_text"),
+        one_of("channel", "api", "csv", "xlsx", "email_text", "x12_820", "edifact_remadv"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         Index(
             "uq_remittance_advices_content", "organization_id", "content_sha256", unique=True,

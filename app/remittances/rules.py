@@ -15,7 +15,7 @@ from app.core.money import MAX_MINOR
 from app.core.reference_keys import TOKEN, clean, fold, squeeze
 
 State = Literal["open", "joined", "settled", "cancelled"]
-Channel = Literal["api", "csv", "xlsx", "email_text"]
+Channel = Literal["api", "csv", "xlsx", "email_text", "x12_820", "edifact_remadv"]
 TotalsCheck = Literal["agrees", "differs"]
 Resolution = Literal["resolved", "ambiguous", "unresolved"]
 Action = Literal["cancel", "rejoin"]

@@ -43,16 +43,16 @@ _ITEM_COLUMNS = """
 s.id::text, s.invoice_id::text AS document_id, s.account_id::text, s.legal_entity_id::text, i.number, s.currency,
 s.open_minor, s.amount_minor + s.corrected_minor AS amount_minor,
 s.invoice_date, s.due_date, s.discount_minor, s.discount_date, s.accounting_date, i.purchase_order,
-i.delivery_reference, i.contract_reference, i.external_id, false AS is_credit
+i.delivery_reference, i.contract_reference, i.external_id, i.payment_reference, false AS is_credit
 """
 _CREDIT_COLUMNS = """
 c.id::text, c.id::text AS document_id, c.account_id::text, c.legal_entity_id::text, c.number, c.currency, c.open_minor,
 c.amount_minor, c.credit_date AS invoice_date, c.credit_date AS due_date, 0::bigint AS discount_minor,
 NULL::date AS discount_date, c.accounting_date, NULL AS purchase_order, NULL AS delivery_reference,
-NULL AS contract_reference, c.external_id, true AS is_credit
+NULL AS contract_reference, c.external_id, NULL AS payment_reference, true AS is_credit
 """
 # Ids as text: the engine has them so, and tens of thousands of UUID objects a batch would only be made into text.
-_WHOLE = ("number_key", "digits_key")
+_WHOLE = ("number_key", "digits_key", "payment_reference_key")
 _OPEN = " JOIN instalments s ON s.organization_id = $1 AND s.invoice_id = d.id AND s.open_minor <> 0"
 _DOCUMENTS_BY_KEY = " UNION ALL ".join(
     f"SELECT k.key, d.id, d.account_id, d.part_id, d.open_minor, {'true' if opened == 'd' else 'false'} AS is_credit,"
@@ -61,7 +61,12 @@ _DOCUMENTS_BY_KEY = " UNION ALL ".join(
     f" FROM {table} d{join} WHERE d.organization_id = $1 AND d.{column} = k.key AND {opened}.open_minor <> 0"
     f" LIMIT {DOCUMENTS_PER_KEY_LIMIT}) d"
     for table, opened, join, columns in (
-        ("invoices", "s", _OPEN, ("number_key", "digits_key", "tail_key", "purchase_order_key")),
+        (
+            "invoices",
+            "s",
+            _OPEN,
+            ("number_key", "digits_key", "tail_key", "purchase_order_key", "payment_reference_key"),
+        ),
         ("credit_memos", "d", "", ("number_key", "digits_key", "tail_key")),
     )
     for column in columns
@@ -160,8 +165,8 @@ async def waiting_payments(session: ReadSession, ids: Sequence[UUID]) -> list[An
 
 
 async def documents_by_key(session: ReadSession, keys: Iterable[str]) -> list[Any]:
-    """Documents whose number, digits, last digits or purchase order is one of the keys, a row for each open
-    instalment: key, id, account_id, part_id, open_minor, is_credit; is_weak: by less than the number's digits.
+    """Documents whose number, digits, last digits, purchase order or payment reference is one of the keys, a row for
+    each open instalment: key, id, account_id, part_id, open_minor, is_credit; is_weak: by less than its digits.
     """
     wanted = list(keys)
     return list(await session.driver.fetch(_DOCUMENTS_BY_KEY, session.organization_id, wanted)) if wanted else []
