@@ -6,10 +6,14 @@ FROM python:3.11-slim-bookworm AS builder
 
 # The environment has no pip of its own: nothing is installed into it later.
 RUN python -m venv --without-pip /opt/venv
+COPY requirements-bootstrap.lock /tmp/requirements-bootstrap.lock
 COPY requirements.lock /tmp/requirements.lock
-# Wheels only, so that no compiler is needed; each file is checked against the hashes of the lock.
-RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
-    --require-hashes --no-deps --only-binary :all: -r /tmp/requirements.lock
+# Wheels only, so that no compiler is needed; each file is checked against the hashes of the lock. uv does the work,
+# because it is several times faster; it stays in this stage.
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
+      --require-hashes --no-deps --only-binary :all: --target /opt/uv -r /tmp/requirements-bootstrap.lock \
+    && /opt/uv/bin/uv pip install --quiet --python /opt/venv/bin/python --compile-bytecode \
+      --require-hashes --no-deps --only-binary :all: -r /tmp/requirements.lock
 COPY app /srv/duecourse/app
 COPY workers /srv/duecourse/workers
 COPY migrations /srv/duecourse/migrations

@@ -6,6 +6,7 @@ itself. `docs/how-to/docker.md` says so.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -18,11 +19,19 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import pip_settings, uv_environment
 from tests.deploy.dockerfile import Stage, compose, copy_into, stages
 from tests.installation import ROOT, Installation, installation, make_organization
 
 pytestmark = pytest.mark.slow
-_FOLDERS = ("/opt/venv", "/srv/duecourse", "/var/lib/duecourse", "/tmp/requirements.lock")  # of the image
+_FOLDERS = (
+    "/opt/venv",
+    "/opt/uv",
+    "/srv/duecourse",
+    "/var/lib/duecourse",
+    "/tmp/requirements.lock",
+    "/tmp/requirements-bootstrap.lock",
+)  # of the image
 _ADDRESS = "http://127.0.0.1:8000"
 
 
@@ -54,8 +63,17 @@ class Image:
         """A RUN of the first stage, by `sh -c` as Docker does it."""
         # `python` of the base image is the interpreter of the tests.
         script = re.sub(r"^python ", f"{shlex.quote(sys.executable)} ", self.place(command))
+        listing = subprocess.run(
+            [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+        ).stdout
         done = subprocess.run(
-            ["sh", "-ec", script], cwd=self.root, capture_output=True, text=True, check=False, timeout=400
+            ["sh", "-ec", script],
+            cwd=self.root,
+            env=uv_environment(pip_settings(listing), os.environ),  # packages come from where this machine gets them
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=400,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
