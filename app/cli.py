@@ -205,6 +205,8 @@ def verify(
                     "unsealed_tail": result.unsealed_tail,
                     "first_bad_position": result.first_bad_position,
                     "head_sha256": result.head_sha256.hex(),
+                    "erased": result.erased,
+                    "erasures": result.erasures,
                 }
             )
         return found
@@ -218,7 +220,7 @@ def verify(
             verdict = "whole" if bad is None else f"BROKEN at position {bad}"
             typer.echo(
                 f"{result['organization_id']}  {verdict}  sealed {result['sealed']}"
-                f"  not yet sealed {result['unsealed_tail']}  head {result['head_sha256']}"
+                f"  not yet sealed {result['unsealed_tail']}  erased {result['erased']}  head {result['head_sha256']}"
             )
     raise typer.Exit(1 if any(result["first_bad_position"] is not None for result in results) else 0)
 

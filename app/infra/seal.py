@@ -5,9 +5,13 @@ snapshot. Everything that the snapshot of the last pass saw is sealed; new is wh
 it: transactions that were running then (few, named in it) and those with a later id (a range of an index). So a
 transaction that commits late is found when it commits, however long it took, and nobody waits for it.
 
-The chain: `sha256(previous || sha256(row))`, beginning with 32 zero bytes; `row` is the text of a JSON array as
+The chain: `sha256(previous || hash of the row)`, beginning with 32 zero bytes; `row` is the text of a JSON array as
 PostgreSQL prints jsonb: organization, id, entity type and id, event, effective date, actor kind, id and name,
-request, reason, before, after, recorded instant in microseconds since 1970.
+request, reason, before, after, recorded instant in microseconds since 1970. Its hash is `sha256(row)` in version 1 and
+`sha256(salt || row)` in version 2, with 16 random bytes that are known as long as nobody is forgotten.
+
+An erasure (`infra/change_log_erasure.py`) keeps the hash of the row as it was and drops the salt: the chain stays whole
+and nothing can be guessed from it. What is left of these rows is covered by the erasure's own row in the log.
 """
 
 from __future__ import annotations
@@ -26,29 +30,47 @@ from app.infra.reactions import Announce
 BATCH_LIMIT = 5_000
 FULL_BATCH_LIMIT = 50_000
 FIRST_SHA256 = bytes(32)
-DIGEST = """sha256(convert_to(jsonb_build_array(c.organization_id, c.id, c.entity_type, c.entity_id, c.event,
+DIGEST_VERSION = 2
+ERASED_EVENT = "change_log.erased"
+_ROW = """convert_to(jsonb_build_array(c.organization_id, c.id, c.entity_type, c.entity_id, c.event,
     c.effective_date, c.actor_kind, c.actor_id, c.actor_name, c.request_id, c.reason, c.before, c.after,
-    (extract(epoch FROM c.recorded_at) * 1000000)::bigint)::text, 'UTF8'))"""
+    (extract(epoch FROM c.recorded_at) * 1000000)::bigint)::text, 'UTF8')"""
+PLAIN_DIGEST = f"sha256({_ROW})"
+DIGEST = f"""CASE s.digest_version WHEN 1 THEN {PLAIN_DIGEST} WHEN 2 THEN sha256(uuid_send(s.salt) || {_ROW}) END"""
+"""The hash of a row `c` under its seal `s`, if nothing was taken out of it."""
+REMAINS = f"encode(sha256(string_agg({PLAIN_DIGEST}, ''::bytea ORDER BY s.position)), 'hex')"
+"""What is left of the rows of an erasure."""
+# A fresh salt for each row; the limit keeps it one value for the row.
+_HASHED = f"SELECT c.id, c.xid::text AS xid, c.event, c.salt, sha256(uuid_send(c.salt) || {_ROW}) AS digest FROM (%s) c"
 _UNSEALED = """NOT EXISTS (SELECT 1 FROM change_seals s WHERE s.organization_id = c.organization_id AND s.id = c.id)"""
 _HEAD = """
 SELECT h.position, h.sha256, h.seen, h.system_identifier, p.system_identifier AS here,
        pg_current_snapshot()::text AS now
 FROM pg_control_system() p LEFT JOIN change_heads h ON h.organization_id = $1
 """
-_NEW = f"""
-SELECT c.id, c.xid::text AS xid, c.event, {DIGEST} AS digest FROM change_log c
+_NEW = (
+    _HASHED
+    % f"""
+SELECT c.*, gen_random_uuid() AS salt FROM change_log c
 WHERE c.organization_id = $1
   AND ((c.xid >= $2::text::xid8 AND c.xid < $3::text::xid8) OR c.xid = ANY($4::text[]::xid8[]))
   AND pg_visible_in_snapshot(c.xid, $5::text::pg_snapshot) AND {_UNSEALED}
 ORDER BY c.xid, c.id LIMIT $6
 """
-_ALL = f"""
-SELECT c.id, c.xid::text AS xid, c.event, {DIGEST} AS digest FROM change_log c
+    + " ORDER BY c.xid, c.id"
+)
+_ALL = (
+    _HASHED
+    % f"""
+SELECT c.*, gen_random_uuid() AS salt FROM change_log c
 WHERE c.organization_id = $1 AND {_UNSEALED} ORDER BY c.xid, c.id LIMIT $2
 """
+    + " ORDER BY c.xid, c.id"
+)
 _INSERT = """
-INSERT INTO change_seals (organization_id, id, position, sha256)
-SELECT $1, r.id, r.position, r.sha256 FROM unnest($2::uuid[], $3::bigint[], $4::bytea[]) AS r(id, position, sha256)
+INSERT INTO change_seals (organization_id, id, position, sha256, digest_version, salt)
+SELECT $1, r.id, r.position, r.sha256, $6, r.salt
+FROM unnest($2::uuid[], $3::bigint[], $4::bytea[], $5::uuid[]) AS r(id, position, sha256, salt)
 """
 _ADVANCE = """
 INSERT INTO change_heads (organization_id, id, position, sha256, seen, system_identifier)
@@ -57,13 +79,26 @@ ON CONFLICT (organization_id, id) DO UPDATE SET position = excluded.position, sh
     seen = excluded.seen, system_identifier = excluded.system_identifier
 """
 _CHAIN = f"""
-SELECT s.position, s.sha256, CASE WHEN c.id IS NOT NULL THEN {DIGEST} END AS digest
+SELECT s.position, s.sha256,
+    CASE WHEN c.id IS NULL THEN NULL WHEN s.erasure_id IS NULL THEN {DIGEST} ELSE s.row_sha256 END AS digest
 FROM change_seals s LEFT JOIN change_log c ON c.organization_id = s.organization_id AND c.id = s.id
 WHERE s.organization_id = $1 AND s.position > $2 ORDER BY s.position LIMIT {BATCH_LIMIT}
 """
 _ENDS = """
 SELECT (SELECT count(*) FROM change_seals WHERE organization_id = $1) AS sealed, h.position, h.sha256
 FROM (SELECT) AS one LEFT JOIN change_heads h ON h.organization_id = $1
+"""
+# Rows of which words were taken out, by erasure: how many, the first, and whether the log tells of them as they are.
+_ERASURES = f"""
+SELECT e.rows, e.first, EXISTS (
+    SELECT FROM change_log x WHERE x.organization_id = $1 AND x.entity_type = 'change_log'
+    AND x.entity_id = e.erasure_id AND x.event = '{ERASED_EVENT}' AND x.after->>'remains_sha256' = e.remains
+    AND (x.after->>'rows')::bigint = e.rows) AS told
+FROM (
+    SELECT s.erasure_id, count(*) AS rows, min(s.position) AS first, {REMAINS} AS remains
+    FROM change_seals s JOIN change_log c ON c.organization_id = s.organization_id AND c.id = s.id
+    WHERE s.organization_id = $1 AND s.erasure_id IS NOT NULL GROUP BY s.erasure_id
+) e
 """
 # Who has changes beyond what its head has seen. `$1` is the snapshot of the last look; without one every organization
 # is looked at by its own head.
@@ -122,12 +157,17 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The chain recomputed: rows sealed and not yet sealed, the first position that does not fit, the head's hash."""
+    """The chain recomputed: rows sealed and not yet sealed, the first position that does not fit, the head's hash.
+
+    `erased`: of how many rows words were taken out, by so many `erasures`, each of them told in the log.
+    """
 
     sealed: int
     unsealed_tail: int
     first_bad_position: int | None
     head_sha256: bytes
+    erased: int = 0
+    erasures: int = 0
 
 
 async def seal(
@@ -194,7 +234,8 @@ async def _append(
         part = slice(start, start + BATCH_LIMIT)
         ids = [row["id"] for row in rows[part]]
         positions = list(range(first + start + 1, first + start + 1 + len(ids)))
-        await driver.execute(_INSERT, organization_id, ids, positions, chain[part])
+        salts = [row["salt"] for row in rows[part]]
+        await driver.execute(_INSERT, organization_id, ids, positions, chain[part], salts, DIGEST_VERSION)
     return first + len(rows), sha256
 
 
@@ -247,4 +288,13 @@ async def verify_chain(session: ReadSession) -> Verification:
             break
     if bad is None and (position != (ends["position"] or 0) or sha256 != (ends["sha256"] or FIRST_SHA256)):
         bad = min(position, ends["position"] or 0) + 1  # the head does not belong to this chain
-    return Verification(ends["sealed"], int(tail), bad, bytes(ends["sha256"] or FIRST_SHA256))
+    erasures = await driver.fetch(_ERASURES, organization_id)
+    untold = [row["first"] for row in erasures if not row["told"]]
+    return Verification(
+        sealed=ends["sealed"],
+        unsealed_tail=int(tail),
+        first_bad_position=min([*untold, *([] if bad is None else [bad])], default=None),
+        head_sha256=bytes(ends["sha256"] or FIRST_SHA256),
+        erased=sum(row["rows"] for row in erasures),
+        erasures=len(erasures),
+    )

@@ -224,7 +224,9 @@ async def test_the_service_cannot_change_what_is_sealed(committed: Database, org
     for statement in (
         "UPDATE change_seals SET position = 7",
         "DELETE FROM change_seals",
-        "UPDATE change_log SET reason = 'x'",
+        "UPDATE change_seals SET sha256 = ''",
+        "UPDATE change_log SET event = 'x'",
+        "UPDATE change_log SET actor_name = 'x'",
         "DELETE FROM change_log",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
