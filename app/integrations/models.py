@@ -45,7 +45,8 @@ class Import(Versioned, TenantTable, Base):
     __table_args__ = (
         organization_fk(),
         one_of(
-            "kind", "accounts", "invoices", "payments", "applications", "balances", "original_amounts", "bank_statement"
+            "kind", "accounts", "contacts", "invoices", "payments", "applications", "balances", "original_amounts",
+            "bank_statement",
         ),
         one_of("media_format", "csv", "ndjson", "xlsx", "bank"),
         one_of("state", "queued", "running", "completed", "failed", "cancelled"),

@@ -2764,7 +2764,7 @@ def upgrade() -> None:
     op.create_check_constraint(
         op.f("ck_imports_kind"),
         "imports",
-        "(kind = ANY (ARRAY['accounts'::text, 'invoices'::text, 'payments'::text, 'applications'::text, 'balances'::text, 'original_amounts'::text, 'bank_statement'::text]))",
+        "(kind = ANY (ARRAY['accounts'::text, 'contacts'::text, 'invoices'::text, 'payments'::text, 'applications'::text, 'balances'::text, 'original_amounts'::text, 'bank_statement'::text]))",
     )
     op.drop_constraint(op.f("ck_payer_identities_kind"), "payer_identities", type_="check")
     op.create_check_constraint(
