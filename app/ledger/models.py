@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from app.infra.tables import (
@@ -19,6 +19,11 @@ from app.infra.tables import (
     organization_fk,
     tenant_fk,
 )
+
+
+def _of_document(column: str) -> Index:
+    """What one document moved: most transfers name one or two of the three."""
+    return Index(None, "organization_id", column, postgresql_where=text(f"{column} IS NOT NULL"))
 
 
 class Transfer(TenantTable, Recorded, Base):
@@ -48,6 +53,8 @@ class Transfer(TenantTable, Recorded, Base):
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         Index(None, "organization_id", "legal_entity_id", "effective_date"),
         Index(None, "organization_id", "posting_id"),
+        Index(None, "organization_id", "account_id", "id"),
+        *(_of_document(column) for column in ("instalment_id", "credit_memo_id", "payment_id")),
         append_only(),
     )
 

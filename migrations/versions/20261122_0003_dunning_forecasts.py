@@ -1083,7 +1083,7 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name=op.f("fk_dunning_assignments_organization_id")
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dunning_assignments")),
-        info={"append_only": True},
+        info={"append_only": True, "erasable": ("reason",)},
     )
     op.create_index(
         op.f("ix_dunning_assignments_organization_id_account_id_valid_from"),
@@ -2747,6 +2747,34 @@ def upgrade() -> None:
     op.add_column("legal_entities", sa.Column("street", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("city", sa.Text(), nullable=True))
+    op.add_column("retention_settings", sa.Column("reports_months", sa.Integer(), nullable=True))
+    op.create_index(
+        op.f("ix_transfers_organization_id_account_id_id"),
+        "transfers",
+        ["organization_id", "account_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_transfers_organization_id_credit_memo_id"),
+        "transfers",
+        ["organization_id", "credit_memo_id"],
+        unique=False,
+        postgresql_where=sa.text("credit_memo_id IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_transfers_organization_id_instalment_id"),
+        "transfers",
+        ["organization_id", "instalment_id"],
+        unique=False,
+        postgresql_where=sa.text("instalment_id IS NOT NULL"),
+    )
+    op.create_index(
+        op.f("ix_transfers_organization_id_payment_id"),
+        "transfers",
+        ["organization_id", "payment_id"],
+        unique=False,
+        postgresql_where=sa.text("payment_id IS NOT NULL"),
+    )
     op.add_column(
         "worklist_entries", sa.Column("expected_from", sa.Text(), server_default="payment_share", nullable=False)
     )
@@ -2765,6 +2793,11 @@ def upgrade() -> None:
         op.f("ck_imports_kind"),
         "imports",
         "(kind = ANY (ARRAY['accounts'::text, 'contacts'::text, 'invoices'::text, 'payments'::text, 'applications'::text, 'balances'::text, 'original_amounts'::text, 'bank_statement'::text]))",
+    )
+    op.create_check_constraint(
+        op.f("ck_retention_settings_reports_months"),
+        "retention_settings",
+        "((reports_months >= 1) AND (reports_months <= 600))",
     )
     op.drop_constraint(op.f("ck_payer_identities_kind"), "payer_identities", type_="check")
     op.create_check_constraint(
@@ -2806,7 +2839,7 @@ def upgrade() -> None:
     secure_table("source_documents")
     secure_table("source_watermarks")
     secure_table("webhook_deliveries")
-    secure_table("dunning_assignments", append_only=True)
+    secure_table("dunning_assignments", append_only=True, erasable=("reason",))
     secure_table("dunning_comparisons")
     secure_table("dunning_runs")
     secure_table("dunning_steps")
@@ -2836,23 +2869,45 @@ def upgrade() -> None:
     )
     secure_table("dunning_message_events", append_only=True, erasable=("detail",))
     secure_table("interest_pieces", append_only=True)
+    op.execute('GRANT UPDATE (description) ON "legal_case_entries" TO duecourse_app')
+    op.execute('GRANT UPDATE (reason) ON "collector_assignments" TO duecourse_app')
+    op.execute('GRANT UPDATE (reasons) ON "credit_decisions" TO duecourse_app')
+    op.execute('GRANT UPDATE (note) ON "credit_decisions" TO duecourse_app')
+    op.execute('GRANT UPDATE (note) ON "credit_bureau_scores" TO duecourse_app')
+    op.execute('GRANT UPDATE (note) ON "credit_statements" TO duecourse_app')
     op.execute('GRANT UPDATE (body) ON "credit_remarks" TO duecourse_app')
+    op.execute('GRANT UPDATE (note) ON "dispute_transitions" TO duecourse_app')
     op.execute('GRANT UPDATE (reason) ON "change_log" TO duecourse_app')
     op.execute('GRANT UPDATE (before) ON "change_log" TO duecourse_app')
     op.execute('GRANT UPDATE (after) ON "change_log" TO duecourse_app')
     op.execute('GRANT UPDATE (salt) ON "change_seals" TO duecourse_app')
     op.execute('GRANT UPDATE (row_sha256) ON "change_seals" TO duecourse_app')
     op.execute('GRANT UPDATE (erasure_id) ON "change_seals" TO duecourse_app')
+    op.execute('GRANT UPDATE (reason) ON "instalment_changes" TO duecourse_app')
+    op.execute('GRANT UPDATE (reason) ON "credit_memo_movements" TO duecourse_app')
+    op.execute('GRANT UPDATE (reason) ON "payment_movements" TO duecourse_app')
+    op.execute('GRANT UPDATE (reason) ON "applications" TO duecourse_app')
 
 
 def downgrade() -> None:
+    op.execute('REVOKE UPDATE (reason) ON "applications" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (reason) ON "payment_movements" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (reason) ON "credit_memo_movements" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (reason) ON "instalment_changes" FROM duecourse_app')
     op.execute('REVOKE UPDATE (erasure_id) ON "change_seals" FROM duecourse_app')
     op.execute('REVOKE UPDATE (row_sha256) ON "change_seals" FROM duecourse_app')
     op.execute('REVOKE UPDATE (salt) ON "change_seals" FROM duecourse_app')
     op.execute('REVOKE UPDATE (after) ON "change_log" FROM duecourse_app')
     op.execute('REVOKE UPDATE (before) ON "change_log" FROM duecourse_app')
     op.execute('REVOKE UPDATE (reason) ON "change_log" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (note) ON "dispute_transitions" FROM duecourse_app')
     op.execute('REVOKE UPDATE (body) ON "credit_remarks" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (note) ON "credit_statements" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (note) ON "credit_bureau_scores" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (note) ON "credit_decisions" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (reasons) ON "credit_decisions" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (reason) ON "collector_assignments" FROM duecourse_app')
+    op.execute('REVOKE UPDATE (description) ON "legal_case_entries" FROM duecourse_app')
     op.drop_constraint(op.f("ck_worklist_entries_expected_from"), "worklist_entries", type_="check")
     op.drop_constraint(op.f("ck_remittance_advices_channel"), "remittance_advices", type_="check")
     op.create_check_constraint(
@@ -2866,6 +2921,7 @@ def downgrade() -> None:
         "payer_identities",
         "(kind = ANY (ARRAY['bank_identifier'::text, 'payer_name'::text]))",
     )
+    op.drop_constraint(op.f("ck_retention_settings_reports_months"), "retention_settings", type_="check")
     op.drop_constraint(op.f("ck_imports_kind"), "imports", type_="check")
     op.create_check_constraint(
         op.f("ck_imports_kind"),
@@ -2876,6 +2932,23 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_change_seals_no_salt_when_erased"), "change_seals", type_="check")
     op.drop_column("worklist_entries", "dunning")
     op.drop_column("worklist_entries", "expected_from")
+    op.drop_index(
+        op.f("ix_transfers_organization_id_payment_id"),
+        table_name="transfers",
+        postgresql_where=sa.text("payment_id IS NOT NULL"),
+    )
+    op.drop_index(
+        op.f("ix_transfers_organization_id_instalment_id"),
+        table_name="transfers",
+        postgresql_where=sa.text("instalment_id IS NOT NULL"),
+    )
+    op.drop_index(
+        op.f("ix_transfers_organization_id_credit_memo_id"),
+        table_name="transfers",
+        postgresql_where=sa.text("credit_memo_id IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_transfers_organization_id_account_id_id"), table_name="transfers")
+    op.drop_column("retention_settings", "reports_months")
     op.drop_column("legal_entities", "city")
     op.drop_column("legal_entities", "postal_code")
     op.drop_column("legal_entities", "street")
