@@ -251,7 +251,7 @@ class LegalCaseEntry(TenantTable, Recorded, Base):
         CheckConstraint("(reverses_id IS NULL) = (amount_minor > 0)", name="sign"),
         UniqueConstraint("organization_id", "reverses_id"),
         Index(None, "organization_id", "case_id", "id"),
-        append_only(),
+        append_only(erasable=("description",)),
     )
 
 
@@ -274,7 +274,7 @@ class CollectorAssignment(TenantTable, Recorded, Base):
         tenant_fk("collector_id", "users"),
         one_of("origin", "manual", "rule"),
         Index(None, "organization_id", "account_id", "id"),
-        append_only(),
+        append_only(erasable=("reason",)),
     )
 
 

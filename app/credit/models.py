@@ -103,7 +103,7 @@ class CreditDecision(TenantTable, Recorded, Base):
         UniqueConstraint("organization_id", "answers_id"),
         Index(None, "organization_id", "account_id", "id"),
         Index(None, "organization_id", "source", "external_id", postgresql_where=text("external_id IS NOT NULL")),
-        append_only(),
+        append_only(erasable=("reasons", "note")),
     )
 
 
@@ -244,7 +244,7 @@ class BureauScore(TenantTable, Recorded, Base):
         CheckConstraint("best_score <> worst_score", name="scale"),
         CheckConstraint("(recommended_limit_minor IS NULL) = (currency IS NULL)", name="limit_with_currency"),
         Index(None, "organization_id", "account_id", "scored_on", "id"),
-        append_only(),
+        append_only(erasable=("note",)),
     )
 
 
@@ -265,7 +265,7 @@ class FinancialStatement(TenantTable, Recorded, Base):
         tenant_fk("account_id", "accounts"),
         CheckConstraint("months BETWEEN 1 AND 24", name="months"),
         Index(None, "organization_id", "account_id", "period_end", "id"),
-        append_only(),
+        append_only(erasable=("note",)),
     )
 
 

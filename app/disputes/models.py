@@ -168,7 +168,7 @@ class DisputeTransition(TenantTable, Recorded, Base):
         one_of("from_state", *STATES),
         one_of("to_state", *STATES),
         Index(None, "organization_id", "dispute_id", "id"),
-        append_only(),
+        append_only(erasable=("note",)),
     )
 
 

@@ -148,7 +148,7 @@ class DunningAssignment(TenantTable, Recorded, Base):
         CheckConstraint("(scope = 'segment') = (segment IS NOT NULL)", name="segment_of_scope"),
         Index(None, "organization_id", "account_id", "valid_from"),
         Index(None, "organization_id", "scope", "id"),
-        append_only(),
+        append_only(erasable=("reason",)),
     )
 
 

@@ -183,7 +183,7 @@ class InstalmentChange(TenantTable, Recorded, Base):
         organization_fk(),
         tenant_fk("instalment_id", "instalments"),
         Index(None, "organization_id", "instalment_id"),
-        append_only(),
+        append_only(erasable=("reason",)),
     )
 
 
@@ -308,7 +308,7 @@ class CreditMemoMovement(TenantTable, Recorded, Base):
         tenant_fk("credit_memo_id", "credit_memos"),
         one_of("kind", "refund", "void", "opening_settlement"),
         Index(None, "organization_id", "credit_memo_id"),
-        append_only(),
+        append_only(erasable=("reason",)),
     )
 
 

@@ -129,7 +129,7 @@ class PaymentMovement(TenantTable, Recorded, Base):
         one_of("kind", "refund", "reversal", "not_receivable", "account_change"),
         Index(None, "organization_id", "payment_id"),
         Index(None, "organization_id", "effective_date"),
-        append_only(),
+        append_only(erasable=("reason",)),
     )
 
 
@@ -191,5 +191,5 @@ class Application(TenantTable, Recorded, Base):
         Index(None, "organization_id", "credit_memo_id", postgresql_where=text("credit_memo_id IS NOT NULL")),
         Index(None, "organization_id", "group_id"),
         Index(None, "organization_id", "effective_date"),
-        append_only(),
+        append_only(erasable=("reason",)),
     )

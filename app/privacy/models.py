@@ -21,6 +21,7 @@ class RetentionSettings(Versioned, TenantTable, Base):
     documents_months: Mapped[int | None]
     uploads_months: Mapped[int | None]
     exports_months: Mapped[int | None]
+    reports_months: Mapped[int | None]
     __table_args__ = (
         organization_fk(),
         *(CheckConstraint(f"{kind}_months BETWEEN 1 AND {MONTHS_MAX}", name=f"{kind}_months") for kind in KINDS),

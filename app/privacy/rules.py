@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-KINDS = ("contacts", "correspondence", "documents", "uploads", "exports")
-"""Contacts of inactive accounts; letters and e-mails; stored files; files of imports; the log of exports."""
+KINDS = ("contacts", "correspondence", "documents", "uploads", "exports", "reports")
+"""Contacts of inactive accounts; letters and e-mails; stored files; files of imports; the log of exports; to whom
+reports of schedules went."""
 MONTHS_MAX = 600
 
 
