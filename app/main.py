@@ -213,6 +213,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         version="1",
         description="Accounts receivable and collections: accounts, invoices, cash application, aging.",
         lifespan=lifespan,
+        openapi_url=None,  # served by `openapi.install`
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

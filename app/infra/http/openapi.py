@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from app.infra.http.fields import ETAG_HEADER
@@ -32,7 +39,11 @@ _HEADERS: dict[str, Any] = {
 
 
 def install(app: FastAPI, scopes: Mapping[str, str], routes: Sequence[BaseRoute]) -> None:
-    """Replace `app.openapi`: these routes and the application's own. `scopes` are those of OAuth 2, described."""
+    """Replace `app.openapi`: these routes and the application's own. `scopes` are those of OAuth 2, described.
+
+    The document takes seconds of processor time. It is made at the first request for `/openapi.json`, in a thread, and
+    kept: neither the start of a process nor the requests of others wait for it.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -47,7 +58,37 @@ def install(app: FastAPI, scopes: Mapping[str, str], routes: Sequence[BaseRoute]
             app.openapi_schema = _finish(made, scopes)
         return app.openapi_schema
 
+    served = _Served(app)
     app.openapi = document  # type: ignore[method-assign]
+    app.add_route("/openapi.json", served.answer, include_in_schema=False)
+
+
+@dataclass(slots=True)
+class _Served:
+    """The document as bytes, made once."""
+
+    app: FastAPI
+    _making: asyncio.Future[tuple[bytes, bytes, str]] | None = None
+
+    async def answer(self, request: Request) -> Response:
+        """The document, packed for whoever takes that; 304 for whoever has it."""
+        if self._making is None or self._making.cancelled() or _failed(self._making):
+            self._making = asyncio.ensure_future(asyncio.to_thread(self._make))
+        plain, packed, tag = await asyncio.shield(self._making)
+        headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return Response(packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"})
+        return Response(plain, media_type="application/json", headers=headers)
+
+    def _make(self) -> tuple[bytes, bytes, str]:
+        plain = json.dumps(self.app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+        return plain, gzip.compress(plain, 6), f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"'
+
+
+def _failed(future: asyncio.Future[Any]) -> bool:
+    return future.done() and future.exception() is not None
 
 
 def _finish(document: dict[str, Any], scopes: Mapping[str, str]) -> dict[str, Any]:

@@ -41,10 +41,12 @@ class Meaning:
     text: str
 
 
-def catalogue() -> dict[str, Meaning]:
-    """Every code that the service can answer, in alphabetical order."""
+def catalogue(package: str = "") -> dict[str, Meaning]:
+    """Every code that the service can answer, in alphabetical order; of the modules below `package` only."""
     found = {code: Meaning(code, status, phrase(status), text) for code, (status, text) in _OF_THE_INTERFACE.items()}
-    for kind in _kinds(DomainError):
+    for kind in sorted(_kinds(DomainError), key=lambda found: (found.__module__, found.__qualname__)):
+        if not kind.__module__.startswith(package):
+            continue
         text = cleandoc(kind.__doc__ or "")
         found.setdefault(kind.code, Meaning(kind.code, status_of_kind(kind), kind.title, text))
     return dict(sorted(found.items()))
