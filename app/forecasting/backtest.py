@@ -91,14 +91,14 @@ class Plan:
     fits: tuple[int, ...]
 
     @classmethod
-    def of(cls, ledger: Ledger, until: int, evaluate_from: date | None) -> Plan:
+    def of(cls, ledger: Ledger, until: int, evaluate_from: date | None, origins_max: int = ORIGINS_MAX) -> Plan:
         """Weekly origins from the evaluation's start while a full week follows; a fit every four weeks."""
         begin = int(ledger.issued.min())
         billed = billed_until(ledger, until)
         first = day_of(evaluate_from) if evaluate_from else begin + (billed - begin + 1) // 2
         if first > until:
             raise NothingToScore(f"the ledger ends on {date_of(until)}, before the first day to score")
-        step = 7 * max(-(-(billed - first) // 7 // ORIGINS_MAX), 1)
+        step = 7 * max(-(-(billed - first) // 7 // origins_max), 1)
         origins = tuple(range(first - 1, billed - 6, step)) or (first - 1,)
         every = max(-(-len(origins) // FITS_MAX), -(-28 // step))
         return cls(first, origins, origins[::every])
@@ -136,10 +136,16 @@ def with_segments(read: ReadLedger, cutoff: int) -> tuple[Ledger, str]:
     return replace(ledger, segment=classes, segments=tuple(f"size {n + 1}" for n in range(SEGMENTS))), "account size"
 
 
-def backtest(read: ReadLedger, evaluate_from: date | None = None, seed: int = 1, tell: Progress | None = None) -> Any:
+def backtest(
+    read: ReadLedger,
+    evaluate_from: date | None = None,
+    seed: int = 1,
+    tell: Progress | None = None,
+    origins_max: int = ORIGINS_MAX,
+) -> Any:
     """All figures as plain JSON values. Raises NothingToScore."""
     tell = tell or (lambda _text: None)
-    plan = Plan.of(read.ledger, read.until, evaluate_from)
+    plan = Plan.of(read.ledger, read.until, evaluate_from, origins_max)
     ledger, segments = with_segments(read, plan.first - 1)
     scored = np.flatnonzero(ledger.issued >= plan.first)
     if not (ledger.paid[scored] <= read.until).any():
@@ -194,7 +200,11 @@ def _invoice_figures(
     return {
         **_day_errors(late[paid], middle[paid], plain[paid], _taken(own, paid)),
         **_interval_figures(late_or_beyond[decided], low[decided], high[decided]),
-        **_own_interval_figures(late_or_beyond[decided_own], _taken(own, decided_own)),
+        **_own_interval_figures(
+            late_or_beyond[decided_own],
+            _taken(own, decided_own),
+            metrics.coverage(low[decided], high[decided], late_or_beyond[decided]),
+        ),
         **_pinball_figures(late[paid], low[paid], high[paid], _taken(own, paid)),
         **_late_figures(ledger, until, scored, late_60),
     }
@@ -236,10 +246,16 @@ def _interval_figures(late: Values, low: Values, high: Values) -> dict[str, Any]
     }
 
 
-def _own_interval_figures(late: Values, own: OwnHistory) -> dict[str, Any]:
+def _own_interval_figures(late: Values, own: OwnHistory, wanted: float | None) -> dict[str, Any]:
+    """The customer's own empirical interval, as it is, and made to cover as much as the model's by some days."""
+    days = metrics.days_to_cover(own.low, own.high, late, wanted) if wanted is not None else None
+    width = metrics.mean(own.high - own.low)
     return {
         "coverage_invoice_own_history": metrics.coverage(own.low, own.high, late),
-        "width_invoice_days_own_history": metrics.mean(own.high - own.low),
+        "width_invoice_days_own_history": width,
+        "width_invoice_days_own_history_same_coverage": (
+            None if days is None or width is None else metrics.mean(np.maximum(own.high - own.low + 2 * days, 0))
+        ),
     }
 
 
@@ -329,7 +345,9 @@ def _date(day: int) -> date:
     return found
 
 
-def run(path: Path, evaluate_from: date | None, tell: Progress | None = None) -> dict[str, Any]:
+def run(
+    path: Path, evaluate_from: date | None, tell: Progress | None = None, origins_max: int = ORIGINS_MAX
+) -> dict[str, Any]:
     """Reads a ledger and backtests it. Raises LedgerUnreadable or NothingToScore."""
-    figures: dict[str, Any] = backtest(read_ledger(path), evaluate_from, tell=tell)
+    figures: dict[str, Any] = backtest(read_ledger(path), evaluate_from, tell=tell, origins_max=origins_max)
     return figures

@@ -45,6 +45,13 @@ def _intervals(figures: dict[str, Any]) -> Table:
         f"{_number(figures['width_invoice_days_own_history'])} days",
         "",
     )
+    same = figures["width_invoice_days_own_history_same_coverage"]
+    table.add_row(
+        "the same, made to cover as much as the model's",
+        _number(figures["coverage_invoice"]),
+        f"{_number(same)} days",
+        "",
+    )
     for name, text in (
         ("segment", "week of a segment"),
         ("organization", "week of all"),

@@ -46,7 +46,7 @@ DAYS_30 = 30
 def fit_model(order: FitOrder) -> Fitted:
     """Fit a model on everything known at the cut-off, and one on less to see how it would have done."""
     ledger = in_base(order.book, order.factors)
-    options = FitOptions(holidays=order.holidays, seed=order.seed)
+    options = FitOptions(holidays=order.holidays, seed=order.seed, trees_max=order.trees_max)
     snapshots: dict[int, Learned] = {}
     metrics = score(ledger, order.book.as_of, options, snapshots)
     model = fit(ledger, order.book.as_of, options, snapshots)

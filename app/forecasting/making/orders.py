@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from app.forecasting.making.history import Book
+from app.forecasting.model.interface import TREES_MAX
 from app.forecasting.rules import ScenarioRules
 
 
@@ -19,6 +20,7 @@ class FitOrder:
     factors: tuple[float, ...]
     holidays: frozenset[date]
     seed: int
+    trees_max: int = TREES_MAX
 
 
 @dataclass(frozen=True, slots=True)

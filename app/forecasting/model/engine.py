@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -83,12 +83,12 @@ def fit(
     options = options or FitOptions()
     now = day_of(cutoff)
     begin = calibration_start(ledger, now, options.calibration_weeks)
-    rows_max = options.rows_max
-    learned = learn(ledger, now, options.holidays, options.seed, rows_max)
+    learned = learn(ledger, now, options)
     # Widths come from models that had not seen the outcomes they are measured on.
     kept = {} if snapshots is None else snapshots
+    earlier_options = replace(options, rows_max=options.rows_max // 2)
     for day in missing_snapshots([known for known in kept if begin <= known < now], begin, now):
-        kept[day] = learn(ledger, day, options.holidays, options.seed, rows_max // 2)
+        kept[day] = learn(ledger, day, earlier_options)
     earlier = [(day, kept[day]) for day in sorted(kept) if begin <= day < now]
     kept[now] = learned
     calibration = calibrate(earlier, ledger, now, options.seed)

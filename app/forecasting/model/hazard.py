@@ -19,11 +19,18 @@ from threadpoolctl import threadpool_limits
 from app.forecasting.model.days import DayCalendar
 from app.forecasting.model.features import FEATURES, Index, LandmarkFacts, Landmarks, Rows, rows_of
 from app.forecasting.model.history import late_bin
-from app.forecasting.model.interface import Ledger
+from app.forecasting.model.interface import TREES_MAX, Ledger
 from app.forecasting.model.trees import Trees, kept_chance
 
-TREES = 120
-LEARNING_RATE = 0.08
+TREES_MIN, LEAVES_MIN = 20, 15
+LEAVES_MAX = 31
+TREES_RATE = 9.0
+"""Product of trees and learning rate: fewer trees learn in larger steps."""
+RATE_MAX = 0.25
+EVENTS_PER_TREE = 40
+ROWS_PER_EVENT = 12
+"""Day rows for each payment, beyond which more rows teach next to nothing."""
+ROWS_MIN = 6_000
 SPLIT_FEATURES = 0.4
 """Share of the features that each split may choose from."""
 EVENTS_MIN = 60
@@ -81,7 +88,8 @@ def training_rows(
     offset = np.arange(total) - np.repeat(np.cumsum(days) - days, days)
     day = seen[lines] + 1 + offset
     odds = facts.hazard_recent[facts.state[lines], late_bin(day - facts.due[lines])]
-    slack = slack_for(odds, max(rows_max - events, events))
+    wanted = min(rows_max, max(ROWS_PER_EVENT * events, ROWS_MIN))
+    slack = slack_for(odds, max(wanted - events, events))
     chance = np.exp(kept_chance(slack, odds))
     keep = rng.random(total) < chance
     event_lines = np.flatnonzero(is_event)
@@ -103,7 +111,9 @@ def slack_for(odds: Rows, wanted: int) -> float:
     return low
 
 
-def learn_hazard(facts: LandmarkFacts, calendar: DayCalendar, rows: TrainingRows, seed: int) -> Trees:
+def learn_hazard(
+    facts: LandmarkFacts, calendar: DayCalendar, rows: TrainingRows, seed: int, trees_max: int = TREES_MAX
+) -> Trees:
     """Boosted trees on day rows; the account's history alone where there is too little to learn from."""
     event = rows.event
     events = int(event.sum())
@@ -111,10 +121,11 @@ def learn_hazard(facts: LandmarkFacts, calendar: DayCalendar, rows: TrainingRows
         return Trees.none(len(FEATURES))
     matrix = rows_of(facts, calendar, rows.landmark, rows.day)
     matrix[:, np.isnan(matrix).all(axis=0)] = 0  # a column without any value cannot be binned
+    trees = int(np.clip(events // EVENTS_PER_TREE, min(TREES_MIN, trees_max), trees_max))
     booster = HistGradientBoostingClassifier(
-        max_iter=TREES,
-        learning_rate=LEARNING_RATE,
-        max_leaf_nodes=31,
+        max_iter=trees,
+        learning_rate=min(TREES_RATE / trees, RATE_MAX),
+        max_leaf_nodes=LEAVES_MAX if trees == TREES_MAX else LEAVES_MIN,
         max_features=SPLIT_FEATURES,
         min_samples_leaf=int(np.clip(len(event) // 500, 20, 200)),
         l2_regularization=5.0,
@@ -148,6 +159,9 @@ def hazards(
         stop = max(int(np.searchsorted(ends, done + CHUNK_ROWS, "right")), place + 1)
         blocks.append((place, stop))
         place = stop
+    if len(blocks) == 1:  # starting threads costs more than a small block
+        block(blocks[0])
+        return result
     with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(block, blocks))
     return result

@@ -27,6 +27,8 @@ Shares = NDArray[np.float32]
 EPOCH = date(1970, 1, 1)
 NEVER = np.iinfo(np.int32).max
 """A date that is not there: not paid, not disputed, nothing promised. Later than every real day."""
+TREES_MAX = 60
+"""Trees of a model; of half as many the same is learnt a little less well."""
 NOTICES_MAX = 4
 """Dunning notices that count for one item; further ones change nothing."""
 
@@ -226,8 +228,9 @@ class FitOptions:
     holidays: frozenset[date] = frozenset()
     """Days, besides weekends, on which banks do not book."""
     seed: int = 1
-    rows_max: int = 400_000
+    rows_max: int = 200_000
     """Bound of the day rows that the hazard is learnt from; larger ledgers are sampled evenly."""
+    trees_max: int = TREES_MAX
     calibration_weeks: int = 13
     """Span before the cut-off whose rolling origins set the widths."""
 

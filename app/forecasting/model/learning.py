@@ -24,7 +24,7 @@ from app.forecasting.model.effects import (
 from app.forecasting.model.features import Index, Landmarks, Rows, facts_of, rows_of
 from app.forecasting.model.hazard import ROW_DAYS_MAX, hazards, learn_hazard, training_landmarks, training_rows
 from app.forecasting.model.history import RUN_DAYS, History
-from app.forecasting.model.interface import Ledger, Scenario
+from app.forecasting.model.interface import FitOptions, Ledger, Scenario
 from app.forecasting.model.priors import Priors, learn_priors
 from app.forecasting.model.trees import Trees
 
@@ -59,8 +59,9 @@ def weekday_habit(history: History, cutoff: int) -> Rows:
     return ((days + 0.1) / (accounts * weeks + 1)).astype(np.float32)
 
 
-def learn(ledger: Ledger, cutoff: int, holidays: frozenset[date], seed: int, rows_max: int) -> Learned:
+def learn(ledger: Ledger, cutoff: int, options: FitOptions) -> Learned:
     """Fits the hazard and all that stands around it on what was known at the end of `cutoff`."""
+    holidays, seed, rows_max = options.holidays, options.seed, options.rows_max
     rng = np.random.default_rng(seed)
     history = History(ledger, cutoff)
     priors = learn_priors(ledger, cutoff, weekday_habit(history, cutoff).astype(np.float64))
@@ -68,7 +69,7 @@ def learn(ledger: Ledger, cutoff: int, holidays: frozenset[date], seed: int, row
     facts = facts_of(ledger, landmarks, history, priors)
     calendar = calendar_of(ledger, cutoff, holidays)
     rows = training_rows(ledger, landmarks, facts, cutoff, rng, rows_max)
-    trees = learn_hazard(facts, calendar, rows, seed)
+    trees = learn_hazard(facts, calendar, rows, seed, options.trees_max)
     item, seen = landmarks.item[rows.landmark], facts.seen[rows.landmark]
     ratios = []
     for state, prior in ((in_dispute, DISPUTE_PRIOR), (in_legal, LEGAL_PRIOR)):

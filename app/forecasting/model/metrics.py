@@ -36,6 +36,16 @@ def coverage(low: Values, high: Values, actual: Values) -> float | None:
     return mean((actual >= low) & (actual <= high))
 
 
+def days_to_cover(low: Values, high: Values, actual: Values, wanted: float) -> float | None:
+    """Days by which both ends must move outwards (below 0: inwards) for that share of outcomes to lie inside."""
+    finite = np.isfinite(actual)
+    if not finite.any():
+        return None
+    outside = np.sort(np.where(finite, np.maximum(low - actual, actual - high), np.inf))
+    place = min(max(int(np.ceil(wanted * len(outside))) - 1, 0), len(outside) - 1)
+    return float(outside[place]) if np.isfinite(outside[place]) else None
+
+
 def pinball(quantile: Values, actual: Values, level: float) -> float | None:
     """Mean pinball loss of a quantile forecast; smaller is better."""
     error = actual - quantile

@@ -26,7 +26,7 @@ from app.forecasting.model.interface import (
 from tests.unit.forecasting.synthetic import START, cutoff_after, made_ledger
 
 CUTOFF = cutoff_after(30)
-FAST = FitOptions(rows_max=20_000)
+FAST = FitOptions(rows_max=20_000, trees_max=20)
 OPTIONS = ForecastOptions(simulations=150)
 
 

@@ -19,6 +19,14 @@ def test_coverage_counts_both_ends() -> None:
     assert metrics.coverage(np.array([1.0, 1.0]), np.array([2.0, 2.0]), np.array([2.0, 3.0])) == 0.5
 
 
+def test_an_interval_is_moved_until_it_covers_as_much() -> None:
+    low, high, came = np.zeros(4), np.full(4, 2.0), np.array([1.0, 3.0, -4.0, np.inf])
+    assert metrics.days_to_cover(low, high, came, 0.5) == 1
+    assert metrics.days_to_cover(low, high, came, 0.75) == 4
+    assert metrics.days_to_cover(low, high, came, 0.25) == -1
+    assert metrics.days_to_cover(low, high, came, 1.0) is None, "no width holds what never comes"
+
+
 def test_pinball_punishes_the_side_of_the_level() -> None:
     actual = np.array([10.0])
     assert metrics.pinball(np.array([12.0]), actual, 0.9) == pytest.approx(0.2)
