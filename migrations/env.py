@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic import context
 from alembic.autogenerate import renderers
+from alembic.autogenerate.render import render_op
 from alembic.operations import MigrateOperation, ops
 from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
@@ -18,6 +19,7 @@ from migrations.metadata import metadata
 from migrations.tenancy import APP
 
 ischema_names["xid8"] = Xid8  # so that reflection knows the type
+VERSION_LENGTH = 32  # of the column that keeps the version
 PARTITION = re.compile(r"_p\d{6}$|_default$")
 
 
@@ -31,6 +33,30 @@ class SecureTable(MigrateOperation):  # type: ignore[misc]
 @renderers.dispatch_for(SecureTable)
 def _render(_context: Any, operation: SecureTable) -> str:
     return operation.call
+
+
+class OnlineSteps(MigrateOperation):  # type: ignore[misc]
+    """Renders steps that run while the service does: indexes built concurrently, constraints validated."""
+
+    def __init__(self, steps: list[Any]) -> None:
+        self.steps = steps
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """What `alembic check` prints of them."""
+        return ("online", [step if isinstance(step, str) else step.to_diff_tuple() for step in self.steps])
+
+
+@renderers.dispatch_for(OnlineSteps)
+def _render_online(autogen: Any, operation: OnlineSteps) -> list[str | None]:
+    lines: list[str | None] = ["with online():"]
+    for step in operation.steps:
+        if isinstance(step, str):
+            lines.append(step)
+        else:
+            step.if_not_exists = True
+            step.kw["postgresql_concurrently"] = True
+            lines += [f"drop_half_built({step.index_name!r})", *render_op(autogen, step)]
+    return [*lines, None]
 
 
 def _include(_object: Any, name: str | None, kind: str, _reflected: bool, _compare: Any) -> bool:
@@ -97,11 +123,58 @@ def _replaced(table: str, present: dict[str, str], wanted: dict[str, str]) -> li
 
 
 def _complete(context_: Any, _revision: Any, directives: list[Any]) -> None:
-    """What autogenerate leaves out: changed CHECKs, security of each table that it creates, columns to be erased."""
+    """What autogenerate leaves out: changed CHECKs, security of each table that it creates, columns to be erased.
+
+    What would hold up a running service goes into a second revision.
+    """
     script = directives[0]
     _change_checks(context_.connection, script)
     _secure_new_tables(script)
     _grant_erasable(context_.connection, script)
+    created = {op.table_name for op in _flatten(script.upgrade_ops.ops) if isinstance(op, ops.CreateTableOp)}
+    later = _taken_out(script.upgrade_ops, created)
+    if later:
+        revision = f"{script.rev_id[: VERSION_LENGTH - 7]}_online"
+        directives.append(
+            ops.MigrationScript(
+                revision,
+                ops.UpgradeOps([OnlineSteps(later)]),
+                ops.DowngradeOps([]),  # the first revision drops them
+                message=f"{script.message}: indexes and checks of tables in use",
+                head=script.rev_id,
+                imports={"from migrations.online import drop_half_built, online, validate"},
+            )
+        )
+
+
+def _taken_out(container: Any, created: set[str]) -> list[Any]:
+    """Indexes of tables in use, taken out of these operations; their CHECKs and foreign keys stay, not validated."""
+    later: list[Any] = []
+    kept: list[Any] = []
+    for operation in container.ops:
+        name = getattr(operation, "table_name", None) or getattr(operation, "source_table", None)
+        stays = name is None or name in created or "partition_by" in _options(name)
+        if isinstance(operation, ops.ModifyTableOps):
+            later += _taken_out(operation, created)
+            kept += [operation] if operation.ops else []
+        elif not stays and isinstance(operation, ops.CreateIndexOp):
+            later.append(operation)
+        elif not stays and isinstance(operation, ops.CreateCheckConstraintOp):
+            what = f'ADD CONSTRAINT "{operation.constraint_name}" CHECK ({operation.condition}) NOT VALID'
+            kept.append(ops.ExecuteSQLOp(f'ALTER TABLE "{name}" {what}'))
+            later.append(f"validate({name!r}, {str(operation.constraint_name)!r})")
+        elif not stays and isinstance(operation, ops.CreateForeignKeyOp):
+            operation.kw["postgresql_not_valid"] = True
+            kept.append(operation)
+            later.append(f"validate({name!r}, {str(operation.constraint_name)!r})")
+        else:
+            kept.append(operation)
+    container.ops[:] = kept
+    return later
+
+
+def _options(table: str) -> Any:
+    return {} if table not in metadata.tables else metadata.tables[table].dialect_options["postgresql"]._non_defaults
 
 
 def _secure_new_tables(script: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.infra.connection import driver_url
@@ -23,6 +25,9 @@ from app.infra.partitions import ensure_partitions
 from app.settings import Settings
 
 MIGRATION_LOCK = 7300
+LOCK_NOT_AVAILABLE = "55P03"
+LOCK_ATTEMPTS = 60
+LOCK_PAUSE_SECONDS = 2.0
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -38,7 +43,7 @@ def _upgrade(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.commit()
     try:
-        command.upgrade(_config(connection), "head")
+        _upgrade_patiently(connection)
         ensure_partitions(connection, datetime.now(UTC))
         connection.commit()
     finally:
@@ -47,8 +52,25 @@ def _upgrade(connection: Connection) -> None:
         connection.commit()
 
 
+def _upgrade_patiently(connection: Connection) -> None:
+    """Run what is missing. A revision asks for its locks for seconds only, so that work behind it goes on; then again.
+
+    A revision is one transaction, or steps that can be repeated (`migrations/online.py`).
+    """
+    for left in reversed(range(LOCK_ATTEMPTS)):
+        try:
+            return command.upgrade(_config(connection), "head")
+        except DBAPIError as error:
+            connection.rollback()
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or not left:
+                raise
+            print("a table is in use; trying again", file=sys.stderr, flush=True)
+            time.sleep(LOCK_PAUSE_SECONDS)
+    return None
+
+
 def _new(connection: Connection, message: str) -> None:
-    slug = re.sub(r"[^a-z0-9]+", "_", message.lower()).strip("_")[:40]
+    slug = re.sub(r"[^a-z0-9]+", "_", message.lower())[:18].strip("_")  # the version's column takes 32 characters
     revision = f"{datetime.now(UTC):%Y%m%d_%H%M}_{slug}"
     command.revision(_config(connection), message=message, rev_id=revision, autogenerate=True)
 

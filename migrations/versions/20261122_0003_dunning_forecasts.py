@@ -2719,13 +2719,6 @@ def upgrade() -> None:
     op.add_column("change_seals", sa.Column("salt", sa.UUID(), nullable=True))
     op.add_column("change_seals", sa.Column("row_sha256", sa.LargeBinary(), nullable=True))
     op.add_column("change_seals", sa.Column("erasure_id", sa.UUID(), nullable=True))
-    op.create_index(
-        "ix_change_seals_erased",
-        "change_seals",
-        ["organization_id", "erasure_id", "position"],
-        unique=False,
-        postgresql_where=sa.text("erasure_id IS NOT NULL"),
-    )
     op.add_column("credit_orders", sa.Column("reserved_until", sa.Date(), nullable=True))
     op.add_column(
         "credit_reviews",
@@ -2737,44 +2730,10 @@ def upgrade() -> None:
     )
     op.add_column("invoices", sa.Column("payment_reference", sa.Text(), nullable=True))
     op.add_column("invoices", sa.Column("payment_reference_key", sa.Text(), nullable=True))
-    op.create_index(
-        op.f("ix_invoices_organization_id_payment_reference_key"),
-        "invoices",
-        ["organization_id", "payment_reference_key"],
-        unique=False,
-        postgresql_where=sa.text("payment_reference_key IS NOT NULL"),
-    )
     op.add_column("legal_entities", sa.Column("street", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("city", sa.Text(), nullable=True))
     op.add_column("retention_settings", sa.Column("reports_months", sa.Integer(), nullable=True))
-    op.create_index(
-        op.f("ix_transfers_organization_id_account_id_id"),
-        "transfers",
-        ["organization_id", "account_id", "id"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_transfers_organization_id_credit_memo_id"),
-        "transfers",
-        ["organization_id", "credit_memo_id"],
-        unique=False,
-        postgresql_where=sa.text("credit_memo_id IS NOT NULL"),
-    )
-    op.create_index(
-        op.f("ix_transfers_organization_id_instalment_id"),
-        "transfers",
-        ["organization_id", "instalment_id"],
-        unique=False,
-        postgresql_where=sa.text("instalment_id IS NOT NULL"),
-    )
-    op.create_index(
-        op.f("ix_transfers_organization_id_payment_id"),
-        "transfers",
-        ["organization_id", "payment_id"],
-        unique=False,
-        postgresql_where=sa.text("payment_id IS NOT NULL"),
-    )
     op.add_column(
         "worklist_entries", sa.Column("expected_from", sa.Text(), server_default="payment_share", nullable=False)
     )
@@ -2782,39 +2741,29 @@ def upgrade() -> None:
         "worklist_entries",
         sa.Column("dunning", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
     )
-    op.create_check_constraint(
-        op.f("ck_change_seals_hash_when_erased"), "change_seals", "((erasure_id IS NULL) = (row_sha256 IS NULL))"
+    op.execute(
+        'ALTER TABLE "change_seals" ADD CONSTRAINT "ck_change_seals_hash_when_erased" CHECK (((erasure_id IS NULL) = (row_sha256 IS NULL))) NOT VALID'
     )
-    op.create_check_constraint(
-        op.f("ck_change_seals_no_salt_when_erased"), "change_seals", "((erasure_id IS NULL) OR (salt IS NULL))"
+    op.execute(
+        'ALTER TABLE "change_seals" ADD CONSTRAINT "ck_change_seals_no_salt_when_erased" CHECK (((erasure_id IS NULL) OR (salt IS NULL))) NOT VALID'
     )
     op.drop_constraint(op.f("ck_imports_kind"), "imports", type_="check")
-    op.create_check_constraint(
-        op.f("ck_imports_kind"),
-        "imports",
-        "(kind = ANY (ARRAY['accounts'::text, 'contacts'::text, 'invoices'::text, 'payments'::text, 'applications'::text, 'balances'::text, 'original_amounts'::text, 'bank_statement'::text]))",
+    op.execute(
+        "ALTER TABLE \"imports\" ADD CONSTRAINT \"ck_imports_kind\" CHECK ((kind = ANY (ARRAY['accounts'::text, 'contacts'::text, 'invoices'::text, 'payments'::text, 'applications'::text, 'balances'::text, 'original_amounts'::text, 'bank_statement'::text]))) NOT VALID"
     )
-    op.create_check_constraint(
-        op.f("ck_retention_settings_reports_months"),
-        "retention_settings",
-        "((reports_months >= 1) AND (reports_months <= 600))",
+    op.execute(
+        'ALTER TABLE "retention_settings" ADD CONSTRAINT "ck_retention_settings_reports_months" CHECK (((reports_months >= 1) AND (reports_months <= 600))) NOT VALID'
     )
     op.drop_constraint(op.f("ck_payer_identities_kind"), "payer_identities", type_="check")
-    op.create_check_constraint(
-        op.f("ck_payer_identities_kind"),
-        "payer_identities",
-        "(kind = ANY (ARRAY['bank_identifier'::text, 'payer_name'::text, 'vat_id'::text, 'electronic_address'::text, 'registered_id'::text]))",
+    op.execute(
+        "ALTER TABLE \"payer_identities\" ADD CONSTRAINT \"ck_payer_identities_kind\" CHECK ((kind = ANY (ARRAY['bank_identifier'::text, 'payer_name'::text, 'vat_id'::text, 'electronic_address'::text, 'registered_id'::text]))) NOT VALID"
     )
     op.drop_constraint(op.f("ck_remittance_advices_channel"), "remittance_advices", type_="check")
-    op.create_check_constraint(
-        op.f("ck_remittance_advices_channel"),
-        "remittance_advices",
-        "(channel = ANY (ARRAY['api'::text, 'csv'::text, 'xlsx'::text, 'email_text'::text, 'x12_820'::text, 'edifact_remadv'::text]))",
+    op.execute(
+        "ALTER TABLE \"remittance_advices\" ADD CONSTRAINT \"ck_remittance_advices_channel\" CHECK ((channel = ANY (ARRAY['api'::text, 'csv'::text, 'xlsx'::text, 'email_text'::text, 'x12_820'::text, 'edifact_remadv'::text]))) NOT VALID"
     )
-    op.create_check_constraint(
-        op.f("ck_worklist_entries_expected_from"),
-        "worklist_entries",
-        "(expected_from = ANY (ARRAY['payment_share'::text, 'forecast'::text]))",
+    op.execute(
+        "ALTER TABLE \"worklist_entries\" ADD CONSTRAINT \"ck_worklist_entries_expected_from\" CHECK ((expected_from = ANY (ARRAY['payment_share'::text, 'forecast'::text]))) NOT VALID"
     )
     secure_table("charge_settings")
     secure_table("charging_runs")
