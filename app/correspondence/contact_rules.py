@@ -113,6 +113,11 @@ def judge_contact(
     return Verdict("delayed", reason, _next_allowed(channel, at.astimezone(zone), facts, settings, zone))
 
 
+def what_forbids(channel: Channel, facts: ContactFacts, settings: ContactSettings) -> Reason | None:
+    """What forbids a contact at any hour, or None: of a verdict only that part which no waiting mends."""
+    return _refusal(channel, facts, settings, answer=False)
+
+
 def _refusal(channel: Channel, facts: ContactFacts, settings: ContactSettings, *, answer: bool) -> Reason | None:
     if not facts.active:
         return "contact_inactive"

@@ -5,57 +5,57 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from app.collections.legal.cases import held_by_case
-from app.correspondence.contact_rules import Channel, ContactFacts, judge_contact
+from app.correspondence.contact_rules import Channel, ContactFacts, what_forbids
 from app.correspondence.preferences import find_preferences
 from app.disputes.queries import disputed_by_instalment
-from app.dunning.planning import Account, Hold, Item, Policy, Purse, Reach, Standing
+from app.dunning.planning import Account, Hold, Item, Policy, Purse, Reach, Standing, next_steps
 from app.dunning.rules import CONTACT_ROLE_ORDER
 from app.infra.database import ReadSession
 from app.organizations.queries import organization_facts
 from app.promises.holds import held_by_promise
 
 # Open instalments whose next step has come, those of accounts that have money lying about, and those whose last
-# reminder nobody knows about. $2 accounts with $3 the number of their policy; $4 to $8 the steps; $9 today;
-# $10 accounts with credit; $11 instalments of unknown outcome; $12 nothing, or the instalments wanted, due or not.
+# reminder nobody knows about. $2 accounts with $3 the number of their policy; $4 to $9 which step comes next, by
+# policy, last step and days past due; $10 today; $11 accounts with credit; $12 instalments of unknown outcome;
+# $13 nothing, or the instalments wanted, due or not.
 # A finance charge that came with a reminder is asked for with its debt, and by itself only when that is settled.
 _CANDIDATES = """
 WITH acc AS (SELECT * FROM unnest($2::uuid[], $3::int[]) AS a(id, policy)),
 steps AS MATERIALIZED (
-    SELECT * FROM unnest($4::int[], $5::int[], $6::int[], $7::int[], $8::int[])
-        AS s(policy, ordinal, offset_days, gap_days, lapse_days)
+    SELECT * FROM unnest($4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[])
+        AS s(policy, last_ordinal, late_from, late_to, offset_days, gap_days)
 ), riding AS MATERIALIZED (
     SELECT c.invoice_id FROM charges c WHERE c.organization_id = $1 AND c.account_id = ANY($2) AND c.state = 'posted'
       AND c.invoice_id IS NOT NULL AND c.source_key LIKE 'notice:%'
       AND EXISTS (SELECT FROM charge_items ci JOIN instalments d ON d.organization_id = $1 AND d.id = ci.instalment_id
                   WHERE ci.organization_id = $1 AND ci.charge_id = c.id AND d.open_minor <> 0)
-), chain AS MATERIALIZED (
-    SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.due_date, i.open_minor, d.step_ordinal, d.done_on,
-        d.step_ordinal IS NOT NULL AND d.done_on IS NULL AND i.id <> ALL($11::uuid[]) AS waits,
-        s.ordinal IS NOT NULL AND (s.offset_days IS NULL OR i.due_date + s.offset_days <= $9)
-            AND (s.gap_days IS NULL OR d.done_on IS NULL OR d.done_on + s.gap_days <= $9) AS comes
+), owed AS MATERIALIZED (
+    SELECT acc.policy, i.id, i.account_id, i.legal_entity_id, i.currency, i.due_date, i.open_minor,
+        coalesce(d.step_ordinal, 0) AS step_ordinal, d.done_on,
+        d.step_ordinal IS NOT NULL AND d.done_on IS NULL AND i.id <> ALL($12::uuid[]) AS waits
     FROM acc JOIN instalments i ON i.organization_id = $1 AND i.account_id = acc.id AND i.open_minor <> 0
     LEFT JOIN LATERAL (
         SELECT k.step_ordinal, k.done_on FROM dunning_notice_items k
         WHERE k.organization_id = $1 AND k.instalment_id = i.id AND k.live ORDER BY k.step_ordinal DESC LIMIT 1
     ) d ON true
-    LEFT JOIN LATERAL (
-        SELECT t.ordinal, t.offset_days, t.gap_days FROM steps t
-        WHERE t.policy = acc.policy AND t.ordinal > coalesce(d.step_ordinal, 0)
-          AND (t.lapse_days IS NULL OR $9 - i.due_date <= t.lapse_days) ORDER BY t.ordinal LIMIT 1
-    ) s ON true
-    WHERE i.invoice_id NOT IN (SELECT invoice_id FROM riding) AND ($12::uuid[] IS NULL OR i.id = ANY($12))
+    WHERE i.invoice_id NOT IN (SELECT invoice_id FROM riding) AND ($13::uuid[] IS NULL OR i.id = ANY($13))
+), chain AS MATERIALIZED (
+    SELECT owed.*, s.policy IS NOT NULL AND (s.offset_days IS NULL OR owed.due_date + s.offset_days <= $10)
+            AND (s.gap_days IS NULL OR owed.done_on IS NULL OR owed.done_on + s.gap_days <= $10) AS comes
+    FROM owed LEFT JOIN steps s ON s.policy = owed.policy AND s.last_ordinal = owed.step_ordinal
+        AND $10 - owed.due_date BETWEEN s.late_from AND s.late_to
 )
 SELECT id, account_id, legal_entity_id, currency, due_date, open_minor, step_ordinal, done_on, waits, 1 AS rows
 FROM chain
-WHERE (comes AND NOT waits) OR account_id = ANY($10::uuid[]) OR id = ANY($11) OR $12 IS NOT NULL
+WHERE (comes AND NOT waits) OR account_id = ANY($11::uuid[]) OR id = ANY($12) OR $13 IS NOT NULL
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, count(*)::int FROM chain
-WHERE comes AND waits AND NOT account_id = ANY($10::uuid[]) AND $12 IS NULL
+WHERE comes AND waits AND NOT account_id = ANY($11::uuid[]) AND $13 IS NULL
 """
 _CASH = """
 SELECT account_id, legal_entity_id, currency, sum(unapplied_minor)::bigint AS minor, true AS cash FROM payments
@@ -98,7 +98,6 @@ SELECT id, time_zone, coalesce(street, city) IS NOT NULL AS addressed FROM accou
 WHERE organization_id = $1 AND id = ANY($2::uuid[])
 """
 _ADDRESSES: tuple[tuple[Channel, str], ...] = (("email", "email"), ("sms", "phone"))
-_NO_STEP = 0
 
 
 @dataclass(slots=True)
@@ -113,7 +112,6 @@ async def load_facts(
     session: ReadSession,
     policies: Mapping[UUID, Policy],
     today: date,
-    now: datetime,
     *,
     instalment_ids: Collection[UUID] | None = None,
 ) -> Loaded:
@@ -140,26 +138,25 @@ async def load_facts(
     if items:
         used = {policy.version_id: policy for policy in policies.values()}
         channels = frozenset(step.channel for policy in used.values() for step in policy.steps)
-        loaded.accounts = await _accounts(session, items, purses, frozenset(unknown), channels, today, now)
+        loaded.accounts = await _accounts(session, items, purses, frozenset(unknown), channels, today)
     return loaded
 
 
 def _policy_columns(policies: Mapping[UUID, Policy]) -> tuple[list[Any], ...]:
-    """Accounts with the number of their policy, and the steps of each policy, as columns for `unnest`."""
+    """Accounts with the number of their policy, and what comes next by each policy, as columns for `unnest`."""
     numbers: dict[UUID, int] = {}
-    steps = []
+    spans: list[tuple[int, int, int, int, int | None, int | None]] = []
     for policy in policies.values():
         if policy.version_id not in numbers:
-            numbers[policy.version_id] = len(numbers)
-            steps += [(numbers[policy.version_id], step) for step in policy.steps]
+            number = numbers[policy.version_id] = len(numbers)
+            spans += [
+                (number, span.last_ordinal, span.late_from, span.late_to, span.step.offset_days, span.step.gap_days)
+                for span in next_steps(policy)
+            ]
     return (
         list(policies),
         [numbers[policy.version_id] for policy in policies.values()],
-        [number for number, _ in steps],
-        [step.ordinal for _, step in steps],
-        [step.offset_days for _, step in steps],
-        [step.gap_days for _, step in steps],
-        [step.lapse_days for _, step in steps],
+        *([span[place] for span in spans] for place in range(6)),
     )
 
 
@@ -179,7 +176,6 @@ async def _accounts(
     unknown: frozenset[UUID],
     channels: frozenset[str],
     today: date,
-    now: datetime,
 ) -> list[Account]:
     ids = [row["id"] for row in rows]
     account_ids = list(dict.fromkeys(row["account_id"] for row in rows))
@@ -187,7 +183,7 @@ async def _accounts(
     promised = await held_by_promise(session, ids, today)
     blocks, holds = await _holds(session, account_ids, ids, today)
     retries = await _retries(session, ids, today)
-    reaches = await reaches_of(session, account_ids, channels, now)
+    reaches = await reaches_of(session, account_ids, channels)
     by_account: dict[UUID, list[Item]] = defaultdict(list)
     for row in rows:
         instalment_id = row["id"]
@@ -200,7 +196,7 @@ async def _accounts(
                 row["currency"],
                 row["due_date"],
                 row["open_minor"],
-                row["step_ordinal"] or _NO_STEP,
+                row["step_ordinal"],
                 row["done_on"],
                 standing,
                 disputed.get(instalment_id, 0),
@@ -260,7 +256,7 @@ async def _retries(session: ReadSession, ids: Sequence[UUID], today: date) -> di
 
 
 async def reaches_of(
-    session: ReadSession, ids: Collection[UUID], channels: Collection[str], now: datetime
+    session: ReadSession, ids: Collection[UUID], channels: Collection[str]
 ) -> dict[UUID, dict[str, Reach]]:
     """Whom messages of these channels may go to, by account: the best contact that the rules of contact allow.
 
@@ -281,7 +277,7 @@ async def reaches_of(
                 reach[channel] = _best(
                     (
                         contact["id"],
-                        _refusal(contact, channel, bool(contact[column]), zone, organization, settings, now),
+                        _refusal(contact, channel, bool(contact[column]), zone, organization, settings),
                     )
                     for contact in contacts[row["id"]]
                 )
@@ -289,9 +285,7 @@ async def reaches_of(
     return found
 
 
-def _refusal(
-    contact: Any, channel: Channel, address: bool, zone: str, organization: Any, settings: Any, now: datetime
-) -> str | None:
+def _refusal(contact: Any, channel: Channel, address: bool, zone: str, organization: Any, settings: Any) -> str | None:
     facts = ContactFacts(
         zone,
         organization.calendar,
@@ -300,8 +294,7 @@ def _refusal(
         address,
         contact["consents"].get(channel),
     )
-    verdict = judge_contact(channel, now, facts, settings)
-    return verdict.reason if verdict.outcome == "refused" else None
+    return what_forbids(channel, facts, settings)
 
 
 _REFUSALS = {

@@ -91,7 +91,7 @@ async def still_due(session: ReadSession, notice_ids: Collection[UUID], now: dat
     policies = {row["account_id"]: versions[row["version_id"]] for row in rows}
     facts: dict[UUID, Account] = {}
     if rows:
-        loaded = await load_facts(session, policies, today, now, instalment_ids={row["instalment_id"] for row in rows})
+        loaded = await load_facts(session, policies, today, instalment_ids={row["instalment_id"] for row in rows})
         facts = {account.account_id: account for account in loaded.accounts}
     covered = {
         account_id: covered_by_credit(account, policies[account_id], today) for account_id, account in facts.items()

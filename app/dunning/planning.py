@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-from app.dunning.rules import MESSAGE_CHANNELS
+from app.dunning.rules import MESSAGE_CHANNELS, STEPS_LIMIT
 
 Standing = Literal["free", "waiting", "unknown"]
+EVER = 1_000_000
+"""Days: longer than anything is late."""
 Purse = tuple[UUID, str]
 """Legal entity and currency: money of one does not pay debts of another."""
 
@@ -54,8 +57,7 @@ class Hold:
     source_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """An open instalment. `last_ordinal`: the highest step that counts (0: none), done on `last_done_on`.
 
     `standing`: `waiting` while that step has not gone out yet, `unknown` when nobody knows whether it did.
@@ -75,7 +77,7 @@ class Item:
     promised_minor: int = 0
     promised: Hold | None = None
     hold: Hold | None = None
-    retries: Mapping[int, Hold] = field(default_factory=dict)
+    retries: Mapping[int, Hold] = MappingProxyType({})
 
     @property
     def held_minor(self) -> int:
@@ -85,7 +87,8 @@ class Item:
     @property
     def eligible_minor(self) -> int:
         """What may be asked for: open, not disputed, not promised."""
-        return max(0, self.open_minor - self.disputed_minor - self.promised_minor)
+        left = self.open_minor - self.disputed_minor - self.promised_minor
+        return left if left > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,7 @@ class Account:
     reach: Mapping[str, Reach] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """An instalment in a planned notice, at its own step; `covered` when that is a lower one than the notice's."""
 
     item: Item
@@ -119,7 +121,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PlannedNotice:
-    """A notice to be made: to whom, at which step, about what."""
+    """A notice to be made: to whom, at which step, about what. `total_minor` is asked for, before fees and interest."""
 
     account_id: UUID
     legal_entity_id: UUID
@@ -127,11 +129,7 @@ class PlannedNotice:
     step: Step
     lines: tuple[Line, ...]
     contact_id: UUID | None
-
-    @property
-    def total_minor(self) -> int:
-        """What it asks for, before fees and interest."""
-        return sum(line.item.eligible_minor for line in self.lines)
+    total_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +153,38 @@ class Plan:
 
 def next_step(policy: Policy, item: Item, today: date) -> Step | None:
     """The step that comes next for the instalment, due or not: the lowest above the last one that has not lapsed."""
-    late = (today - item.due_date).days
+    return _next(policy, item.last_ordinal, (today - item.due_date).days)
+
+
+def _next(policy: Policy, last_ordinal: int, late: int) -> Step | None:
     for step in policy.steps:
-        if step.ordinal > item.last_ordinal and (step.lapse_days is None or late <= step.lapse_days):
+        if step.ordinal > last_ordinal and (step.lapse_days is None or late <= step.lapse_days):
             return step
     return None
+
+
+class NextStep(NamedTuple):
+    """Which step comes next after the last one that counted, while an item is so many days past due (both included)."""
+
+    last_ordinal: int
+    late_from: int
+    late_to: int
+    step: Step
+
+
+def next_steps(policy: Policy) -> list[NextStep]:
+    """What `next_step` answers, for every last step and all days past due: steps lapse, so that it changes with them.
+
+    A last step may be one of another policy: up to the most steps that any has.
+    """
+    ends = sorted({step.lapse_days for step in policy.steps if step.lapse_days is not None})
+    spans = list(zip([-EVER, *(end + 1 for end in ends)], [*ends, EVER], strict=True))
+    return [
+        NextStep(last, start, end, step)
+        for last in range(STEPS_LIMIT)
+        for start, end in spans
+        if (step := _next(policy, last, end)) is not None
+    ]
 
 
 def due_on(policy: Policy, item: Item, step: Step) -> date:
@@ -269,7 +294,10 @@ def _grouped(facts: Account, policy: Policy, lines: Sequence[Line]) -> list[Plan
 
 
 def _notice(facts: Account, members: Sequence[Line]) -> PlannedNotice:
-    highest = max((line.step for line in members), key=lambda step: step.ordinal)
+    highest = members[0].step
+    for line in members:
+        if line.step.ordinal > highest.ordinal:
+            highest = line.step
     reach = facts.reach.get(highest.channel, Reach()) if highest.channel in MESSAGE_CHANNELS else Reach()
     first = members[0].item
     return PlannedNotice(
@@ -277,8 +305,12 @@ def _notice(facts: Account, members: Sequence[Line]) -> PlannedNotice:
         legal_entity_id=first.legal_entity_id,
         currency=first.currency,
         step=highest,
-        lines=tuple(Line(line.item, line.step, line.step.ordinal < highest.ordinal) for line in members),
+        lines=tuple(
+            line if line.step is highest else Line(line.item, line.step, line.step.ordinal < highest.ordinal)
+            for line in members
+        ),
         contact_id=reach.contact_id,
+        total_minor=sum(line.item.eligible_minor for line in members),
     )
 
 

@@ -281,7 +281,7 @@ async def account_dunning(account_id: UUID, read: DunningRead) -> Response:
     await queries.check_account(read, account_id)
     now = utc_now()
     today = await local_today(read, now)
-    standing = await account_standing(read, account_id, now=now, today=today)
+    standing = await account_standing(read, account_id, today=today)
     statement = policy_queries.blocks_statement(read.organization_id, account_id, None, today)
     blocks = (await read.execute(statement.limit(BLOCKS_LIMIT))).scalars()
     return resource_response(

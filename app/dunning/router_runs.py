@@ -49,7 +49,7 @@ async def _start(session: WriteSession, write: Write, command: StartRun) -> Answ
     today = await local_today(session, write.now)
     run_id, fresh = await start_run(session, command, today=today)
     if fresh:
-        await plan_next(session, run_id, now=write.now, today=today, limit=INLINE_ACCOUNTS)
+        await plan_next(session, run_id, today=today, limit=INLINE_ACCOUNTS)
     made = await _detail(session, run_id)
     return Answer(made, 202, made.version, f"/v1/dunning/runs/{run_id}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,10 +42,12 @@ _SCOPE = """
 FROM accounts a WHERE a.organization_id = $1
   AND ($2::uuid[] IS NULL OR a.id = ANY($2)) AND ($3::text IS NULL OR a.segment = $3)
   AND ($4::uuid IS NULL OR a.collector_id = $4)
-  AND EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id AND i.open_minor <> 0)
 """
-_NEXT = f"SELECT a.id {_SCOPE} AND ($5::uuid IS NULL OR a.id > $5) ORDER BY a.id LIMIT $6"
-_COUNT = f"SELECT count(*) {_SCOPE}"
+_OWES = "SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id AND i.open_minor <> 0"
+# The bound is told to both sides: whichever way they are joined, neither starts again from the first.
+_NEXT = f"SELECT a.id {_SCOPE} AND a.id > $5 AND EXISTS ({_OWES} AND i.account_id > $5) ORDER BY a.id LIMIT $6"
+_COUNT = f"SELECT count(*) {_SCOPE} AND EXISTS ({_OWES})"
+_FIRST = UUID(int=0)
 _PROGRESS = """
 UPDATE dunning_runs SET state = $3, after_id = $4, accounts = accounts + $5, notices = notices + $6, items = items + $7,
     withheld = withheld + $8, waiting = waiting + $9, totals = $10, version = version + 1,
@@ -177,9 +179,7 @@ async def open_run_id(session: ReadSession) -> UUID | None:
     return found if isinstance(found, UUID) else None
 
 
-async def plan_next(
-    session: WriteSession, run_id: UUID, *, now: datetime, today: date, limit: int = ACCOUNTS_LIMIT
-) -> bool:
+async def plan_next(session: WriteSession, run_id: UUID, *, today: date, limit: int = ACCOUNTS_LIMIT) -> bool:
     """Plan the next accounts of a run; whether more are to follow. Repeatable: a run that is done stays as it is."""
     run = await get_run(session, run_id)
     if run.kind != "simulation":
@@ -188,9 +188,9 @@ async def plan_next(
     if run.state in ("done", "failed"):
         return False
     scope = Scope.of_json(run.scope)
-    rows = await session.driver.fetch(_NEXT, session.organization_id, *scope.arguments(), run.after_id, limit)
+    rows = await session.driver.fetch(_NEXT, session.organization_id, *scope.arguments(), run.after_id or _FIRST, limit)
     ids = [row["id"] for row in rows]
-    step = await _plan_accounts(session, run, ids, now=now, today=today)
+    step = await _plan_accounts(session, run, ids, today=today)
     more = len(ids) == limit
     totals = {currency: int(minor) for currency, minor in run.totals.items()}
     for notice in step.notices:
@@ -223,16 +223,14 @@ class _Step:
     waiting: int = 0
 
 
-async def _plan_accounts(
-    session: WriteSession, run: DunningRun, ids: Sequence[UUID], *, now: datetime, today: date
-) -> _Step:
+async def _plan_accounts(session: WriteSession, run: DunningRun, ids: Sequence[UUID], *, today: date) -> _Step:
     step = _Step()
     if not ids:
         return step
     policies = await _policies(session, run, ids, today)
     if not policies:
         return step
-    loaded = await load_facts(session, policies, run.business_date, now)
+    loaded = await load_facts(session, policies, run.business_date)
     step.waiting = loaded.waiting
     for facts in loaded.accounts:
         plan = plan_account(facts, policies[facts.account_id], run.business_date)
@@ -263,35 +261,20 @@ async def _write(session: WriteSession, run: DunningRun, step: _Step) -> None:
         await postings.quote_notices(session, waiting, run.business_date)
     if simulated:
         return
-    for notice_id, notice, state in made:
-        _tell(session, run, notice_id, notice, state)
     approved = [(notice_id, notice) for notice_id, notice, state in made if state == "approved"]
     refused = await postings.charge(session, [notice_id for notice_id, _ in approved], run.business_date)
     await _hold_refused(session, refused)
     for notice_id, notice in approved:
-        if notice_id not in refused:
+        if notice_id not in refused and notice.step.channel not in MESSAGE_CHANNELS:
             owe_execution(session, notice_id, notice.step.channel)
+    if any(notice.step.channel in MESSAGE_CHANNELS and notice_id not in refused for notice_id, notice in approved):
+        owe(session, MESSAGE_JOB, "all")
 
 
 def _state(notice: PlannedNotice, *, simulated: bool) -> str:
     if simulated:
         return "simulated"
     return "pending_approval" if notice.step.approval else "approved"
-
-
-def _tell(session: WriteSession, run: DunningRun, notice_id: UUID, notice: PlannedNotice, state: str) -> None:
-    after = {
-        "account_id": notice.account_id,
-        "run_id": run.id,
-        "step": notice.step.ordinal,
-        "channel": notice.step.channel,
-        "state": state,
-        "currency": notice.currency,
-        "total_minor": notice.total_minor,
-        "items": len(notice.lines),
-    }
-    change = ChangeRow("dunning_notice", notice_id, "dunning_notice.planned", None, after, run.business_date)
-    record_change(session, change)
 
 
 async def _hold_refused(session: WriteSession, refused: Mapping[UUID, Exception]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +35,7 @@ class Standing:
     names: dict[UUID, str]
 
 
-async def account_standing(session: ReadSession, account_id: UUID, *, now: datetime, today: date) -> Standing:
+async def account_standing(session: ReadSession, account_id: UUID, *, today: date) -> Standing:
     """How the account is dunned today."""
     rows = await chains_of(session, account_id, ITEMS_LIMIT)
     book = await policy_book(session, today)
@@ -44,7 +44,7 @@ async def account_standing(session: ReadSession, account_id: UUID, *, now: datet
         return Standing(None, [Chain(row) for row in rows], {})
     policy = book.policies[held.version_id]
     ids = {row["instalment_id"] for row in rows}
-    loaded = await load_facts(session, {account_id: policy}, today, now, instalment_ids=ids)
+    loaded = await load_facts(session, {account_id: policy}, today, instalment_ids=ids)
     facts = loaded.accounts[0] if loaded.accounts else Account(account_id, ())
     items = {item.instalment_id: item for item in facts.items}
     covered = covered_by_credit(facts, policy, today)

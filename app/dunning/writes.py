@@ -8,28 +8,43 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from app.core.ids import new_id
+from app.core.ids import ids_to_send, new_id
 from app.dunning.planning import PlannedNotice, Withheld
+from app.infra.change_log import changes_from, written_by_statement
 from app.infra.database import WriteSession
+from app.infra.tables import RECORDED_AT
 
-_NOTICES = """
+_AT = f"(SELECT {RECORDED_AT.text})"  # a sub-select is evaluated once, a column's default for every row
+_CHANGES = changes_from(
+    f"""SELECT $1, r.change_id, 'dunning_notice', r.id, 'dunning_notice.planned', $3::date, $4::text, $5::uuid,
+        $6::text, $7::text, jsonb_build_object('account_id', r.account_id, 'run_id', $2::uuid, 'step', r.step_ordinal,
+            'channel', r.channel, 'state', r.state, 'currency', r.currency, 'total_minor', r.total_minor,
+            'items', r.item_count), {_AT}
+    FROM r WHERE r.change_id IS NOT NULL"""
+)
+_NOTICES = f"""
+WITH r AS MATERIALIZED (
+    SELECT * FROM unnest($8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::uuid[], $14::int[],
+                         $15::text[], $16::text[], $17::uuid[], $18::int[], $19::bigint[], $20::bigint[])
+        AS r(id, change_id, account_id, legal_entity_id, currency, step_id, step_ordinal, channel, state, contact_id,
+             item_count, open_minor, total_minor)
+), changes AS ({_CHANGES})
 INSERT INTO dunning_notices (organization_id, id, run_id, account_id, legal_entity_id, currency, step_id, step_ordinal,
-                             channel, state, business_date, contact_id, item_count, open_minor, total_minor)
+                             channel, state, business_date, contact_id, item_count, open_minor, total_minor,
+                             created_at, updated_at)
 SELECT $1, r.id, $2, r.account_id, r.legal_entity_id, r.currency, r.step_id, r.step_ordinal, r.channel, r.state, $3,
-    r.contact_id, r.item_count, r.open_minor, r.total_minor
-FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::uuid[], $9::int[], $10::text[], $11::text[],
-            $12::uuid[], $13::int[], $14::bigint[], $15::bigint[])
-     AS r(id, account_id, legal_entity_id, currency, step_id, step_ordinal, channel, state, contact_id, item_count,
-          open_minor, total_minor)
+    r.contact_id, r.item_count, r.open_minor, r.total_minor, {_AT}, {_AT}
+FROM r
 """
+# What is the same in nearly every row is sent only where it is not: `unnest` fills the shorter columns with nulls.
 _ITEMS = """
 INSERT INTO dunning_notice_items (organization_id, id, notice_id, instalment_id, step_ordinal, live, covered, due_date,
                                   open_minor, eligible_minor, disputed_minor, held_minor)
-SELECT $1, r.id, r.notice_id, r.instalment_id, r.step_ordinal, $2, r.covered, r.due_date, r.open_minor,
-    r.eligible_minor, r.disputed_minor, r.held_minor
-FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::bool[], $8::date[], $9::bigint[], $10::bigint[],
+SELECT $1, r.id, r.notice_id, r.instalment_id, r.step_ordinal, $2, coalesce(r.covered, false), r.due_date, r.open_minor,
+    coalesce(r.eligible_minor, r.open_minor), coalesce(r.disputed_minor, 0), coalesce(r.held_minor, 0)
+FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::int[], $7::date[], $8::bigint[], $9::bool[], $10::bigint[],
             $11::bigint[], $12::bigint[])
-     AS r(id, notice_id, instalment_id, step_ordinal, covered, due_date, open_minor, eligible_minor, disputed_minor,
+     AS r(id, notice_id, instalment_id, step_ordinal, due_date, open_minor, covered, eligible_minor, disputed_minor,
           held_minor)
 """
 _WITHHELD = """
@@ -92,25 +107,48 @@ async def insert_notices(
     *,
     live: bool,
 ) -> None:
-    """Insert planned notices (id, notice, state) with their items; with `live` the items take their keys."""
+    """Insert planned notices (id, notice, state) with their items; with `live` the items take their keys and each
+    notice is an event."""
     if not notices:
         return
+    changes = ids_to_send(len(notices)) if live else [None] * len(notices)
     rows = [
         (
-            notice_id, n.account_id, n.legal_entity_id, n.currency, n.step.id, n.step.ordinal, n.step.channel, state,
-            n.contact_id, len(n.lines), sum(line.item.open_minor for line in n.lines), n.total_minor,
+            notice_id, change_id, n.account_id, n.legal_entity_id, n.currency, n.step.id, n.step.ordinal,
+            n.step.channel, state, n.contact_id, len(n.lines), sum([line.item.open_minor for line in n.lines]),
+            n.total_minor,
         )
-        for notice_id, n, state in notices
+        for (notice_id, n, state), change_id in zip(notices, changes, strict=True)
     ]  # fmt: skip
-    await session.driver.execute(_NOTICES, session.organization_id, run_id, on, *_columns(rows))
-    items = [
-        (
-            new_id(), notice_id, line.item.instalment_id, line.step.ordinal, line.covered, line.item.due_date,
-            line.item.open_minor, line.item.eligible_minor, line.item.disputed_minor, line.item.held_minor,
-        )
-        for notice_id, notice, _ in notices for line in notice.lines
-    ]  # fmt: skip
-    await session.driver.execute(_ITEMS, session.organization_id, live, *_columns(items))
+    actor = session.actor
+    who = (actor.kind, actor.id, actor.name, session.request_id)
+    await session.driver.execute(_NOTICES, session.organization_id, run_id, on, *who, *_columns(rows))
+    if live:
+        written_by_statement(session)
+    await session.driver.execute(_ITEMS, session.organization_id, live, *_item_columns(notices))
+
+
+def _item_columns(notices: Sequence[tuple[UUID, PlannedNotice, str]]) -> list[list[Any]]:
+    lines = [line for _, notice, _ in notices for line in notice.lines]
+    items = [line.item for line in lines]
+    columns: list[list[Any]] = [
+        ids_to_send(len(lines)),
+        [notice_id for notice_id, notice, _ in notices for _ in notice.lines],
+        [item.instalment_id for item in items],
+        [line.step.ordinal for line in lines],
+        [item.due_date for item in items],
+        [item.open_minor for item in items],
+        [line.covered for line in lines] if any(line.covered for line in lines) else [],
+    ]
+    if any(item.disputed_minor or item.promised_minor for item in items):
+        columns += [
+            [item.eligible_minor for item in items],
+            [item.disputed_minor for item in items],
+            [item.held_minor for item in items],
+        ]
+    else:
+        columns += [[], [], []]
+    return columns
 
 
 async def insert_withheld(session: WriteSession, run_id: UUID, rows: Sequence[tuple[UUID, Withheld]]) -> None:

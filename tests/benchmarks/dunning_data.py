@@ -46,7 +46,7 @@ async def reminders(database: Database, count: int, *, messages_per_minute: int 
     more = True
     while more:
         async with database.write(tenant.organization_id, tenant.actor) as session:
-            more = await plan_next(session, run_id, now=utc_now(), today=today)
+            more = await plan_next(session, run_id, today=today)
     return tenant
 
 

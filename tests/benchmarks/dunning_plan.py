@@ -63,7 +63,7 @@ async def _run(database: Database, tenant: Tenant, kind: str) -> tuple[float, di
     more = True
     while more:
         async with database.write(tenant.organization_id, tenant.actor) as session:
-            more = await plan_next(session, run_id, now=NOW, today=AS_OF)
+            more = await plan_next(session, run_id, today=AS_OF)
     seconds = time.perf_counter() - started
     async with database.read(tenant.organization_id) as read:
         row = await read.driver.fetchrow(_TOTALS, tenant.organization_id, run_id)

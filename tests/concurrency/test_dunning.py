@@ -30,7 +30,7 @@ async def prepared(database: Database, *, approval: bool = False) -> Tenant:
 async def plan(database: Database, tenant: Tenant, kind: str = "on_demand") -> UUID:
     async with database.write(tenant.organization_id, tenant.actor) as session:
         run_id, _ = await start_run(session, StartRun(kind, DAY), today=DAY)
-        while await plan_next(session, run_id, now=noon(DAY), today=DAY):
+        while await plan_next(session, run_id, today=DAY):
             pass
         return run_id
 

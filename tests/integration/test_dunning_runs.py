@@ -106,7 +106,7 @@ async def test_the_most_specific_policy_holds_from_its_day_on(session: WriteSess
     item = await owed(session, tenant, 10_000)
 
     async def next_on(day: date) -> date | None:
-        standing = await account_standing(session, tenant.account_id, now=noon(day), today=day)
+        standing = await account_standing(session, tenant.account_id, today=day)
         assert [chain.row["instalment_id"] for chain in standing.chains] == [item]
         return standing.chains[0].next_on
 

@@ -76,7 +76,7 @@ async def test_sealed_money_resolves_and_a_worker_carries_work_out(
         await use_policy(session, [StepDraft("Call", "call_task", 5)], since=TODAY)
         item = await owed(session, own, 10_000, TODAY - timedelta(days=9))
         run_id, _ = await start_run(session, StartRun("on_demand", TODAY), today=TODAY)
-        await plan_next(session, run_id, now=utc_now(), today=TODAY)
+        await plan_next(session, run_id, today=TODAY)
     await drain(services, {"dunning.work": dunning.handle_work})
     states = "SELECT state, result_kind FROM dunning_notices WHERE organization_id = $1"
     assert [tuple(row) for row in await rows(committed, own, states)] == [("done", "collection_action")]
@@ -95,7 +95,7 @@ async def test_what_changed_before_it_went_out_is_planned_anew(
         await reachable(session, own)
         item = await owed(session, own, 10_000, TODAY - timedelta(days=9))
         run_id, _ = await start_run(session, StartRun("on_demand", TODAY), today=TODAY)
-        await plan_next(session, run_id, now=utc_now(), today=TODAY)
+        await plan_next(session, run_id, today=TODAY)
     async with committed.write(own.organization_id, own.actor) as session:
         payment = await pay(session, own, 4_000, TODAY)
         await settle(session, payment, item, 4_000, TODAY)

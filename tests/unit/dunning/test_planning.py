@@ -258,7 +258,7 @@ def test_whatever_happens_no_step_is_left_out_repeated_or_early(
                 assert line.step.ordinal <= notice.step.ordinal
                 if not fails:
                     sent[number].append(line.step.ordinal)
-                    items[number] = replace(items[number], last_ordinal=line.step.ordinal, last_done_on=on(day))
+                    items[number] = items[number]._replace(last_ordinal=line.step.ordinal, last_done_on=on(day))
         if data.draw(st.booleans()) and items:
             items.pop(data.draw(st.sampled_from(sorted(items))))
     assert all(ordinals == list(range(1, len(ordinals) + 1)) for ordinals in sent.values())
