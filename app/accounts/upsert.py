@@ -367,7 +367,7 @@ async def _add_parties(session: WriteSession, drafts: Sequence[_Draft]) -> set[U
 def _record(session: WriteSession, draft: _Draft) -> None:
     changed = [name for name in draft.changed if name not in _ADDRESS]
     moved = [name for name in _ADDRESS if name in draft.changed and (draft.present or draft.values[name] is not None)]
-    # Where somebody lives is personal data: the log, which nothing can be taken out of, names the fields only.
+    # Where somebody lives is personal data: the log names the fields only.
     address = {"address_fields": moved} if moved else {}
     if draft.present is None:
         filled = {name: draft.values[name] for name in changed if draft.values[name] is not None} | address

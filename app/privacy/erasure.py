@@ -19,7 +19,9 @@ from app.infra.database import SYSTEM, Database, WriteSession
 from app.infra.jobs import owe
 from app.privacy import sql
 from app.privacy.errors import LegalCaseOpen
+from app.privacy.logged import forget_logged, logged_subjects
 from app.privacy.models import PersonalDataErasure
+from app.privacy.words import statements
 from app.settings import Settings
 from app.statements.queries import account_family
 
@@ -27,7 +29,7 @@ FILES_KIND = "privacy.files"
 FILES_AT_ONCE = 100
 KEPT = (
     "ledger rows with their amounts, dates, numbers and references of the bank",
-    "the change log, which by rule holds no values of contacts; reasons written into it stay",
+    "the change log's facts: who did what when, amounts, dates, states and numbers; the words in it go",
     "documents of invoices, contracts and credit files, as far as the law asks for them",
 )
 """What stays after an erasure, told with each one."""
@@ -56,7 +58,7 @@ class Erased:
 async def erase_personal_data(session: WriteSession, command: ErasePersonalData) -> PersonalDataErasure:
     """Erase, and write down who asked, why, and what went. Repeating it finds nothing more.
 
-    Raises AccountNotFound; LegalCaseOpen unless forced.
+    Raises AccountNotFound; LegalCaseOpen unless forced; ChangeLogDamaged.
     """
     await lock_account(session, command.account_id)
     family = await account_family(session, command.account_id)
@@ -65,16 +67,31 @@ async def erase_personal_data(session: WriteSession, command: ErasePersonalData)
     if cases and not command.force:
         detail = "a legal case of the account is open; its evidence would go: close it first, or force"
         raise LegalCaseOpen(detail, pointer="/force", cases=", ".join(cases))
+    subjects = await logged_subjects(session, family)
     emails = [row["email"] for row in await driver.fetch(sql.CONTACT_EMAILS, key, family)]
     threads = [row["id"] for row in await driver.fetch(sql.THREADS, key, family)]
     erased = await erase_threads(session, threads, family)
     erased.rows["contacts"] = await erase_contacts(session, family)
     erased.rows["outgoing_emails"] += _count(await driver.execute(sql.EMAILS_TO, key, emails))
-    for kind, statement in sql.OF_ACCOUNTS.items():
-        erased.rows[kind] = _count(await driver.execute(statement, key, family))
+    await _reports_to(session, emails, erased)
+    for kind, statement in (*sql.OF_ACCOUNTS.items(), *statements()):
+        count = _count(await driver.execute(statement, key, family))
+        erased.rows[kind] = erased.rows.get(kind, 0) + count
     if command.erase_name:
         erased.rows["accounts"] = _count(await driver.execute(sql.ACCOUNT_NAMES, key, family))
+    erased.rows["change_log"] = await forget_logged(session, subjects, own_name=command.erase_name)
     return await _written_down(session, command, erased, forced=bool(cases))
+
+
+async def _reports_to(session: WriteSession, emails: Sequence[str], erased: Erased) -> None:
+    """Scheduled reports go to these addresses no more, and what says that they did is forgotten."""
+    key, driver = session.organization_id, session.driver
+    for row in await driver.fetch(sql.REPORT_SCHEDULES, key, emails):
+        facts = {"active": row["active"], "recipients": row["left"]}
+        change = ChangeRow("report_schedule", row["id"], "report_schedule.recipients_erased", after=facts)
+        record_change(session, change)
+        erased.rows["report_schedules"] = erased.rows.get("report_schedules", 0) + 1
+    erased.rows["report_deliveries"] = _count(await driver.execute(sql.REPORT_DELIVERIES, key, emails))
 
 
 async def erase_contacts(session: WriteSession, account_ids: Sequence[UUID]) -> int:
@@ -99,6 +116,14 @@ async def erase_threads(session: WriteSession, thread_ids: Sequence[UUID], accou
     erased.files_erased = await free_documents(session, documents)
     erased.files_kept = len(documents) - erased.files_erased
     return erased
+
+
+async def forget_reports(session: WriteSession, delivery_ids: Sequence[UUID]) -> None:
+    """Forget to whom reports of schedules went, with the e-mails and files."""
+    found = await session.driver.fetchrow(sql.FORGET_REPORTS, session.organization_id, list(delivery_ids))
+    assert found is not None
+    await session.driver.execute(sql.EMAILS_BY_ID, session.organization_id, found["emails"])
+    await free_documents(session, found["documents"])
 
 
 async def free_documents(session: WriteSession, document_ids: Sequence[UUID]) -> int:

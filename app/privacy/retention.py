@@ -17,13 +17,14 @@ from app.infra.versions import RECORDED_NOW, check_version
 from app.integrations.file_retention import forget_files
 from app.organizations.queries import organization_facts
 from app.privacy import sql
-from app.privacy.erasure import erase_contacts, erase_threads, free_documents
+from app.privacy.erasure import erase_contacts, erase_threads, forget_reports, free_documents
+from app.privacy.logged import forget_logged
 from app.privacy.models import RetentionSettings
 from app.privacy.queries import find_settings
 from app.privacy.rules import KINDS, horizons
 from app.settings import Settings
 
-ROWS_AT_ONCE = {"contacts": 500, "correspondence": 200, "documents": 200, "exports": 5_000}
+ROWS_AT_ONCE = {"contacts": 500, "correspondence": 200, "documents": 200, "exports": 5_000, "reports": 500}
 STEPS_MAX = 2_000
 """Steps of one kind in one night; what is left goes in the next."""
 # $2: the instant before which; each yields the ids of what is over. Open business keeps its data.
@@ -66,6 +67,7 @@ WHERE f.organization_id = $1 AND f.recorded_at < $2
                   AND (i.finished_at IS NULL OR i.finished_at >= $2))
 """,
     "exports": f"SELECT id FROM {ExportRecord.__tablename__} WHERE organization_id = $1 AND recorded_at < $2",
+    "reports": sql.REPORTS_OVER,
 }
 
 
@@ -153,8 +155,13 @@ async def _step(session: WriteSession, settings: Settings, kind: str, before: da
         return 0
     if kind == "contacts":
         await erase_contacts(session, ids)
+        contacts = await session.driver.fetch(sql.CONTACT_IDS, session.organization_id, ids)
+        await forget_logged(session, {"contact": [row["id"] for row in contacts]})
     elif kind == "correspondence":
         await erase_threads(session, ids)
+        await forget_logged(session, {"correspondence": ids})
+    elif kind == "reports":
+        await forget_reports(session, ids)
     elif kind == "documents":
         await session.driver.execute(
             "DELETE FROM document_links WHERE organization_id = $1 AND document_id = ANY($2::uuid[])",

@@ -15,7 +15,7 @@ from app.privacy.retention import Over
 from app.privacy.rules import KINDS, MONTHS_MAX
 
 Months = Annotated[int, Field(ge=1, le=MONTHS_MAX)]
-RetentionKind = Literal["contacts", "correspondence", "documents", "uploads", "exports"]
+RetentionKind = Literal["contacts", "correspondence", "documents", "uploads", "exports", "reports"]
 
 
 class PersonalDataErase(Input):
@@ -61,6 +61,7 @@ class RetentionRead(BaseModel):
     documents_months: int | None = Field(description="Stored files, since they were stored and last attached")
     uploads_months: int | None = Field(description="Files of imports, since the import ended")
     exports_months: int | None = Field(description="The log of who took data out as a file")
+    reports_months: int | None = Field(description="To whom scheduled reports went, with their e-mails and files")
     version: int
 
     @classmethod
@@ -78,6 +79,7 @@ class RetentionUpdate(Input):
     documents_months: Months | None = unset()
     uploads_months: Months | None = unset()
     exports_months: Months | None = unset()
+    reports_months: Months | None = unset()
 
 
 class RetentionOverRead(BaseModel):

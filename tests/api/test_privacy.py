@@ -15,6 +15,7 @@ from app.core.ids import new_id
 from app.documents.service import Subject, add_document, keep_content
 from app.documents.storage import document_store
 from app.infra.files import FileMissing
+from app.infra.seal import seal, verify_chain
 from app.privacy.erasure import delete_bytes
 from app.privacy.retention import apply_retention
 from tests.conftest import RolledBackDatabase
@@ -120,6 +121,70 @@ async def test_a_person_is_forgotten_and_the_ledger_stays(
     assert [row["requested_by"] for row in listed["data"]] == ["letter of 3 March"] * 2
 
 
+async def test_the_change_log_forgets_the_words_and_its_chain_stays_whole(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    await _person(client, database, tenant)
+    account = f"/v1/accounts/{tenant.account_id}"
+    hold = {
+        "account_id": str(tenant.account_id),
+        "level": "hold",
+        "reason_code": "other",
+        "reason": "Grace lost her job",
+    }
+    placed = await client.post("/v1/credit/holds", json=hold)
+    assert placed.status_code == 201, placed.text
+    schedule = {"name": "Monday", "report": "aging", "format": "csv", "frequency": "weekly", "weekday": 1,
+                "recipients": ["grace@example.com", "cfo@example.com"]}  # fmt: skip
+    both = (await client.post("/v1/report-schedules", json=schedule)).json()
+    alone = (await client.post("/v1/report-schedules", json={**schedule, "name": "Own",
+                                                             "recipients": ["Grace@example.com"]})).json()  # fmt: skip
+    await seal(database, tenant.organization_id)
+    async with database.read(tenant.organization_id) as read:
+        before = await verify_chain(read)
+        said = await read.driver.fetchval("SELECT count(*) FROM change_log WHERE reason LIKE '%Grace%'")
+    assert (said, before.first_bad_position, before.erased) == (1, None, 0)
+    made = await client.post(f"{account}/erase-personal-data", json={"requested_by": "letter", "reason": "asked"})
+    assert made.status_code == 201, made.text
+    erased = made.json()["erased"]
+    assert erased["change_log"] >= 1
+    assert (erased["report_schedules"], erased["credit_holds"]) == (2, 1)
+    await seal(database, tenant.organization_id)
+    async with database.read(tenant.organization_id) as read:
+        found = await verify_chain(read)
+        log = await read.driver.fetch("SELECT c::text AS row FROM change_log c")
+    assert found.first_bad_position is None
+    assert found.erased == erased["change_log"]
+    assert [row["row"] for row in log if "lost her job" in row["row"] or "hopper" in row["row"].lower()] == []
+    entries = (await client.get("/v1/audit-entries", params={"entity_type": "credit_hold"})).json()["data"]
+    assert [(row["event"], row["reason"], row["after"]["level"]) for row in entries] == [
+        ("credit_hold.placed", None, "hold")
+    ]
+    left = (await client.get(f"/v1/report-schedules/{both['id']}")).json()
+    assert (left["recipients"], left["active"]) == (["cfo@example.com"], True)
+    paused = (await client.get(f"/v1/report-schedules/{alone['id']}")).json()
+    assert (paused["recipients"], paused["active"]) == ([], False)
+
+
+async def test_to_whom_reports_went_goes_after_its_period(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant, service: Any
+) -> None:
+    schedule = {"name": "Monday", "report": "aging", "format": "csv", "frequency": "weekly", "weekday": 1,
+                "recipients": ["grace@example.com"]}  # fmt: skip
+    made = (await client.post("/v1/report-schedules", json=schedule)).json()
+    assert (await client.post(f"/v1/report-schedules/{made['id']}/send")).status_code < 300
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        changed = await session.driver.execute("UPDATE report_deliveries SET state = 'queued'")
+        assert changed == "UPDATE 1"
+    await client.patch("/v1/retention", json={"reports_months": 1}, headers={"If-Match": '"0"'})
+    settings, today = service.state.settings, utc_now().date()
+    assert await apply_retention(database, settings, tenant.organization_id, today) == {"reports": 0}
+    later = await apply_retention(database, settings, tenant.organization_id, today + timedelta(days=70))
+    assert later["reports"] == 1
+    deliveries = (await client.get(f"/v1/report-schedules/{made['id']}/deliveries")).json()["data"]
+    assert [row["recipients"] for row in deliveries] == [[]]
+
+
 async def test_while_a_legal_case_is_open_only_force_erases(
     client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
 ) -> None:
@@ -154,7 +219,7 @@ async def test_what_is_older_than_its_period_goes_as_the_preview_says(
     stale = await client.patch("/v1/retention", json={"exports_months": 2}, headers={"If-Match": '"0"'})
     assert stale.status_code == 412
     counts = {row["kind"]: row["count"] for row in (await client.get("/v1/retention/preview")).json()["kinds"]}
-    assert counts == {"contacts": 0, "correspondence": 1, "documents": 0, "uploads": 0, "exports": 0}
+    assert counts == {"contacts": 0, "correspondence": 1, "documents": 0, "uploads": 0, "exports": 0, "reports": 0}
     settings, today = service.state.settings, now.date()
     assert await apply_retention(database, settings, tenant.organization_id, today) == {
         "correspondence": 1, "exports": 0,
