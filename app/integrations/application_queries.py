@@ -12,12 +12,17 @@ from app.infra.database import ReadSession
 
 Pair = tuple[str, str, str]
 _SOURCES = """
-SELECT 'payment' AS kind, p.id, p.source, p.external_id, p.account_since AS not_before FROM payments p
+SELECT 'payment' AS kind, p.id, p.source, p.external_id, p.account_since AS not_before, p.currency FROM payments p
 WHERE p.organization_id = $1 AND (p.source, p.external_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 UNION ALL
-SELECT 'credit_memo', c.id, c.source, c.external_id, c.accounting_date FROM credit_memos c
+SELECT 'credit_memo', c.id, c.source, c.external_id, c.accounting_date, c.currency FROM credit_memos c
 WHERE c.organization_id = $1 AND (c.source, c.external_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
   AND c.status <> 'void'
+UNION ALL
+SELECT 'payment', p.id, r.target, r.external_id, p.account_since, p.currency
+FROM export_rows r JOIN payments p ON p.organization_id = $1 AND p.id = r.subject_id
+WHERE r.organization_id = $1 AND r.kind = 'receipt' AND r.state <> 'rejected'
+  AND (r.target, r.external_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 """
 _DOCUMENTS = """
 SELECT i.id, i.source, i.external_id, i.currency, i.legal_entity_id, i.accounting_date FROM invoices i
@@ -60,6 +65,7 @@ class Party:
     currency: str
     legal_entity_id: UUID
     not_before: date
+    source_currency: str
 
 
 async def parties(session: ReadSession, pairs: Sequence[Pair]) -> dict[Pair, Party]:
@@ -76,7 +82,7 @@ async def parties(session: ReadSession, pairs: Sequence[Pair]) -> dict[Pair, Par
             not_before = max(payer["not_before"], document["accounting_date"])
             found[pair] = Party(
                 payer["kind"], payer["id"], document["id"], document["currency"], document["legal_entity_id"],
-                not_before,
+                not_before, payer["currency"],
             )  # fmt: skip
     return found
 

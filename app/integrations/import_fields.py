@@ -31,14 +31,24 @@ ACCOUNTS = KindFields(
     needed=(("number",), ("name",), ("currency",)),
     lengths={},  # the accounts room checks every text itself
 )  # fmt: skip
+CONTACTS = KindFields(
+    names=(
+        "account_number", "source", "account_external_id", "role", "name", "email", "phone", "language",
+    ),
+    needed=(("account_number", "account_external_id"), ("name", "email", "phone")),
+    lengths={"account_number": _NUMBER, "source": _NUMBER, "account_external_id": _TEXT},
+)  # fmt: skip
 INVOICES = KindFields(
     names=(
         "kind", "number", "source", "external_id", "account_number", "account_external_id", "account_name",
         "legal_entity", "currency", "amount", "tax_amount", "open_amount", "invoice_date", "accounting_date",
         "due_date", "payment_terms", "purchase_order", "delivery_reference", "contract_reference", "reason_code",
-        "reason", "voided",
+        "reason", "voided", "functional_amount", "functional_tax_amount", "functional_open_amount",
     ),
-    needed=(("number",), ("account_number", "account_external_id"), ("currency",), ("amount",), ("invoice_date",)),
+    needed=(
+        ("number",), ("account_number", "account_external_id"), ("currency",), ("amount", "functional_amount"),
+        ("invoice_date",),
+    ),
     lengths={
         "number": _NUMBER, "source": _NUMBER, "external_id": _TEXT, "account_number": _NUMBER,
         "account_external_id": _TEXT, "account_name": _TEXT, "purchase_order": _NUMBER,
@@ -50,8 +60,9 @@ PAYMENTS = KindFields(
         "payment_date", "accounting_date", "amount", "currency", "source", "external_id", "account_number",
         "account_external_id", "account_name", "legal_entity", "bank_account", "method", "payer_name",
         "payer_bank_identifier", "remittance_text", "bank_reference", "end_to_end_id", "settles",
+        "voided", "functional_amount", "functional_open_amount",
     ),
-    needed=(("payment_date",), ("amount",), ("currency",)),
+    needed=(("payment_date",), ("amount", "functional_amount"), ("currency",)),
     lengths={
         "source": _NUMBER, "external_id": _TEXT, "account_number": _NUMBER, "account_external_id": _TEXT,
         "account_name": _TEXT, "bank_account": _NUMBER, "payer_name": _TEXT, "payer_bank_identifier": _NUMBER,
@@ -61,9 +72,12 @@ PAYMENTS = KindFields(
 APPLICATIONS = KindFields(
     names=(
         "source", "from_external_id", "to_external_id", "amount", "discount_amount", "write_off_amount", "currency",
-        "applied_on",
+        "applied_on", "functional_amount", "functional_discount_amount", "functional_write_off_amount",
+        "from_amount", "from_currency",
     ),
-    needed=(("from_external_id",), ("to_external_id",), ("amount",), ("currency",), ("applied_on",)),
+    needed=(
+        ("from_external_id",), ("to_external_id",), ("amount", "functional_amount"), ("currency",), ("applied_on",),
+    ),
     lengths={"source": _NUMBER, "from_external_id": _TEXT, "to_external_id": _TEXT},
 )  # fmt: skip
 BALANCES = KindFields(
@@ -71,9 +85,14 @@ BALANCES = KindFields(
     needed=(("account_number", "account_external_id"), ("balance",), ("currency",)),
     lengths={"account_number": _NUMBER, "source": _NUMBER, "account_external_id": _TEXT},
 )
+ORIGINAL_AMOUNTS = KindFields(
+    names=("source", "external_id", "currency", "amount", "open_amount", "tax_amount"),
+    needed=(("external_id",), ("currency",), ("amount",)),
+    lengths={"source": _NUMBER, "external_id": _TEXT},
+)
 FIELDS: dict[str, KindFields] = {
-    "accounts": ACCOUNTS, "invoices": INVOICES, "payments": PAYMENTS, "applications": APPLICATIONS,
-    "balances": BALANCES,
+    "accounts": ACCOUNTS, "contacts": CONTACTS, "invoices": INVOICES, "payments": PAYMENTS,
+    "applications": APPLICATIONS, "balances": BALANCES, "original_amounts": ORIGINAL_AMOUNTS,
 }  # fmt: skip
 ROW_KINDS = tuple(FIELDS)
 REMITTANCES = KindFields(
@@ -93,10 +112,12 @@ BANK_STATEMENT = "bank_statement"
 KINDS = (*ROW_KINDS, BANK_STATEMENT)
 SCOPES = {
     "accounts": "accounts:write",
+    "contacts": "accounts:write",
     "invoices": "invoices:write",
     "payments": "payments:write",
     "applications": "payments:write",
     "balances": "accounts:read",
+    "original_amounts": "invoices:write",
     BANK_STATEMENT: "bank-statements:write",
 }
 """What the caller must be allowed besides `imports:write`."""

@@ -31,9 +31,11 @@ _DATE_FORMAT = re.compile(r"(?:%[Ymdy]|[./ -])+", re.ASCII)
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _SECTIONS = {
     "kind", "format", "columns", "joined", "constants", "values", "where", "empty", "absolute", "add_days",
-    "other_headers", "blank_when", "optional_columns", "options", "title", "about",
+    "other_headers", "blank_when", "optional_columns", "source_table", "cell_values", "options",
+    "title", "about",
 }  # fmt: skip
 JOIN = "/"
+AUTO = "auto"
 _CHOICES: dict[str, tuple[str, ...]] = {
     "rounding": ("refuse", "half_up"),
     "late_facts": ("refuse", "post_in_open_period"),
@@ -41,6 +43,10 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "on_missing_bank_account": ("refuse", "create"),
     "on_missing_payment_terms": ("refuse", "create"),
     "matching": ("run", "held"),
+    "on_missing_application": ("keep", "undo_if_open", "undo"),
+    "on_number_taken": ("refuse", "qualify"),
+    "open_amounts": ("compare", "follow"),
+    "watermark": ("use", "ignore"),
 }
 _TEXT_OPTIONS = ("source", "legal_entity", "currency")
 
@@ -70,6 +76,9 @@ class ImportMapping:
     `absolute`: amounts whose sign is dropped. `add_days`: columns of days that are added to a date. `other_headers`:
     what a header may also be called. `blank_when`: a field is empty where a column has one of these texts.
     `optional_columns`: columns of the mapping that the file lacks are left out; needed fields stay needed.
+    `tables`: names of the source's tables, the first where a file's name has none of them; `changed_at`: the column
+    that says when a row was changed there last. `cell_values`: by header, texts that are read as others, before anything
+    else looks at the row.
     """
 
     format: TextFormat = TextFormat()
@@ -84,6 +93,9 @@ class ImportMapping:
     other_headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     blank_when: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     optional_columns: bool = False
+    tables: tuple[str, ...] = ()
+    changed_at: str | None = None
+    cell_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,10 @@ class ImportOptions:
     on_missing_bank_account: str = "refuse"
     on_missing_payment_terms: str = "refuse"
     matching: str = "run"
+    on_missing_application: str = "keep"
+    on_number_taken: str = "refuse"
+    open_amounts: str = "compare"
+    watermark: str = "use"
     source: str | None = None
     legal_entity: str | None = None
     currency: str | None = None
@@ -144,10 +160,31 @@ def read_mapping(kind: str, content: Mapping[str, Any]) -> ImportMapping:
             if _is_field(name, f"/blank_when/{name}", known, fault)
         },
         content.get("optional_columns") is True,
+        *_source_table(content.get("source_table"), fault),
+        {
+            header: _texts(table, f"/cell_values/{header}", None, fault)
+            for header, table in _section(content.get("cell_values"), "/cell_values", fault).items()
+        },
     )
     if faults:
         raise MappingInvalid("the mapping is refused; see errors", errors=tuple(faults[:100]))
     return mapping
+
+
+def _source_table(found: Any, fault: Any) -> tuple[tuple[str, ...], str | None]:
+    given = dict(_section(found, "/source_table", fault))
+    tables = _list(given.pop("tables", None), "/source_table/tables", fault)
+    changed_at = given.pop("changed_at", None)
+    if given or not (changed_at is None or (isinstance(changed_at, str) and 0 < len(changed_at) <= 128)):
+        fault("/source_table", "it has tables (a list of names) and changed_at (a header)")
+        changed_at = None
+    return tuple(tables), changed_at
+
+
+def table_of(tables: tuple[str, ...], file_name: str) -> str | None:
+    """The table of the source that a file is from: the one in its name, else the first."""
+    named = [table for table in tables if table.lower() in file_name.lower()]
+    return named[0] if named else next(iter(tables), None)
 
 
 def _check_needed(known: KindFields, given: set[str], content: Mapping[str, Any], fault: Any) -> None:
@@ -224,11 +261,13 @@ def _read_format(found: Any, fault: Any) -> TextFormat:
     default = TextFormat()
     given = dict(_section(found, "/format", fault))
     delimiter = given.pop("delimiter", default.delimiter)
-    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0 ' or delimiter.isalnum():
+    if delimiter == AUTO:
+        pass  # found out from the first line of the file
+    elif not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0 ' or delimiter.isalnum():
         fault("/format/delimiter", "the delimiter is one character, such as , ; or tab")
         delimiter = default.delimiter
     encoding = given.pop("encoding", default.encoding)
-    if not isinstance(encoding, str) or encoding.lower().replace("_", "-") not in ENCODINGS:
+    if not isinstance(encoding, str) or encoding.lower().replace("_", "-") not in (*ENCODINGS, AUTO):
         fault("/format/encoding", f"the encoding is one of {', '.join(ENCODINGS)}")
         encoding = default.encoding
     decimal = given.pop("decimal_separator", default.decimal_separator)

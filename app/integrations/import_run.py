@@ -14,17 +14,29 @@ from app.infra.files import FileStore
 from app.integrations import queries
 from app.integrations.bank_import import load_bank_file
 from app.integrations.control_totals import ControlTotals
-from app.integrations.import_fields import ACCOUNTS, APPLICATIONS, BALANCES, BANK_STATEMENT, FIELDS, INVOICES
+from app.integrations.import_fields import (
+    ACCOUNTS,
+    APPLICATIONS,
+    BALANCES,
+    BANK_STATEMENT,
+    CONTACTS,
+    FIELDS,
+    INVOICES,
+    ORIGINAL_AMOUNTS,
+)
 from app.integrations.import_mapping import ImportMapping, ImportOptions, read_mapping, read_options
 from app.integrations.imports import ended, error_document
 from app.integrations.load_accounts import AccountLoader
 from app.integrations.load_applications import ApplicationLoader
 from app.integrations.load_balances import BalanceLoader
+from app.integrations.load_contacts import ContactLoader
 from app.integrations.load_invoices import InvoiceLoader
+from app.integrations.load_original_amounts import OriginalAmountLoader
 from app.integrations.load_payments import PaymentLoader
 from app.integrations.loader import Loader, Reading
 from app.integrations.row_import import ImportStopped, Progress, RowImport
 from app.integrations.row_source import RowShape, RowSource, read_rows
+from app.integrations.source_run import after_rows, follow_applications, watermark_of, with_base_currency
 from app.integrations.xlsx_rows import read_xlsx
 
 INTERNAL_ERROR = {"code": "import.internal_error", "detail": "the service failed several times; see its logs"}
@@ -85,9 +97,15 @@ async def _load_rows(
         source, shape = await asyncio.to_thread(
             _open, path, stream, row["media_format"], mapping, kind, progress.position
         )
-        loader = _loader(kind, Reading(known, mapping, options), row["today"], shape)
         async with database.read(organization_id) as session:
+            reading = Reading(known, mapping, await with_base_currency(session, options))
+            watermark = await watermark_of(session, row, mapping, reading)
+            loader = _loader(reading, row, shape)
             await loader.prepare(session)
+        if kind == "applications" and not progress.position and not row["dry_run"]:
+            await follow_applications(database, organization_id, actor, row, reading, source, shape)
+            stream.seek(0)
+            source = await asyncio.to_thread(_rows, path, stream, row["media_format"], mapping, kind)
         await RowImport(
             database=database,
             organization_id=organization_id,
@@ -99,7 +117,9 @@ async def _load_rows(
             progress=progress,
             dry_run=row["dry_run"],
             chunks_at_once=chunks_at_once,
+            watermark=watermark,
         ).run()
+        await after_rows(database, organization_id, actor, row, reading, watermark)
     finally:
         stream.close()
 
@@ -120,7 +140,7 @@ def _open(
 
 def _rows(path: Path, stream: BinaryIO, media_format: str, mapping: ImportMapping, kind: str) -> RowSource:
     if media_format == "xlsx":
-        return read_xlsx(path, mapping.format.decimal_separator)
+        return read_xlsx(path, mapping.format.decimal_separator, instants=mapping.changed_at)
     return read_rows(stream, media_format, mapping, FIELDS[kind])
 
 
@@ -130,16 +150,20 @@ def _with_iso_dates(mapping: ImportMapping) -> ImportMapping:
     return replace(mapping, format=replace(form, date_formats=("%Y-%m-%d", *form.date_formats)))
 
 
-def _loader(kind: str, reading: Reading, today: Any, shape: RowShape) -> Loader:
+def _loader(reading: Reading, row: Any, shape: RowShape) -> Loader:
     if reading.known is ACCOUNTS:
         return AccountLoader(reading, shape.given)
+    if reading.known is CONTACTS:
+        return ContactLoader(reading)
     if reading.known is INVOICES:
-        return InvoiceLoader(reading, today)
+        return InvoiceLoader(reading, row["today"], row["id"])
     if reading.known is APPLICATIONS:
         return ApplicationLoader(reading)
     if reading.known is BALANCES:
-        return BalanceLoader(reading)
-    return PaymentLoader(reading)
+        return BalanceLoader(reading, None if row["dry_run"] else row["id"])
+    if reading.known is ORIGINAL_AMOUNTS:
+        return OriginalAmountLoader(reading, row["id"])
+    return PaymentLoader(reading, row["today"], row["id"])
 
 
 __all__ = ["INTERNAL_ERROR", "ImportOptions", "end_import", "run_import"]

@@ -18,10 +18,12 @@ from app.infra.jobs import owe
 from app.integrations import queries
 from app.integrations.errors import ImportFinished
 from app.integrations.import_fields import ROW_KINDS
-from app.integrations.import_mapping import read_mapping, read_options
+from app.integrations.import_mapping import read_mapping, read_options, table_of
 from app.integrations.models import Import
 
 JOB_KIND = "import"
+MATCHED = ("invoices", "payments", "applications", "bank_statement")
+"""Kinds that bring what a matching run looks at."""
 OPEN_STATES = ("queued", "running")
 
 
@@ -67,6 +69,7 @@ async def start_import(session: WriteSession, new: NewImport, *, today: date) ->
         mapping=dict(new.mapping),
         options=merged_options(new.mapping, new.options),
         dry_run=new.dry_run,
+        source_table=_source_table(new),
         state="queued",
         today=today,
         requested_by=session.actor.name,
@@ -79,6 +82,12 @@ async def start_import(session: WriteSession, new: NewImport, *, today: date) ->
     record_change(session, ChangeRow("import", row.id, "import.started", None, facts))
     owe(session, JOB_KIND, str(row.id))
     return ImportId(row.id)
+
+
+def _source_table(new: NewImport) -> str | None:
+    if new.kind not in ROW_KINDS:
+        return None
+    return table_of(read_mapping(new.kind, new.mapping).tables, new.file_name)
 
 
 async def cancel_import(session: WriteSession, import_id: UUID) -> None:
@@ -97,7 +106,7 @@ async def ended(session: WriteSession, import_id: UUID, state: str) -> None:
         for name in ("rows_read", "rows_created", "rows_updated", "rows_unchanged", "rows_refused")
     }
     record_change(session, ChangeRow("import", import_id, f"import.{state}", None, {"kind": row.kind, **counts}))
-    if row.rows_created and not row.dry_run and row.kind not in ("accounts", "balances"):
+    if row.rows_created and not row.dry_run and row.kind in MATCHED:
         owe(session, "matching", "run")
 
 

@@ -7,7 +7,7 @@ again applies nothing, and a longer one only what is new. What was undone there 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -34,6 +34,7 @@ class Settlement:
     currency: str
     on: date
     before_minor: int
+    from_minor: int | None = None  # what the source loses, in its own currency
 
     @property
     def settles_minor(self) -> int:
@@ -66,8 +67,10 @@ class ApplicationLoader:
         reading.check(texts, suspicious, faults)
         currency = currency_of(cell["currency"] or reading.options.currency or "", faults)
         minors = [0, 0, 0]
+        names = ("amount", "discount_amount", "write_off_amount")
         if not faults:
-            for index, name in enumerate(("amount", "discount_amount", "write_off_amount")):
+            self._take_functional(cell, names, currency, faults)
+            for index, name in enumerate(names):
                 minors[index] = reading.cells.amount(cell[name], currency, name, faults) or 0
                 if minors[index] < 0:
                     faults.append(Fault(name, "import.value_invalid", "an amount is not negative"))
@@ -82,8 +85,29 @@ class ApplicationLoader:
         pair = (cell["source"] or reading.source, cell["from_external_id"], cell["to_external_id"])
         before = self._said.get(pair, 0)
         self._said[pair] = before + sum(minors)
-        row.draft = Settlement(pair, minors[0], minors[1], minors[2], currency, on, before)
+        from_minor = None
+        if cell["from_amount"] and cell["from_currency"] not in ("", currency):
+            from_currency = currency_of(cell["from_currency"], faults)
+            from_minor = None if faults else reading.cells.amount(cell["from_amount"], from_currency, "amount", faults)
+            if faults:
+                return row
+        row.draft = Settlement(pair, minors[0], minors[1], minors[2], currency, on, before, from_minor)
         return row
+
+    def _take_functional(
+        self, cell: dict[str, str], names: tuple[str, ...], currency: str, faults: list[Fault]
+    ) -> None:
+        """Where no amounts in the document's currency stand in the row, those of the books, if they are the same."""
+        if not cell["functional_amount"]:
+            return
+        given = [self.reading.cells.amount(cell[name], currency, name, faults) for name in names]
+        if any(given):
+            return
+        books = [cell[f"functional_{name}"] for name in names]
+        if currency == self.reading.options.currency:
+            cell.update(zip(names, books, strict=True))
+        elif any(self.reading.cells.amount(text, "KWD", "amount", []) for text in books):
+            faults.append(Fault("amount", "import.value_missing", f"the amounts in {currency} are missing"))
 
     async def load(self, session: WriteSession, rows: Sequence[ParsedRow]) -> list[str | DomainError]:
         """Apply what is not applied yet, in the order of the rows."""
@@ -128,6 +152,8 @@ class ApplicationLoader:
             amount, discount, write_off = amount - parts[0], discount - parts[1], write_off - parts[2]
             if any(parts):
                 lines.append(ApplyLine(instalment_id, parts[0], parts[1], parts[2]))
+        if facts.source_currency != row.currency and row.from_minor and len(lines) == 1 and left == row.settles_minor:
+            lines = [replace(lines[0], source_amount_minor=row.from_minor)]
         if amount or discount or write_off or not lines:
             return RowRefused("the document has less open than the row settles", pointer="/amount")
         on = max(row.on, facts.not_before, first_open.get(facts.legal_entity_id, row.on))

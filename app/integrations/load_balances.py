@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from app.core.errors import DomainError
 from app.core.money import to_text
 from app.infra.database import ReadSession, WriteSession
-from app.integrations.application_queries import account_balances
 from app.integrations.import_fields import BALANCES, KindFields
-from app.integrations.loader import AccountFinder, AccountRef, ParsedRow, Reading, account_unknown
+from app.integrations.loader import AccountFinder, AccountRef, FoundAccounts, ParsedRow, Reading, account_unknown
 from app.integrations.row_values import Fault, currency_of
+from app.integrations.source_books.reconciling import Line, documents_of, keep_lines, owed_here
 
 
 class BalanceDiffers(DomainError):
     """The account owes another amount here than the row says."""
 
     code = "import.balance_differs"
+
+
+class DocumentsDiffer(DomainError):
+    """The documents that the source states do not add up to the balance that it states."""
+
+    code = "import.documents_differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class BalanceLoader:
     """Changes nothing: a row that agrees is `unchanged`, one that does not is refused with both amounts."""
 
     reading: Reading
+    import_id: UUID | None = None
     known: KindFields = field(default=BALANCES)
     overlaps: bool = False
     healed_later: frozenset[str] = frozenset()
@@ -71,20 +79,51 @@ class BalanceLoader:
         """Compare the balances of a chunk."""
         wanted: list[Balance] = [row.draft for row in rows]
         accounts = await self.accounts.look_up(session, [found.account for found in wanted])
-        ids = {account_id for found in wanted if (account_id := accounts.get(found.account)) is not None}
-        present = await account_balances(session, ids)
+        lines = await self._lines(session, wanted, accounts)
+        if self.import_id is not None:
+            await keep_lines(session, self.import_id, list({(x.account_key, x.currency): x for x in lines}.values()))
         results: list[str | DomainError] = []
-        for found in wanted:
-            account_id = accounts.get(found.account)
-            if account_id is None:
-                results.append(account_unknown(found.account) if found.balance_minor else "unchanged")
-                continue
-            here = present.get((account_id, found.currency), 0)
-            if here == found.balance_minor:
+        for found, line in zip(wanted, lines, strict=True):
+            if line.verdict == "agrees":
                 results.append("unchanged")
-                continue
-            said, owed = to_text(found.balance_minor, found.currency), to_text(here, found.currency)
-            difference = to_text(here - found.balance_minor, found.currency)
-            detail = f"the source says {said} {found.currency}, here it is {owed}; the difference is {difference}"
-            results.append(BalanceDiffers(detail, pointer="/balance"))
+            elif line.verdict == "unknown_account":
+                results.append(account_unknown(found.account))
+            else:
+                results.append(_difference(line))
         return results
+
+    async def _lines(self, session: ReadSession, wanted: Sequence[Balance], accounts: FoundAccounts) -> list[Line]:
+        ids = {account_id for found in wanted if (account_id := accounts.get(found.account)) is not None}
+        here: dict[tuple[UUID, str], int] = {}
+        documents: dict[tuple[str, str, str], int] = {}
+        for currency in {found.currency for found in wanted}:
+            here |= {(id_, currency): minor for id_, minor in (await owed_here(session, ids, currency)).items()}
+            for source in {found.account.source for found in wanted}:
+                keys = {key_of(found.account) for found in wanted if found.account.source == source}
+                stated = await documents_of(session, source, keys, currency)
+                documents |= {(source, key, currency): minor for key, minor in stated.items()}
+        lines = []
+        for found in wanted:
+            account_id, key = accounts.get(found.account), key_of(found.account)
+            owed = here.get((account_id, found.currency), 0) if account_id is not None else 0
+            said = documents.get((found.account.source, key, found.currency))
+            lines.append(Line(account_id, key, found.currency, found.balance_minor, said, owed))
+        return lines
+
+
+def key_of(account: AccountRef) -> str:
+    """The account as its source names it."""
+    return account.external_id or account.number
+
+
+def _difference(line: Line) -> DomainError:
+    """The refusal of a row that says another amount: the one here, or the sum of the source's own documents."""
+    stated = line.stated_minor or 0
+    said = to_text(stated, line.currency)
+    if line.verdict == "source_differs":
+        total = to_text(line.documents_minor or 0, line.currency)
+        detail = f"the source says {said} {line.currency}, but its open documents add up to {total}"
+        return DocumentsDiffer(detail, pointer="/balance")
+    owed, difference = to_text(line.here_minor, line.currency), to_text(line.here_minor - stated, line.currency)
+    detail = f"the source says {said} {line.currency}, here it is {owed}; the difference is {difference}"
+    return BalanceDiffers(detail, pointer="/balance")

@@ -10,6 +10,7 @@ from uuid import UUID
 from app.core.errors import DomainError, NotFound
 from app.infra.database import ReadSession, WriteSession, attempt
 from app.integrations import queries
+from app.integrations.functional_amounts import original_of, originals_needed, read_books, stated, total_of
 from app.integrations.import_fields import INVOICES, KindFields
 from app.integrations.loader import (
     AccountFinder,
@@ -21,6 +22,8 @@ from app.integrations.loader import (
     into_open_period,
 )
 from app.integrations.row_values import Fault, currency_of, flag
+from app.integrations.source_books.queries import Original, Stated, state_documents
+from app.integrations.source_books.undoing import standing, undo_all_of
 from app.invoices.credit_memo_upsert import upsert_credit_memos, void_deleted_credit_memo
 from app.invoices.credit_memos import IssueCreditMemo
 from app.invoices.errors import NumberTaken
@@ -39,6 +42,8 @@ class Document:
     command: IssueInvoice | IssueCreditMemo
     account: AccountRef
     voided: bool = False
+    stated: Stated | None = None
+    original_needed: bool = False
 
 
 @dataclass(slots=True)
@@ -47,6 +52,7 @@ class InvoiceLoader:
 
     reading: Reading
     today: Any
+    import_id: UUID = _NOWHERE
     known: KindFields = field(default=INVOICES)
     overlaps: bool = True
     healed_later: frozenset[str] = frozenset()
@@ -75,20 +81,28 @@ class InvoiceLoader:
         (
             kind, number, source, external_id, account_number, account_external_id, account_name, legal_entity,
             currency, amount, tax_amount, open_amount, invoice_date, accounting_date, due_date, payment_terms,
-            purchase_order, delivery_reference, contract_reference, reason_code, reason, voided,
+            purchase_order, delivery_reference, contract_reference, reason_code, reason, voided, functional,
+            functional_tax, functional_open,
         ) = texts  # fmt: skip
         reading = self.reading
         cells, faults = reading.cells, list[Fault]()
         reading.check(texts, suspicious, faults)
         currency = currency_of(currency or reading.options.currency or "", faults)
-        minor = tax = open_minor = None
-        if not faults:
+        minor = tax = open_minor = books = None
+        if functional and not faults:
+            own = (amount, tax_amount, open_amount)
+            books = read_books(reading, (functional, functional_tax, functional_open), own, currency, faults)
+            amount = functional
+            if books is not None:
+                minor, tax, open_minor = books.minor, books.tax_minor, books.open_minor
+        elif not faults:
             minor = cells.amount(amount, currency, "amount", faults)
             tax = cells.amount(tax_amount, currency, "tax_amount", faults) if tax_amount else None
             open_minor = cells.amount(open_amount, currency, "open_amount", faults) if open_amount else None
         kind = kind or "invoice"
         sign = -1 if kind == CREDIT_MEMO else 1
         row = ParsedRow(line, None, faults, currency if minor is not None else None, minor and sign * minor)
+        total_of(row, books, sign)
         entity = self.entities.find(legal_entity, faults)
         issued = cells.day(invoice_date, "invoice_date", faults)
         booked = cells.day(accounting_date, "accounting_date", faults) if accounting_date else None
@@ -120,6 +134,10 @@ class InvoiceLoader:
             )  # fmt: skip
         account = AccountRef(account_number, source, account_external_id, account_name, currency)
         row.draft = Document(command, account, is_void)
+        if books is not None and external_id:
+            key = account_external_id or account_number
+            row.draft.stated = stated(books, source, external_id, key, sign, voided=is_void)
+            row.draft.original_needed = books.original_needed
         return row
 
     def _missing(self, texts: tuple[str, ...], faults: list[Fault]) -> None:
@@ -137,11 +155,15 @@ class InvoiceLoader:
         late = self.reading.options.late_facts == "post_in_open_period"
         first_open = await queries.first_open_days(session) if late else {}
         results: list[str | DomainError] = [""] * len(rows)
+        said = [document.stated for document in documents if document.stated is not None]
+        originals = await self._look_into_books(session, documents, said) if said else {}
+        standing_here = await self._standing(session, [d.command for d in documents if d.voided])
         invoices: list[tuple[int, IssueInvoice]] = []
         memos: list[tuple[int, IssueCreditMemo]] = []
         for index, document in enumerate(documents):
             if document.voided:
-                results[index] = await self._void(session, document.command)
+                here = (document.command.source, self._key_of(document.command)) in standing_here
+                results[index] = await self._void(session, document.command) if here else "unchanged"
                 continue
             account_id = accounts.get(document.account)
             if account_id is None:
@@ -149,6 +171,17 @@ class InvoiceLoader:
                 continue
             command = document.command
             changes: dict[str, Any] = {"account_id": account_id}
+            if document.original_needed:
+                found = original_of(originals, command.source, command.external_id, command.currency)
+                if isinstance(found, DomainError):
+                    results[index] = found
+                    continue
+                follow = self.reading.options.open_amounts == "follow"
+                changes |= {
+                    "amount_minor": found.amount_minor,
+                    "tax_minor": found.tax_minor or 0,
+                    "open_minor": found.open_minor if follow else None,
+                }
             if first_open:
                 moved = into_open_period(command.posting_date, first_open.get(command.legal_entity_id))
                 if moved is not None:
@@ -163,13 +196,32 @@ class InvoiceLoader:
             results[index] = result
         return results
 
+    async def _look_into_books(
+        self, session: WriteSession, documents: Sequence[Document], said: Sequence[Stated]
+    ) -> dict[tuple[str, str], Original]:
+        """Keep what the source says of its books, and read amounts in other currencies where rows need them."""
+        await state_documents(session, self.import_id, said)
+        needed = [(d.command.source, d.command.external_id, d.original_needed) for d in documents]
+        return await originals_needed(session, needed)
+
+    def _key_of(self, command: IssueInvoice | IssueCreditMemo) -> str:
+        kind = CREDIT_MEMO if isinstance(command, IssueCreditMemo) else command.kind
+        return command.external_id or self._id_of(kind, command.legal_entity_id, command.number)
+
+    async def _standing(
+        self, session: WriteSession, commands: Sequence[IssueInvoice | IssueCreditMemo]
+    ) -> set[tuple[str, str]]:
+        """Of documents that are void at their source, those that are here and not void yet."""
+        keys = [(isinstance(command, IssueCreditMemo), (command.source, self._key_of(command))) for command in commands]
+        invoices = await standing(session, [key for is_memo, key in keys if not is_memo], "invoice")
+        return invoices | await standing(session, [key for is_memo, key in keys if is_memo], "credit_memo")
+
     async def _void(self, session: WriteSession, command: IssueInvoice | IssueCreditMemo) -> str | DomainError:
         """Void what the source voided after it came here; what was void before is not loaded at all."""
-        is_memo = isinstance(command, IssueCreditMemo)
-        kind = CREDIT_MEMO if isinstance(command, IssueCreditMemo) else command.kind
-        key = command.external_id or self._id_of(kind, command.legal_entity_id, command.number)
+        is_memo, key = isinstance(command, IssueCreditMemo), self._key_of(command)
         try:
             async with attempt(session):
+                await undo_all_of(session, command.source, key, is_memo=is_memo, today=self.today)
                 if is_memo:
                     await void_deleted_credit_memo(session, command.source, key, today=self.today)
                 else:
@@ -192,11 +244,27 @@ class InvoiceLoader:
                 _changed(command, {"external_id": self._id_of(command.kind, command.legal_entity_id, command.number)})
         commands = [command for _, command in invoices]
         done = await upsert_invoices(session, commands, today=self.today)
+        await self._qualify_numbers(session, commands, numbered, done)
         again = [position for position in numbered if isinstance(done[position], NumberTaken)]
         if again:
             await self._load_numbers_on_record(session, commands, again, done)
         results = [result if isinstance(result, DomainError) else result.outcome for result in done]
         return [(index, result) for (index, _), result in zip(invoices, results, strict=True)]
+
+    async def _qualify_numbers(
+        self, session: WriteSession, commands: list[IssueInvoice], numbered: Sequence[int], done: list[Any]
+    ) -> None:
+        """Sources that give one number to documents of different types: the second one is named by its whole key."""
+        if self.reading.options.on_number_taken != "qualify":
+            return
+        taken = [i for i, result in enumerate(done) if isinstance(result, NumberTaken) and i not in numbered]
+        if not taken:
+            return
+        for index in taken:
+            _changed(commands[index], {"number": (commands[index].external_id or "")[:64]})
+        results = await upsert_invoices(session, [commands[index] for index in taken], today=self.today)
+        for index, result in zip(taken, results, strict=True):
+            done[index] = result
 
     async def _load_numbers_on_record(
         self, session: WriteSession, commands: list[IssueInvoice], again: Sequence[int], done: list[Any]

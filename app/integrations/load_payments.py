@@ -12,8 +12,9 @@ from uuid import UUID
 
 from app.core.errors import DomainError
 from app.core.reference_keys import reference_key
-from app.infra.database import ReadSession, WriteSession
+from app.infra.database import ReadSession, WriteSession, attempt
 from app.integrations import queries
+from app.integrations.functional_amounts import original_of, originals_needed, read_books, stated, total_of
 from app.integrations.import_fields import PAYMENTS, KindFields
 from app.integrations.loader import (
     AccountFinder,
@@ -25,13 +26,18 @@ from app.integrations.loader import (
     RowRefused,
     account_unknown,
 )
+from app.integrations.outbound.known import exported_payments
 from app.integrations.row_values import Fault, currency_of
 from app.integrations.seen_keys import SeenKeys
+from app.integrations.source_books.queries import Stated, state_documents
+from app.integrations.source_books.undoing import reverse_voided
 from app.organizations.rules import normalize_identifier
 from app.payments.apply import apply_many
 from app.payments.record import Method, RecordPayment, record_payments
 from app.payments.types import LINES_LIMIT, Apply, ApplyLine, Source
 
+BOUNCED = "bounced"
+_NOWHERE = UUID(int=0)
 METHODS: tuple[str, ...] = get_args(Method)
 _SEPARATORS = re.compile(r"[;,|\s]+")
 
@@ -44,6 +50,9 @@ class Receipt:
     account: AccountRef | None
     settles: tuple[str, ...]
     booked: date
+    voided: str = ""
+    stated: Stated | None = None
+    original_needed: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +60,8 @@ class PaymentLoader:
     """Records receipts once: by external id, by bank reference, or by what the row says and how often it says it."""
 
     reading: Reading
+    today: date = date.min
+    import_id: UUID = _NOWHERE
     known: KindFields = field(default=PAYMENTS)
     overlaps: bool = False
     healed_later: frozenset[str] = frozenset()
@@ -79,8 +90,15 @@ class PaymentLoader:
         cells, faults = reading.cells, list[Fault]()
         reading.check(texts, suspicious, faults)
         currency = currency_of(cell["currency"] or reading.options.currency or "", faults)
-        minor = None if faults else cells.amount(cell["amount"], currency, "amount", faults)
+        minor, books = None, None
+        if cell["functional_amount"] and not faults:
+            functional = (cell["functional_amount"], "", cell["functional_open_amount"])
+            books = read_books(reading, functional, (cell["amount"], "", ""), currency, faults)
+            minor, cell["amount"] = books.minor if books is not None else None, cell["functional_amount"]
+        elif not faults:
+            minor = cells.amount(cell["amount"], currency, "amount", faults)
         row = ParsedRow(line, None, faults, currency if minor is not None else None, minor)
+        total_of(row, books)
         value_date = cells.day(cell["payment_date"], "payment_date", faults)
         booked = cells.day(cell["accounting_date"], "accounting_date", faults)
         for name in ("payment_date", "amount"):
@@ -120,7 +138,12 @@ class PaymentLoader:
             account = AccountRef(
                 cell["account_number"], source, cell["account_external_id"], cell["account_name"], currency
             )
-        row.draft = Receipt(command, account, settles, booked or value_date)
+        row.draft = Receipt(command, account, settles, booked or value_date, cell["voided"])
+        if books is not None and cell["external_id"]:
+            key = cell["account_external_id"] or cell["account_number"]
+            is_void = _is_void(cell["voided"])
+            row.draft.stated = stated(books, source, cell["external_id"], key, -1, voided=is_void)
+            row.draft.original_needed = books.original_needed
         return row
 
     def _bank_account(self, text: str, currency: str, faults: list[Fault]) -> UUID | None:
@@ -148,6 +171,13 @@ class PaymentLoader:
         accounts = await self.accounts.look_up(session, named)
         references = [(r.command.source, r.command.external_id or "") for r in receipts]
         known = await queries.payments_by_reference(session, references)
+        known |= await exported_payments(session, [key for key in references if key not in known])
+        said = [receipt.stated for receipt in receipts if receipt.stated is not None]
+        if said:
+            await state_documents(session, self.import_id, said)
+        originals = await originals_needed(
+            session, [(r.command.source, r.command.external_id, r.original_needed) for r in receipts]
+        )
         documents = await self._documents(session, receipts)
         results: list[str | DomainError] = ["created"] * len(rows)
         fresh: list[tuple[int, RecordPayment]] = []
@@ -157,8 +187,16 @@ class PaymentLoader:
                 results[index] = account_unknown(receipt.account)
                 continue
             command = replace(receipt.command, account_id=account_id)
+            if receipt.original_needed:
+                original = original_of(originals, command.source, command.external_id, command.currency)
+                if isinstance(original, DomainError):
+                    results[index] = original
+                    continue
+                command = replace(command, amount_minor=original.amount_minor)
             found = known.get(references[index])
-            if found is not None:
+            if _is_void(receipt.voided):
+                results[index] = await self._void(session, receipt, found)
+            elif found is not None:
                 results[index] = _compare(command, found)
             elif missing := [text for text in receipt.settles if reference_key(text) not in documents]:
                 results[index] = RowRefused(f"nothing is open under {missing[0][:64]!r}", pointer="/settles")
@@ -173,6 +211,18 @@ class PaymentLoader:
                 made.append((index, result))
         await self._apply(session, receipts, made, documents, accounts)
         return results
+
+    async def _void(self, session: WriteSession, receipt: Receipt, found: Any | None) -> str | DomainError:
+        """Reverse what the source voided after it came here; what was void before is not recorded at all."""
+        if found is None:
+            return "unchanged"
+        try:
+            async with attempt(session):
+                bounced = receipt.voided == BOUNCED
+                done = await reverse_voided(session, found["id"], today=self.today, bounced=bounced)
+        except DomainError as refusal:
+            return refusal
+        return "updated" if done else "unchanged"
 
     async def _documents(self, session: WriteSession, receipts: Sequence[Receipt]) -> dict[str, list[Any]]:
         keys = {reference_key(text) for receipt in receipts for text in receipt.settles}
@@ -210,6 +260,10 @@ class PaymentLoader:
                 commands.append(Apply(Source("payment", payment_id), tuple(lines), on, origin="import", identify=True))
         if commands:
             await apply_many(session, commands)
+
+
+def _is_void(text: str) -> bool:
+    return text == BOUNCED or text.lower() in ("1", "true", "yes", "y")
 
 
 def _parts(receipt: Receipt, documents: dict[str, list[Any]], accounts: FoundAccounts) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -30,6 +30,7 @@ class ParsedRow:
     faults: list[Fault] = field(default_factory=list)
     currency: str | None = None
     minor: int | None = None
+    changed_at: datetime | None = None  # at its source
 
     @property
     def refused(self) -> bool:

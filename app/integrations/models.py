@@ -45,7 +45,14 @@ class Import(Versioned, TenantTable, Base):
     __table_args__ = (
         organization_fk(),
         one_of(
-            "kind", "accounts", "contacts", "invoices", "payments", "applications", "balances", "original_amounts",
+            "kind",
+            "accounts",
+            "contacts",
+            "invoices",
+            "payments",
+            "applications",
+            "balances",
+            "original_amounts",
             "bank_statement",
         ),
         one_of("media_format", "csv", "ndjson", "xlsx", "bank"),

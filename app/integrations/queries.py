@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -110,6 +110,16 @@ async def end_import(session: WriteSession, import_id: UUID, state: str, error: 
     """Mark the import as ended; False when it has ended before."""
     text = None if error is None else json.dumps(error)
     return await session.driver.fetchval(_END, session.organization_id, import_id, state, text) is not None
+
+
+async def add_effects(session: WriteSession, import_id: UUID, effects: Mapping[str, int]) -> None:
+    """Write down what followed beyond the rows; counts of the same name are replaced."""
+    await session.driver.execute(
+        f"UPDATE imports SET effects = effects || $3::jsonb, {_STAMP} WHERE organization_id = $1 AND id = $2",
+        session.organization_id,
+        import_id,
+        json.dumps(dict(effects)),
+    )
 
 
 async def write_progress(

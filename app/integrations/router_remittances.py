@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.core.errors import DomainError
 from app.infra.database import WriteSession
-from app.infra.files import FileStore, register_file
+from app.infra.files import FileStore, ReceivedFile, register_file
 from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, writes
 from app.integrations.import_mapping import read_mapping, read_options
 from app.integrations.imports import merged_options
+from app.integrations.remittance_edi import is_edi_file, read_edi_file, with_accounts
 from app.integrations.remittance_upload import FILE_BYTES_MAX, accounts_of, read_file
 from app.integrations.schemas import JsonText
 from app.integrations.schemas_remittances import RemittanceUploadRead, upload_read
@@ -46,6 +51,8 @@ _BODY: dict[str, Any] = {
         },
         "text/csv": _BINARY,
         _SHEET: _BINARY,
+        "application/edi-x12": _BINARY,
+        "application/edifact": _BINARY,
         "application/octet-stream": _BINARY,
     },
 }
@@ -54,7 +61,7 @@ _BODY: dict[str, Any] = {
 @router.post(
     "/upload",
     operation_id="uploadRemittanceAdvices",
-    summary="Record remittance advices from a CSV or XLSX file",
+    summary="Record remittance advices from a CSV, XLSX, X12 820 or EDIFACT REMADV file",
     response_model=RemittanceUploadRead,
     responses=problems(409, 413),
     openapi_extra={"requestBody": _BODY},
@@ -65,8 +72,12 @@ async def upload_advices(
     mapping: Annotated[JsonText | None, Query(description="JSON, when the body is the file itself")] = None,
     options: Annotated[JsonText | None, Query(description="JSON, when the body is the file itself")] = None,
     file_name: Annotated[str | None, Query(max_length=200)] = None,
+    take_tests: Annotated[bool, Query(description="Take EDI interchanges that are marked as tests, too")] = False,
 ) -> Response:
     """Rows with one payment reference (and payer, currency, date) are one advice. A faulty row refuses the file.
+
+    X12 and EDIFACT are recognised by their first segment and need no mapping; a count or control number that does not
+    hold refuses the file, and a faulty segment is named. `left_out` tells what of it is no advice of a payment.
 
     An advice that is on record already is told as a duplicate and not recorded twice.
     """
@@ -84,6 +95,14 @@ async def upload_advices(
     content = said.content("mapping")
     read_as, how = read_mapping(KIND, content), read_options(merged_options(content, said.content("options")))
     path = store.path(organization_id, file.sha256)
+    if await run_in_threadpool(is_edi_file, path):
+        write.fingerprint = _fingerprint(file.sha256, content, said, take_tests)
+
+        async def record(session: WriteSession) -> Answer:
+            today = await local_today(session, write.now)
+            return await _record_edi(session, today, path, (how.currency, take_tests), file, said)
+
+        return await write.run(record)
     channel: Channel = "xlsx" if await run_in_threadpool(_is_workbook, path) else "csv"
 
     async def work(session: WriteSession) -> Answer:
@@ -92,16 +111,34 @@ async def upload_advices(
         accounts = await accounts_of(session, {number for _, number in read if number})
         await register_file(session, file, name=said.file_name, media_type=said.media_type)
         commands = [replace(command, account_id=accounts.get(number)) for command, number in read]
-        results = await record_advices(session, commands)
-        for result in results:
-            if isinstance(result, DomainError) and result.code != "remittance_advice.duplicate":
-                raise result
-        return answer(upload_read(commands, results))
+        return answer(upload_read(commands, _recorded(await record_advices(session, commands))))
 
-    write.fingerprint = hashlib.sha256(
-        json.dumps([file.sha256, content, said.content("options")], sort_keys=True).encode()
-    ).digest()
+    write.fingerprint = _fingerprint(file.sha256, content, said, take_tests)
     return await write.run(work)
+
+
+def _fingerprint(sha256: str, mapping: Mapping[str, Any], said: Said, take_tests: bool) -> bytes:
+    about = [sha256, mapping, said.content("options"), *([take_tests] if take_tests else [])]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).digest()
+
+
+async def _record_edi(
+    session: WriteSession, today: date, path: Path, how: tuple[str | None, bool], file: ReceivedFile, said: Said
+) -> Answer:
+    currency, take_tests = how
+    read = await run_in_threadpool(read_edi_file, path, currency, today, take_tests)
+    await register_file(session, file, name=said.file_name, media_type=said.media_type)
+    commands = await with_accounts(session, read.advices)
+    results = _recorded(await record_advices(session, commands))
+    return answer(upload_read(commands, results, [advice.place for advice in read.advices], read.left_out))
+
+
+def _recorded(results: list[UUID | DomainError]) -> list[UUID | DomainError]:
+    """Duplicates are told; any other refusal refuses the file."""
+    for result in results:
+        if isinstance(result, DomainError) and result.code != "remittance_advice.duplicate":
+            raise result
+    return results
 
 
 def _check(said: Said) -> None:

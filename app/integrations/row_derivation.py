@@ -31,19 +31,24 @@ class Derivation:
 
     def counts(self, cells: list[str]) -> bool:
         """Whether every column has a text that is asked for."""
-        return all(any(test(cells[column].strip()) for test in tests) for column, tests in self.tests)
+        return all(any(test(self._cell(cells, column)) for test in tests) for column, tests in self.tests)
+
+    def _cell(self, cells: list[str], column: int) -> str:
+        """The trimmed text of a cell; nothing where the text means nothing."""
+        text = cells[column].strip()
+        return "" if text in self.empty else text
 
     def derive(self, cells: list[str], fields: list[str]) -> None:
         """Change the fields in place."""
         for index, columns in self.joined:
-            parts = [cells[column].strip() for column in columns]
+            parts = [self._cell(cells, column) for column in columns]
             fields[index] = JOIN.join(parts) if any(parts) else ""
         if self.empty:
             for index, text in enumerate(fields):
                 if text in self.empty or (text and _TIME.sub("", text) in self.empty):
                     fields[index] = ""
         for index, conditions in self.blank_when:
-            if any(any(test(cells[column].strip()) for test in tests) for column, tests in conditions):
+            if any(any(test(self._cell(cells, column)) for test in tests) for column, tests in conditions):
                 fields[index] = ""
         for index in self.absolute:
             text = fields[index]

@@ -23,6 +23,7 @@ from app.integrations.loader import Loader, ParsedRow
 from app.integrations.row_source import Row, RowShape, RowSource
 from app.integrations.row_values import Fault
 from app.integrations.seen_keys import SeenKeys
+from app.integrations.source_books.watermarks import Watermark
 
 CHUNK_ROWS = 2_500
 ERRORS_KEPT_MAX = 10_000
@@ -112,12 +113,15 @@ class RowImport:
     progress: Progress
     dry_run: bool = False
     chunks_at_once: int = 1
+    watermark: Watermark = field(default_factory=Watermark)
     _seen: SeenKeys = field(default_factory=SeenKeys)
     _healed_later: dict[int, ParsedRow] = field(default_factory=dict)  # by line: refused until the end of the file
     _refused_before: set[int] = field(default_factory=set)  # such rows of an earlier worker
 
     async def run(self) -> None:
         """Load everything that is left. Raises ImportFileRefused after the rows before it, ImportStopped."""
+        if self.progress.totals.rows(REFUSED):
+            self.watermark.refused(None)  # by an earlier worker, and nobody knows which rows
         if self.progress.position and self.loader.healed_later:
             async with self.database.read(self.organization_id) as session:
                 codes = self.loader.healed_later
@@ -156,9 +160,15 @@ class RowImport:
         chunk = Chunk()
         try:
             for row in rows:
-                if row.fault is None and not self.shape.counts(row.cells):
-                    continue
+                changed_at = None
+                if row.fault is None:
+                    if not self.shape.counts(row.cells):
+                        continue
+                    changed_at = self.shape.changed_at(row.cells)
+                    if self.watermark.is_known(changed_at):
+                        continue
                 parsed = self._parse(row)
+                parsed.changed_at = changed_at
                 if skip:
                     skip -= 1
                     if parsed.line in self._refused_before and parsed.draft is not None:
@@ -316,6 +326,7 @@ class RowImport:
                     totals.count(ROUNDED, row.currency, row.minor)
             else:
                 totals.count(REFUSED, row.currency, row.minor)
+                self.watermark.refused(row.changed_at)
             faults += [(row.line, fault) for fault in row.faults]
             if isinstance(result, DomainError):
                 faults.append((row.line, _fault(result)))

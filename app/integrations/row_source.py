@@ -10,15 +10,17 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, BinaryIO, Protocol
 
 from app.integrations.errors import ImportFileRefused
 from app.integrations.import_fields import KindFields
-from app.integrations.import_mapping import ImportMapping, TextFormat
+from app.integrations.import_mapping import AUTO, ImportMapping, TextFormat
 from app.integrations.row_derivation import derivation, fitted
-from app.integrations.row_values import Fault
+from app.integrations.row_values import Fault, instant_of
+from app.integrations.text_forms import HEAD_BYTES, resolved
 
 BLOCK_BYTES = 256 * 1024
 ROW_CHARACTERS_MAX = 1_000_000
@@ -45,6 +47,11 @@ class Row:
     cells: list[str]
     fault: Fault | None = None
     suspicious: bool = False  # look at every character of it
+
+
+_RULE = re.compile(r"-+")
+_ROWS_AFFECTED = re.compile(r"\(\d+ rows? affected\)", re.IGNORECASE)
+"""What the command line of SQL Server writes below the headers, and below the rows."""
 
 
 class RowSource(Protocol):
@@ -170,6 +177,8 @@ class CsvRows:
                     raise ImportFileRefused("import.too_many_blank_lines", detail, line=line)
                 continue
             blank = 0
+            if fault is None and _is_decoration(cells, width):
+                continue
             if len(cells) != width and fault is None:
                 detail = f"the row has {len(cells)} cells, the header {width}"
                 fault = Fault(None, "import.cells_differ", detail)
@@ -182,6 +191,14 @@ class CsvRows:
             detail = f"line {first}: a quote is not closed, or closed at the wrong place ({error})"
             raise ImportFileRefused("import.csv_malformed", detail, line=first)
         return Fault(None, "import.row_malformed", f"{error}"[:200])
+
+
+def _is_decoration(cells: list[str], width: int) -> bool:
+    """Lines of SQL Server's command line that are no rows."""
+    first = cells[0]
+    if first[:1] == "-":
+        return len(cells) == width and all(_RULE.fullmatch(cell.strip()) for cell in cells) and len(first.strip()) > 1
+    return first[:1] == "(" and not any(cells[1:]) and _ROWS_AFFECTED.fullmatch(first.strip()) is not None
 
 
 class NdjsonRows:
@@ -247,10 +264,16 @@ def _no_constant(name: str) -> str:
 
 def read_rows(stream: BinaryIO, media_format: str, mapping: ImportMapping, known: KindFields) -> RowSource:
     """The rows of an open file. Raises ImportFileRefused."""
+    form = mapping.format
     if media_format == "ndjson":
+        if form.encoding == AUTO:
+            form = replace(form, encoding="utf-8")
         columns = list(dict.fromkeys(mapping.columns.values())) or list(known.names)
-        return NdjsonRows(stream, mapping.format, columns, closed=not mapping.columns)
-    return CsvRows(stream, mapping.format)
+        return NdjsonRows(stream, form, columns, closed=not mapping.columns)
+    if AUTO in (form.encoding, form.delimiter):
+        form = resolved(form, stream.read(HEAD_BYTES))
+        stream.seek(0)
+    return CsvRows(stream, form)
 
 
 class RowShape:
@@ -283,9 +306,23 @@ class RowShape:
         self._pick = itemgetter(*order)
         self._tables = [(known.names.index(name), table) for name, table in mapping.values.items()]
         self._derived = derivation(header, mapping, known)
+        self._cell_values = [
+            (header.index(name), table) for name, table in mapping.cell_values.items() if header.count(name) == 1
+        ]
+        found = mapping.changed_at
+        self._changed_at = header.index(found) if found is not None and header.count(found) == 1 else None
+
+    def changed_at(self, cells: list[str]) -> datetime | None:
+        """When the source changed the row last, where it says so."""
+        if self._changed_at is None:
+            return None
+        return instant_of(cells[self._changed_at].strip())
 
     def counts(self, cells: list[str]) -> bool:
-        """Whether the row is one of those that the mapping asks for."""
+        """Whether the row is one of those that the mapping asks for. Ask this first: it brings cells to their form."""
+        for index, table in self._cell_values:
+            text = cells[index].strip()
+            cells[index] = table.get(text, text)
         return self._derived is None or self._derived.counts(cells)
 
     def texts(self, cells: list[str]) -> tuple[str, ...]:

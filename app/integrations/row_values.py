@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 
 from app.core.errors import DomainError
@@ -21,6 +21,8 @@ _ONE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*")
 _BLANK_ENDS = re.compile(r"^[\u200b-\u200f\u2028-\u202e\ufeff]|[\u200b-\u200f\u2028-\u202e\ufeff]$")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MIDNIGHT = re.compile(r"[ T](00:00(:00(\.0+)?)?|12:00(:00)? ?AM)$", re.ASCII)
+_FRACTION = re.compile(r"\.([0-9]{1,9})(Z|[+-][0-9:]+)?$", re.ASCII)
+_SIGNS = re.compile(r"(?<=^[(-])[$€£¥] ?|^[$€£¥] ?")
 _YES, _NO = frozenset({"true", "yes", "y", "1"}), frozenset({"false", "no", "n", "0"})
 
 
@@ -65,7 +67,10 @@ class CellReader:
         return None
 
     def _normal(self, text: str) -> str | None:
-        """The plain decimal form, or None when thousands are not grouped by three."""
+        """The plain decimal form, or None when thousands are not grouped by three. Signs of currencies are let go."""
+        text = _SIGNS.sub("", text) if text[:1] in "($€£¥-" else text
+        if text[:1] == "(" and text[-1:] == ")":  # negative, as accountants write it
+            text = "-" + text[1:-1]
         if self._thousands and self._thousands in text:
             if not self._grouped.fullmatch(text):
                 return None
@@ -119,6 +124,31 @@ class CellReader:
             except ValueError:
                 continue
         return None
+
+
+_AMERICAN = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y")
+
+
+def instant_of(text: str) -> datetime | None:
+    """An instant as databases write it (UTC where no zone stands behind it); None for anything else."""
+    if not text:
+        return None
+    fraction = _FRACTION.search(text)  # SQL Server writes up to seven digits
+    plain = (
+        text if fraction is None else f"{text[: fraction.start()]}.{fraction[1][:6].ljust(6, '0')}{fraction[2] or ''}"
+    )
+    try:
+        found = datetime.fromisoformat(plain)
+    except ValueError:
+        for form in _AMERICAN:
+            try:
+                found = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
+                break
+            except ValueError:
+                continue
+        else:
+            return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def currency_of(text: str, faults: list[Fault]) -> str:

@@ -14,7 +14,9 @@ from app.integrations.control_totals import UNKNOWN
 from app.integrations.imports import OPEN_STATES
 from app.integrations.models import Import, ImportRowError
 
-ImportKind = Literal["accounts", "invoices", "payments", "applications", "balances", "bank_statement"]
+ImportKind = Literal[
+    "accounts", "contacts", "invoices", "payments", "applications", "balances", "original_amounts", "bank_statement"
+]
 ImportState = Literal["queued", "running", "completed", "failed", "cancelled"]
 Severity = Literal["refused", "note"]
 JsonText = Annotated[str, StringConstraints(max_length=2_000)]  # a longer one comes in a form: addresses are bounded
@@ -80,6 +82,11 @@ class ImportRead(BaseModel):
     rows_unchanged: int
     rows_refused: int
     control_totals: list[ControlTotal]
+    source_table: str | None = Field(description="Of the source; the watermark is kept for it", examples=["RM20101"])
+    effects: dict[str, int] = Field(
+        description="What followed beyond the rows: applications_undone, rows_before_watermark, accounts_not_stated",
+        examples=[{"applications_undone": 2}],
+    )
     error: ImportProblem | None
     requested_by: str
     mapping: dict[str, Any]

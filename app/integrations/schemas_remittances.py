@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from app.core.errors import DomainError
 from app.core.money import to_text
 from app.infra.http.fields import AmountOut
+from app.integrations.remittance_formats.advice import LeftOut
 from app.remittances.rules import RecordAdvice, TotalsCheck, totals_check
 
 
@@ -24,6 +25,19 @@ class UploadedAdvice(BaseModel):
     amount: AmountOut
     lines_count: int
     totals_check: TotalsCheck
+    place: str | None = Field(description="Interchange, group and set of an EDI file; null for tables")
+    account_id: UUID | None = Field(description="The account that the advice names, as far as it is known")
+
+
+class LeftOutRead(BaseModel):
+    """Part of an EDI file that is no advice of a payment, and why."""
+
+    place: str
+    code: str = Field(
+        description="`not_a_remittance`, `test_interchange`, `prenotification`, `debit`, `no_documents`, `no_payment`,"
+        " `cancellation`"
+    )
+    detail: str
 
 
 class RemittanceUploadRead(BaseModel):
@@ -32,16 +46,28 @@ class RemittanceUploadRead(BaseModel):
     advices: list[UploadedAdvice]
     created: int
     duplicates: int
+    left_out: list[LeftOutRead]
 
 
-def upload_read(commands: Sequence[RecordAdvice], results: Sequence[UUID | DomainError]) -> RemittanceUploadRead:
+def upload_read(
+    commands: Sequence[RecordAdvice],
+    results: Sequence[UUID | DomainError],
+    places: Sequence[str | None] | None = None,
+    left_out: Sequence[LeftOut] = (),
+) -> RemittanceUploadRead:
     """From the commands and what became of each: the id, or the refusal of a duplicate, which names the id."""
-    made = [_one(command, result) for command, result in zip(commands, results, strict=True)]
+    where = places or [None] * len(commands)
+    made = [_one(command, result, place) for command, result, place in zip(commands, results, where, strict=True)]
     created = sum(one.status == "created" for one in made)
-    return RemittanceUploadRead(advices=made, created=created, duplicates=len(made) - created)
+    return RemittanceUploadRead(
+        advices=made,
+        created=created,
+        duplicates=len(made) - created,
+        left_out=[LeftOutRead(place=part.place, code=part.code, detail=part.detail) for part in left_out],
+    )
 
 
-def _one(command: RecordAdvice, result: UUID | DomainError) -> UploadedAdvice:
+def _one(command: RecordAdvice, result: UUID | DomainError, place: str | None) -> UploadedAdvice:
     known = result.facts["remittance_advice_id"] if isinstance(result, DomainError) else result
     return UploadedAdvice(
         status="duplicate" if isinstance(result, DomainError) else "created",
@@ -51,4 +77,6 @@ def _one(command: RecordAdvice, result: UUID | DomainError) -> UploadedAdvice:
         amount=to_text(command.total_minor, command.currency),
         lines_count=len(command.lines),
         totals_check=totals_check(command.total_minor, command.lines_minor),
+        place=place,
+        account_id=command.account_id,
     )

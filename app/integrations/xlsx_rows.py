@@ -31,10 +31,10 @@ _SIGNIFICANT_DIGITS = 15
 _DOCUMENT_TYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
-def read_xlsx(path: Path, decimal_separator: str) -> XlsxRows:
-    """The rows of the first sheet. Raises ImportFileRefused."""
+def read_xlsx(path: Path, decimal_separator: str, *, instants: str | None = None) -> XlsxRows:
+    """The rows of the first sheet; days lose their time, except in the column `instants`. Raises ImportFileRefused."""
     _check_archive(path)
-    return XlsxRows(path, decimal_separator)
+    return XlsxRows(path, decimal_separator, instants)
 
 
 class XlsxRows:
@@ -42,10 +42,11 @@ class XlsxRows:
     yyyy-mm-dd. A number is what Excel shows: its 15 significant digits.
     """
 
-    def __init__(self, path: Path, decimal_separator: str) -> None:
+    def __init__(self, path: Path, decimal_separator: str, instants: str | None = None) -> None:
         self._decimal = decimal_separator
         self._rows = iter(_sheet(path))
         self.header = self._read_header()
+        self._instants = self.header.index(instants) if instants in self.header else None
 
     byte_position = 0
 
@@ -69,6 +70,9 @@ class XlsxRows:
         for line, cells in self._numbered():
             faults = [fault for cell in cells if (fault := _cell_fault(cell)) is not None]
             texts = [self._text(cell) for cell in cells]
+            at = self._instants
+            if at is not None and at < len(cells) and isinstance(cells[at], datetime):
+                texts[at] = cells[at].isoformat(" ")
             if not any(text.strip() for text in texts):
                 blank += 1
                 if blank > BLANK_ROWS_MAX:
