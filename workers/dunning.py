@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
 from app.core.clock import utc_now
+from app.core.ids import OrganizationId
 from app.dunning.comparing.service import JOB as COMPARE_JOB
 from app.dunning.comparing.service import compare_next
 from app.dunning.errors import ComparisonNotFound, RunNotFound
 from app.dunning.keeping import clear_old
 from app.dunning.policy.preferences import runs_at_night
 from app.dunning.resolving import Touched, follow_touched, plan_again
-from app.dunning.runs import JOB, WORK_JOB, StartRun, fail_run, open_run_id, plan_next, start_run
+from app.dunning.runs import JOB, WORK_JOB, Planned, StartRun, fail_run, look_ahead, open_run_id, plan_next, start_run
 from app.dunning.work import carry_out
-from app.infra.database import SYSTEM, WriteSession
+from app.infra.database import SYSTEM, Database, WriteSession
 from app.infra.jobs import ATTEMPTS_LIMIT, GiveUp, JobContext
 from app.infra.nightly import business_date_of
 from app.infra.reactions import Event, Subscriber
@@ -52,12 +54,7 @@ async def handle_run(job: JobContext) -> None:
 
 async def _finish(job: JobContext, run_id: UUID) -> None:
     try:
-        for _ in range(STEPS_MAX):
-            async with job.database.write(job.organization_id, SYSTEM) as session:
-                now = utc_now()
-                more = await plan_next(session, run_id, today=await local_today(session, now))
-            if not more:
-                return
+        await run_to_end(job.database, job.organization_id, run_id)
     except RunNotFound:
         raise GiveUp("the run is gone") from None
     except Exception as error:
@@ -65,6 +62,31 @@ async def _finish(job: JobContext, run_id: UUID) -> None:
             async with job.database.write(job.organization_id, SYSTEM) as session:
                 await fail_run(session, run_id, type(error).__name__)
         raise
+
+
+async def run_to_end(database: Database, organization_id: OrganizationId, run_id: UUID) -> None:
+    """Plan what is left of a run. While some accounts are written, what is due to the next ones is found out."""
+    ahead = await _look_ahead(database, organization_id, run_id, None)
+    for _ in range(STEPS_MAX):
+        reading = asyncio.create_task(_look_ahead(database, organization_id, run_id, ahead)) if ahead.more else None
+        try:
+            async with database.write(organization_id, SYSTEM) as session:
+                today = await local_today(session, utc_now())
+                more = await plan_next(session, run_id, today=today, ahead=ahead)
+            if not more:
+                return
+            ahead = await (reading or _look_ahead(database, organization_id, run_id, None))
+        finally:
+            if reading is not None and not reading.done():
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _look_ahead(
+    database: Database, organization_id: OrganizationId, run_id: UUID, before: Planned | None
+) -> Planned:
+    async with database.read(organization_id) as read:
+        return await look_ahead(read, run_id, today=await local_today(read, utc_now()), before=before)
 
 
 async def handle_comparison(job: JobContext) -> None:

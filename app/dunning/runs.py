@@ -179,66 +179,87 @@ async def open_run_id(session: ReadSession) -> UUID | None:
     return found if isinstance(found, UUID) else None
 
 
-async def plan_next(session: WriteSession, run_id: UUID, *, today: date, limit: int = ACCOUNTS_LIMIT) -> bool:
-    """Plan the next accounts of a run; whether more are to follow. Repeatable: a run that is done stays as it is."""
+@dataclass(slots=True)
+class Planned:
+    """The next accounts of a run, those after `after_id`, with what is due to them and what is withheld."""
+
+    after_id: UUID | None
+    ids: list[UUID]
+    more: bool
+    notices: list[PlannedNotice] = field(default_factory=list)
+    withheld: list[tuple[UUID, Withheld]] = field(default_factory=list)
+    waiting: int = 0
+
+    @property
+    def last_id(self) -> UUID | None:
+        """Where the next ones begin."""
+        return self.ids[-1] if self.ids else self.after_id
+
+
+async def look_ahead(
+    session: ReadSession, run_id: UUID, *, today: date, before: Planned | None = None, limit: int = ACCOUNTS_LIMIT
+) -> Planned:
+    """What comes after `before` (None: next), read while that is being written; `plan_next` takes it over.
+
+    Nothing is locked: facts may change before a notice goes out in any case, and are looked at again then.
+    """
+    run = await get_run(session, run_id)
+    return await _plan(session, run, run.after_id if before is None else before.last_id, today, limit)
+
+
+async def plan_next(
+    session: WriteSession, run_id: UUID, *, today: date, limit: int = ACCOUNTS_LIMIT, ahead: Planned | None = None
+) -> bool:
+    """Plan the next accounts of a run; whether more are to follow. Repeatable: a run that is done stays as it is.
+
+    `ahead` is used where the run still stands where that begins; else somebody else has gone on with it.
+    """
     run = await get_run(session, run_id)
     if run.kind != "simulation":
         await session.driver.execute(_LOCK, f"{session.organization_id}:dunning")
     run = await get_run(session, run_id, lock=True)
     if run.state in ("done", "failed"):
         return False
-    scope = Scope.of_json(run.scope)
-    rows = await session.driver.fetch(_NEXT, session.organization_id, *scope.arguments(), run.after_id or _FIRST, limit)
-    ids = [row["id"] for row in rows]
-    step = await _plan_accounts(session, run, ids, today=today)
-    more = len(ids) == limit
+    if ahead is None or ahead.after_id != run.after_id:
+        ahead = await _plan(session, run, run.after_id, today, limit)
+    await _write(session, run, ahead)
     totals = {currency: int(minor) for currency, minor in run.totals.items()}
-    for notice in step.notices:
+    for notice in ahead.notices:
         totals[notice.currency] = totals.get(notice.currency, 0) + notice.total_minor
     await session.driver.execute(
         _PROGRESS,
         session.organization_id,
         run_id,
-        "running" if more else "done",
-        ids[-1] if ids else run.after_id,
-        len(ids),
-        len(step.notices),
-        sum(len(notice.lines) for notice in step.notices),
-        len(step.withheld),
-        step.waiting,
+        "running" if ahead.more else "done",
+        ahead.last_id,
+        len(ahead.ids),
+        len(ahead.notices),
+        sum(len(notice.lines) for notice in ahead.notices),
+        len(ahead.withheld),
+        ahead.waiting,
         writes.totals_text(totals),
     )
-    if not more and run.kind != "simulation":
-        after = {"notices": run.notices + len(step.notices), "business_date": run.business_date}
+    if not ahead.more and run.kind != "simulation":
+        after = {"notices": run.notices + len(ahead.notices), "business_date": run.business_date}
         record_change(session, ChangeRow("dunning_run", run_id, "dunning_run.finished", after=after))
-    return more
+    return ahead.more
 
 
-@dataclass(slots=True)
-class _Step:
-    """What one transaction of a run planned."""
-
-    notices: list[PlannedNotice] = field(default_factory=list)
-    withheld: list[tuple[UUID, Withheld]] = field(default_factory=list)
-    waiting: int = 0
-
-
-async def _plan_accounts(session: WriteSession, run: DunningRun, ids: Sequence[UUID], *, today: date) -> _Step:
-    step = _Step()
-    if not ids:
-        return step
-    policies = await _policies(session, run, ids, today)
-    if not policies:
-        return step
-    loaded = await load_facts(session, policies, run.business_date)
-    step.waiting = loaded.waiting
-    for facts in loaded.accounts:
-        plan = plan_account(facts, policies[facts.account_id], run.business_date)
-        step.notices += plan.notices
-        step.withheld += [(facts.account_id, one) for one in plan.withheld]
-        step.waiting += plan.waiting
-    await _write(session, run, step)
-    return step
+async def _plan(session: ReadSession, run: DunningRun, after_id: UUID | None, today: date, limit: int) -> Planned:
+    scope = Scope.of_json(run.scope)
+    rows = await session.driver.fetch(_NEXT, session.organization_id, *scope.arguments(), after_id or _FIRST, limit)
+    ids = [row["id"] for row in rows]
+    planned = Planned(after_id, ids, len(ids) == limit)
+    policies = await _policies(session, run, ids, today) if ids else {}
+    if policies:
+        loaded = await load_facts(session, policies, run.business_date)
+        planned.waiting = loaded.waiting
+        for facts in loaded.accounts:
+            plan = plan_account(facts, policies[facts.account_id], run.business_date)
+            planned.notices += plan.notices
+            planned.withheld += [(facts.account_id, one) for one in plan.withheld]
+            planned.waiting += plan.waiting
+    return planned
 
 
 async def _policies(session: ReadSession, run: DunningRun, ids: Sequence[UUID], today: date) -> dict[UUID, Policy]:
@@ -251,11 +272,11 @@ async def _policies(session: ReadSession, run: DunningRun, ids: Sequence[UUID], 
     return {account_id: book.policies[one.version_id] for account_id, one in held.items()}
 
 
-async def _write(session: WriteSession, run: DunningRun, step: _Step) -> None:
+async def _write(session: WriteSession, run: DunningRun, planned: Planned) -> None:
     simulated = run.kind == "simulation"
-    made = [(new_id(), notice, _state(notice, simulated=simulated)) for notice in step.notices]
+    made = [(new_id(), notice, _state(notice, simulated=simulated)) for notice in planned.notices]
     await writes.insert_notices(session, run.id, run.business_date, made, live=not simulated)
-    await writes.insert_withheld(session, run.id, step.withheld)
+    await writes.insert_withheld(session, run.id, planned.withheld)
     waiting = [notice_id for notice_id, _, state in made if state != "approved"]
     if waiting:
         await postings.quote_notices(session, waiting, run.business_date)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import time
-from datetime import UTC, datetime
-from datetime import time as time_of_day
 from typing import Any
 
 import asyncpg
@@ -14,15 +12,15 @@ import asyncpg
 from app.core.ids import new_id
 from app.dunning.policy.policies import Assign, VersionDraft, activate_version, assign_policy, create_policy
 from app.dunning.policy.shipped import StepDraft
-from app.dunning.runs import StartRun, plan_next, start_run
+from app.dunning.runs import StartRun, start_run
 from app.infra.database import Database
 from tests.benchmarks.aging import AS_OF, fill
 from tests.benchmarks.servers import migrated, service_servers
 from tests.factories import Tenant, make_tenant
+from workers.dunning import run_to_end
 
 ACCOUNTS = 20_000
 INVOICES = 100_000
-NOW = datetime.combine(AS_OF, time_of_day(11), UTC)
 STEPS = tuple(StepDraft(f"Level {n}", "email", days, template_code="first_reminder") for n, days in ((1, 5), (2, 20)))
 _LATE = """
 UPDATE instalments i SET due_date = $2::date - 5 - (n.n % 60)::int
@@ -60,10 +58,7 @@ async def _run(database: Database, tenant: Tenant, kind: str) -> tuple[float, di
     started = time.perf_counter()
     async with database.write(tenant.organization_id, tenant.actor) as session:
         run_id, _ = await start_run(session, StartRun(kind, AS_OF), today=AS_OF)
-    more = True
-    while more:
-        async with database.write(tenant.organization_id, tenant.actor) as session:
-            more = await plan_next(session, run_id, today=AS_OF)
+    await run_to_end(database, tenant.organization_id, run_id)
     seconds = time.perf_counter() - started
     async with database.read(tenant.organization_id) as read:
         row = await read.driver.fetchrow(_TOTALS, tenant.organization_id, run_id)
