@@ -15,6 +15,7 @@ from openpyxl import Workbook
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from tests.receivables import issue
+from tests.unit.remittance_formats.messages import PAYMENT, REMADV, edifact, x12
 
 ADVICE = {
     "currency": "EUR",
@@ -262,3 +263,33 @@ async def test_hostile_workbooks_are_refused(client: httpx.AsyncClient, content:
     refused = await _upload(client, content, name="advice.xlsx")
     assert refused.status_code == 422, refused.text
     assert refused.json()["code"] in ("import.file_refused", "import.rows_refused"), refused.text
+
+
+EDI = (*PAYMENT, "RMR*IV*RE-1**820*1000", "ADX*-180*04", "RMR*IV*RE-2**500")
+
+
+async def test_an_x12_file_names_account_and_place(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    content = x12(EDI, ("BPR*P*0*C*ACH", "RMR*IV*1**1")).replace(b"C-1001", b"C-1")
+    made = await _upload(client, content, name="advice.edi")
+    assert made.status_code == 200, made.text
+    (one,) = made.json()["advices"]
+    assert (one["amount"], one["currency"], one["totals_check"]) == ("1320.00", "EUR", "agrees")
+    assert (one["place"], one["account_id"]) == ("ISA 000000101 GS 7 ST 0001", str(tenant.account_id))
+    assert [(part["place"][-4:], part["code"]) for part in made.json()["left_out"]] == [("0002", "prenotification")]
+    read = (await client.get(f"{PATH}/{one['remittance_advice_id']}")).json()
+    assert (read["channel"], read["totals_check"]) == ("x12_820", "agrees")
+    assert (await _upload(client, content, name="advice.edi")).json()["duplicates"] == 1
+
+
+async def test_an_edifact_file_and_its_faults(client: httpx.AsyncClient) -> None:
+    content = edifact((*REMADV, "DOC+380+RE-1'", "MOA+12:5'", "UNS+S'", "MOA+12:5'"))
+    found = await client.post(f"{PATH}/upload", content=content, headers={"Content-Type": "application/edifact"})
+    assert (found.status_code, found.json()["created"]) == (200, 1), found.text
+    read = (await client.get(f"{PATH}/{found.json()['advices'][0]['remittance_advice_id']}")).json()
+    assert (read["channel"], read["payment_reference"]) == ("edifact_remadv", "PAY-99")
+    refused = await _upload(client, content.replace(b"MOA+12:5'", b"MOA+12:five'"), name="advice.edi")
+    assert (refused.status_code, refused.json()["code"]) == (422, "remittance_file.refused")
+    assert refused.json()["errors"][0]["pointer"] == "/segments/13/MOA01"
+    assert (await _upload(client, content.replace(b"UNZ+1", b"UNZ+2"), name="a.edi")).json()["code"] == refused.json()[
+        "code"
+    ]

@@ -18,6 +18,7 @@ from app.settings import Settings
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from tests.receivables import issue
+from tests.unit.remittance_formats.messages import PAYMENT, x12
 from workers import matching, remittances
 
 PATH = "/v1/remittance-advices"
@@ -80,6 +81,25 @@ async def _owed(database: RolledBackDatabase, tenant: Tenant) -> set[str]:
     async with database.read(tenant.organization_id) as read:
         rows = await read.driver.fetch("SELECT kind FROM jobs WHERE organization_id = $1", tenant.organization_id)
     return {row["kind"] for row in rows}
+
+
+async def test_an_x12_file_then_its_payment_with_a_deduction(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
+) -> None:
+    await _invoice(database, tenant, "RE-1", 1000_00)
+    await _invoice(database, tenant, "RE-2", 510_00)
+    content = x12((*PAYMENT, "RMR*IV*RE-1**820*1000", "ADX*-180*04", "REF*DB*DM-9", "RMR*IV*RE-2**510"))
+    content = content.replace(b"BPR*C*1320", b"BPR*C*1330")
+    made = await client.post(f"{PATH}/upload", files={"file": ("advice.edi", content)})
+    advice = made.json()["advices"][0]["remittance_advice_id"]
+    await _work(database, tenant, remittances.handle)
+    payment = await _pay(client, tenant, "1330.00", remittance_text="TRACE-4711", payer_name="ACME CORP")
+    await _work(database, tenant, matching.handle)
+    assert (await _read(client, f"{PATH}/{advice}"))["state"] == "joined"
+    assert (await _read(client, f"/v1/payments/{payment}"))["status"] == "applied"
+    assert await _open_minor(database, tenant) == {"RE-1": 180_00, "RE-2": 0}
+    (dispute,) = (await _read(client, "/v1/disputes"))["data"]
+    assert dispute["disputed_amount"] == "180.00", dispute
 
 
 DAMAGED = {
