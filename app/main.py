@@ -21,6 +21,7 @@ from app.collections.router_escalations import router as escalations_router
 from app.correspondence.follow_up.router import copies_router as invoice_copies_router
 from app.correspondence.follow_up.router import inquiries_router, meetings_router
 from app.correspondence.inbound.router import router as inbound_emails_router
+from app.correspondence.inbound.router_mailbox import router as mailbox_router
 from app.correspondence.router import messages_router as correspondence_messages_router
 from app.correspondence.router import router as correspondence_router
 from app.correspondence.router_settings import attempts_router as contact_attempts_router
@@ -140,6 +141,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     inbound_emails_router,
     correspondence_templates_router,
     correspondence_settings_router,
+    mailbox_router,
     contact_attempts_router,
     inquiries_router,
     meetings_router,

@@ -1,4 +1,4 @@
-"""The mailbox: look again and again, take in what is new. One job, which owes itself the next look."""
+"""The mailbox of each organization: look again and again, take in what is new. A job that owes itself the next look."""
 
 from __future__ import annotations
 
@@ -9,37 +9,51 @@ import structlog
 
 from app.core.clock import utc_now
 from app.correspondence.errors import InboundRefused
-from app.correspondence.inbound.imap import Mailbox, MailboxUnavailable, Session, mailbox_of, opened
+from app.correspondence.inbound.imap import Mailbox, MailboxUnavailable, Session, opened
+from app.correspondence.inbound.mailboxes import ONE_AT_A_TIME, POLL, find_connection, find_mailbox, keep_look
 from app.correspondence.inbound.receive import receive, take_in
 from app.documents.storage import document_store
 from app.infra.database import SYSTEM
 from app.infra.jobs import JobContext, owe
 
-POLL, ONE_AT_A_TIME = "mailbox.poll", "inbox"
 LEASE_SECONDS = 300.0
 _OWED = "SELECT EXISTS (SELECT FROM jobs WHERE organization_id = $1 AND kind = $2 AND state = 'due')"
 log = structlog.get_logger(__name__)
 
 
 async def start(job: JobContext) -> None:
-    """Every night, and after a start: see to it that somebody looks."""
-    if _mailbox(job) is not None:
+    """Every night: see to it that somebody looks, into the organization's own mailbox or the installation's."""
+    async with job.database.read(job.organization_id) as session:
+        row = await find_connection(session)
+    own = job.settings.imap_organization_id == job.organization_id
+    if row.active if row is not None else own:
         await _owe_next(job, 0.0)
 
 
 async def poll(job: JobContext) -> None:
     """Take in what is new, then owe the next look. A server that does not answer is asked again at the next look."""
-    mailbox = _mailbox(job)
-    if mailbox is None:
-        return
+    pause, taken, failure, kept = job.settings.imap_poll_seconds, 0, None, False
     try:
+        async with job.database.read(job.organization_id) as session:
+            row = await find_connection(session)
+            if row is not None:
+                pause, kept = row.poll_seconds, True
+            mailbox, _ = await find_mailbox(session, job.settings)
+        if mailbox is None:
+            return
         taken = await take_in_new(job, mailbox)
         if taken:
             log.info("mailbox.taken_in", messages=taken)
     except MailboxUnavailable as error:
-        log.warning("mailbox.unavailable", error=str(error))
-    finally:
-        await _owe_next(job, job.settings.imap_poll_seconds)
+        failure = str(error)
+        log.warning("mailbox.unavailable", error=failure)
+    except BaseException:
+        await _owe_next(job, pause)
+        raise
+    if kept:
+        async with job.database.write(job.organization_id, SYSTEM) as writing:
+            await keep_look(writing, utc_now(), taken=taken, failure=failure)
+    await _owe_next(job, pause)
 
 
 async def take_in_new(job: JobContext, mailbox: Mailbox) -> int:
@@ -76,11 +90,6 @@ async def _take_one(job: JobContext, session: Session, uid: str) -> bool:
                 await receive(writing, incoming, now)
     await asyncio.to_thread(lambda: session.mark(uid, refused=refused))
     return not refused
-
-
-def _mailbox(job: JobContext) -> Mailbox | None:
-    """The mailbox of the settings, where it is this organization's."""
-    return mailbox_of(job.settings) if job.settings.imap_organization_id == job.organization_id else None
 
 
 async def _owe_next(job: JobContext, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.errors import Conflict, NotFound, RuleViolation, TooLarge
+from app.core.errors import Conflict, NotFound, RuleViolation, TooLarge, Unavailable
 from app.infra.constraints import on_constraint
 
 
@@ -34,6 +34,24 @@ class MeetingNotFound(NotFound):
     """No such meeting in this organization."""
 
     code = "meeting.not_found"
+
+
+class MailboxNotFound(NotFound):
+    """The organization has no mailbox of its own."""
+
+    code = "mailbox.not_found"
+
+
+class MailboxInvalid(RuleViolation):
+    """A mailbox that cannot be used: no password for a new server, a folder with signs that cannot be sent."""
+
+    code = "mailbox.invalid"
+
+
+class MailboxSecretsNotConfigured(Unavailable):
+    """Passwords are kept encrypted, and this installation has no key for that."""
+
+    code = "mailbox.secrets_not_configured"
 
 
 class TemplateExists(Conflict):

@@ -105,6 +105,26 @@ def _is_local(host: str) -> bool:
     return not is_public(literal)
 
 
+def check_host(host: str, *, private_allowed: bool = False, pointer: str = "/host") -> None:
+    """A host that may be called, as far as its name tells. Raises TargetRefused. Names are resolved at the call."""
+    if not private_allowed and _is_local(host):
+        raise TargetRefused("the host is not public", pointer=pointer)
+
+
+def connect_public(host: str, port: int, *, private_allowed: bool, seconds: float) -> socket.socket:
+    """A connection to a host whose every address is public, resolved once. Blocking. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if not private_allowed and not all(is_public(str(entry[4][0])) for entry in found):
+        raise OSError("the host has an address that is not public")
+    failure: OSError = OSError("the host has no address")
+    for _family, _kind, _protocol, _name, address in found:
+        try:
+            return socket.create_connection((str(address[0]), port), seconds)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
 class _PublicResolver(AbstractResolver):
     """Resolves a name once; every address that it has must be one that may be called."""
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from app.core.ids import new_id
+from app.correspondence.inbound.mailboxes import MailboxEntry, put_connection
 from app.correspondence.inbound.receive import take_in
 from app.infra.jobs import JobContext
 from app.settings import Settings
 from tests.conftest import RolledBackDatabase
-from tests.factories import Tenant
+from tests.factories import Tenant, make_tenant
 from workers import mailbox
 
 GOOD = b"From: a@else.example\r\nSubject: One\r\nMessage-ID: <one@else.example>\r\n\r\nhello\r\n"
@@ -183,3 +184,73 @@ async def test_a_message_that_always_fails_keeps_no_other_out(
     await mailbox.poll(_job(database, tenant, tmp_path, port))
     assert await _subjects(database, tenant) == ["Two"]
     assert imap.flags == {1: set(), 2: {"\\Seen"}}
+
+
+async def _own(database: RolledBackDatabase, tenant: Tenant, settings: Settings, port: int, **entry: Any) -> None:
+    given = {"host": "127.0.0.1", "port": port, "username": "ar", "password": "secret", "security": "none", **entry}
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await put_connection(session, settings, MailboxEntry(**given), expected_version=None)
+
+
+async def _kept(database: RolledBackDatabase, tenant: Tenant) -> Any:
+    async with database.read(tenant.organization_id) as read:
+        return await read.driver.fetchrow("SELECT * FROM mailbox_connections")
+
+
+async def test_each_organization_has_its_own_mailbox(
+    database: RolledBackDatabase, tenant: Tenant, tmp_path: Path, server: tuple[ImapServer, int]
+) -> None:
+    imap, port = server
+    none = {"imap_organization_id": None, "imap_host": None, "outbound_private_allowed": True, "secrets_key": "k" * 32}
+    job = _job(database, tenant, tmp_path, port, **none)
+    await mailbox.start(job)
+    assert await _looks_owed(database, tenant) == 0, "nothing is configured"
+    await _own(database, tenant, job.settings, port)
+    assert await _looks_owed(database, tenant) == 1, "it is looked into at once"
+    row = await _kept(database, tenant)
+    assert row["secret"].startswith("v1.")
+    assert "secret" not in row["secret"]
+    await mailbox.poll(job)
+    assert await _subjects(database, tenant) == ["One", "Two"]
+    row = await _kept(database, tenant)
+    assert (row["failure"], row["taken_in_at"] is not None, row["version"]) == (None, True, 1)
+    other_tenant = await make_tenant(database)
+    other = _job(database, other_tenant, tmp_path, port, **none)
+    await mailbox.poll(other)
+    assert await _subjects(database, other_tenant) == []
+    assert imap.logins == 1
+
+
+async def test_a_mailbox_that_fails_is_told_once_and_recovers(
+    database: RolledBackDatabase, tenant: Tenant, tmp_path: Path, server: tuple[ImapServer, int]
+) -> None:
+    imap, port = server
+    job = _job(database, tenant, tmp_path, port, outbound_private_allowed=True, secrets_key="k" * 32)
+    await _own(database, tenant, job.settings, port)
+    imap.password = "another"
+    await mailbox.poll(job)
+    await mailbox.poll(job)
+    failed = await _kept(database, tenant)
+    assert failed["failure"] == "the server refuses: error"
+    imap.password = "secret"
+    await mailbox.poll(job)
+    assert (await _kept(database, tenant))["failing_since"] is None
+    stranger = _job(database, tenant, tmp_path, port, outbound_private_allowed=True, secrets_key="x" * 32)
+    await mailbox.poll(stranger)
+    assert "enter the password again" in (await _kept(database, tenant))["failure"]
+    async with database.read(tenant.organization_id) as read:
+        rows = await read.driver.fetch("SELECT event FROM change_log WHERE entity_type = 'mailbox' ORDER BY id")
+    assert [row["event"] for row in rows] == [
+        "mailbox.added", "mailbox.failing", "mailbox.recovered", "mailbox.failing",
+    ]  # fmt: skip
+
+
+async def test_a_host_that_became_private_is_not_called(
+    database: RolledBackDatabase, tenant: Tenant, tmp_path: Path, server: tuple[ImapServer, int]
+) -> None:
+    imap, port = server
+    allowed = _job(database, tenant, tmp_path, port, outbound_private_allowed=True, secrets_key="k" * 32)
+    await _own(database, tenant, allowed.settings, port)
+    await mailbox.poll(_job(database, tenant, tmp_path, port, secrets_key="k" * 32))
+    assert imap.logins == 0
+    assert (await _kept(database, tenant))["failure"] == "no connection: OSError"

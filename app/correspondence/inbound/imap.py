@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from app.correspondence.inbound.mime import MESSAGE_BYTES_MAX
+from app.infra.outbound import connect_public
 from app.settings import Settings
 
 MESSAGES_PER_POLL = 50
 TIMEOUT_SECONDS = 30.0
 _SIZE = re.compile(rb"RFC822\.SIZE (\d{1,12})")
-_FOLDER = re.compile(r"[A-Za-z0-9 ._/&,+-]{1,100}", re.ASCII)
+FOLDER = re.compile(r"[A-Za-z0-9 ._/&,+-]{1,100}", re.ASCII)
 
 
 class MailboxUnavailable(Exception):
@@ -38,10 +40,12 @@ class Mailbox:
     password: str
     folder: str
     ca_file: str | None = None
+    private_allowed: bool = True  # False for hosts that customers of the service chose
+    seconds: float = TIMEOUT_SECONDS
 
 
 def mailbox_of(settings: Settings) -> Mailbox | None:
-    """The mailbox of the settings, or None where none is configured."""
+    """The mailbox of the installation's settings, or None where none is configured."""
     if settings.imap_host is None or settings.imap_username is None or settings.imap_password is None:
         return None
     return Mailbox(
@@ -58,7 +62,7 @@ def mailbox_of(settings: Settings) -> Mailbox | None:
 @contextlib.contextmanager
 def opened(mailbox: Mailbox) -> Iterator[Session]:
     """A session with the folder selected. Raises MailboxUnavailable."""
-    if not _FOLDER.fullmatch(mailbox.folder):
+    if not FOLDER.fullmatch(mailbox.folder):
         raise MailboxUnavailable("the name of the folder cannot be sent")
     try:
         client = _connect(mailbox)
@@ -81,11 +85,37 @@ def opened(mailbox: Mailbox) -> Iterator[Session]:
 def _connect(mailbox: Mailbox) -> imaplib.IMAP4:
     context = ssl.create_default_context(cafile=mailbox.ca_file) if mailbox.security != "none" else None
     if mailbox.security == "tls":
-        return imaplib.IMAP4_SSL(mailbox.host, mailbox.port, ssl_context=context, timeout=TIMEOUT_SECONDS)
-    client = imaplib.IMAP4(mailbox.host, mailbox.port, timeout=TIMEOUT_SECONDS)
+        assert context is not None
+        return _ImapTls(mailbox, context)
+    client = _Imap(mailbox)
     if mailbox.security == "starttls":
         client.starttls(context)
     return client
+
+
+class _Imap(imaplib.IMAP4):
+    """Connects to addresses that may be called, and to no other that the name server may give later."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        super().__init__(mailbox.host, mailbox.port, timeout=mailbox.seconds)
+
+    def _create_socket(self, _timeout: float | None) -> socket.socket:
+        mailbox = self._mailbox
+        return connect_public(
+            mailbox.host, mailbox.port, private_allowed=mailbox.private_allowed, seconds=mailbox.seconds
+        )
+
+
+class _ImapTls(_Imap):
+    """The same under TLS from the first byte; the certificate is that of the name."""
+
+    def __init__(self, mailbox: Mailbox, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(mailbox)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        return self._context.wrap_socket(super()._create_socket(timeout), server_hostname=self._mailbox.host)
 
 
 class Session:

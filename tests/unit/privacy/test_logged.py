@@ -47,7 +47,7 @@ def test_every_subject_of_the_log_is_erased_or_left_for_a_reason() -> None:
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ChangeRow":
                 given = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "entity_type")]
-                written |= {arg.value for arg in given if isinstance(arg, ast.Constant)}
+                written |= {str(arg.value) for arg in given if isinstance(arg, ast.Constant)}
     assert len(written) > 60
     assert sorted(written - set(SUBJECTS) - set(NOT_OF_AN_ACCOUNT)) == []
 
