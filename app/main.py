@@ -64,6 +64,7 @@ from app.infra.http.problem_pages import router as problem_pages_router
 from app.infra.http.rates import Limits
 from app.infra.http.rooms import Rooms
 from app.infra.telemetry import configure_logs
+from app.infra.tracing import configure_tracing
 from app.integrations.odata.router import router as odata_router
 from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
@@ -188,6 +189,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
     settings = settings or Settings()
     configure_logs(settings.log_level)
+    configure_tracing("api", settings.otlp_endpoint)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -234,7 +236,14 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Request-Id"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "X-Request-Id",
+                "traceparent",
+            ],
             expose_headers=[
                 "ETag",
                 "Location",

@@ -57,4 +57,4 @@ async def _beat(services: Services) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_process(serve))
+    sys.exit(run_process(serve, "worker"))

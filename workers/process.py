@@ -17,6 +17,7 @@ from app.infra.connection import APP_ROLE, WORKER_ROLE, database_settings
 from app.infra.database import Database, Doorbell
 from app.infra.doorbell import ArqDoorbell, make_doorbell
 from app.infra.telemetry import configure_logs
+from app.infra.tracing import configure_tracing
 from app.settings import Settings
 from workers import webhooks
 from workers.runner import Runner, Services
@@ -88,13 +89,14 @@ async def run_until_signal(serving: list[Coroutine[Any, Any, None]], stop: Calla
     return 1 if failed else 0
 
 
-def run_process(main: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
+def run_process(main: Callable[[Settings], Coroutine[Any, Any, int]], process: str) -> int:
     """Settings, logs, event loop: the entry point of a worker process."""
     settings = Settings()
     if settings.database_url is None:
         print("DATABASE_URL is not set; `make run` starts the embedded server and sets it", file=sys.stderr)
         return 1
     configure_logs(settings.log_level)
+    configure_tracing(process, settings.otlp_endpoint)
     try:
         import uvloop
     except ImportError:

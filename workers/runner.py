@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from opentelemetry.trace import SpanKind
 
-from app.infra import job_leases
+from app.infra import job_leases, tracing
 from app.infra.constraints import refusal_of
 from app.infra.database import Database
 from app.infra.job_leases import Lease
@@ -57,6 +58,10 @@ def context_of(services: Services, lease: Lease) -> JobContext:
         lease_token=lease.token,
         attempt=lease.attempts,
     )
+
+
+def _described(lease: Lease) -> dict[str, str | int]:
+    return {"duecourse.job.kind": lease.kind, "duecourse.job.id": str(lease.id), "duecourse.attempt": lease.attempts}
 
 
 @dataclass(slots=True)
@@ -213,7 +218,8 @@ class Runner:
         held.bound = asyncio.timeout_at(held.ends_at)
         try:
             async with held.bound:
-                await self._handlers[lease.kind](context_of(self._services, lease))
+                with tracing.span(f"job {lease.kind}", SpanKind.CONSUMER, lease.trace, **_described(lease)):
+                    await self._handlers[lease.kind](context_of(self._services, lease))
         except TimeoutError:
             if not held.bound.expired():
                 raise

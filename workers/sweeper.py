@@ -92,4 +92,4 @@ async def serve(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_process(serve))
+    sys.exit(run_process(serve, "sweeper"))

@@ -7,10 +7,13 @@ from datetime import timedelta
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from opentelemetry.trace import SpanKind
+
 from app.core.clock import utc_now
+from app.infra import tracing
 from app.infra.database import SYSTEM, WriteSession
 from app.infra.jobs import JobContext, owe
-from app.infra.outbound import OutboundHttp
+from app.infra.outbound import OutboundHttp, Response
 from app.integrations.webhooks.delivery import (
     Batch,
     Claimed,
@@ -83,13 +86,31 @@ async def _send(client: OutboundHttp, batch: Batch, seconds: float) -> tuple[lis
                 "user-agent": "Duecourse-Webhooks/1",
                 **signed_headers(batch.keys, claimed.message, utc_now()),
             }
-            response = await client.post(batch.url, headers, claimed.message.body, seconds=seconds)
+            response = await _post(client, batch, claimed, headers, seconds)
             tried.append(Tried(claimed, response))
             arrived = arrived or response.succeeded
 
     first = 1 if batch.probing else SIDE_BY_SIDE
     await asyncio.gather(*(one_after_the_other() for _ in range(min(first, len(batch.items)))))
     return tried, waiting
+
+
+async def _post(
+    client: OutboundHttp, batch: Batch, claimed: Claimed, headers: dict[str, str], seconds: float
+) -> Response:
+    """Send one, as a span of the trace of its change; the receiver gets the `traceparent`."""
+    facts: dict[str, str | int] = {
+        "duecourse.webhook.endpoint": str(batch.endpoint_id),
+        "duecourse.attempt": claimed.attempts + 1,
+    }
+    with tracing.span("webhook", SpanKind.CLIENT, claimed.trace, **facts) as span:
+        traced = tracing.current() if claimed.trace is not None or span is not None else None
+        if traced is not None:
+            headers["traceparent"] = traced
+        response = await client.post(batch.url, headers, claimed.message.body, seconds=seconds)
+        if not response.succeeded:
+            tracing.fail(span, response.error or str(response.status))
+        return response
 
 
 def _client(job: JobContext) -> OutboundHttp:

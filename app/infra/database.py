@@ -25,6 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from app.core.ids import OrganizationId
 from app.infra.connection import DatabaseSettings
 from app.infra.lookups import Lookups, open_lookups
+from app.infra.tracing import SETTING as TRACE_SETTING
+from app.infra.tracing import current as current_trace
 
 PERIOD_LOCK_SPACE = 7301  # class of the two-key advisory locks of an organization's open period
 RECORDING_LOCK_SPACE = 7302  # class of the locks whose second key is the writer's start, in seconds
@@ -152,7 +154,7 @@ class Database:
         it ends. Exclusive from the start: two that first share the lock and then both want it alone wait for ever.
         """
         async with self._connection() as (connection, driver):
-            head = f"{_tenant(organization_id)}{_locks(organization_id, exclusive_period=exclusive_period)}"
+            head = f"{_tenant(organization_id)}{_trace()}{_locks(organization_id, exclusive_period=exclusive_period)}"
             await self._open(connection, driver, head, "BEGIN")
             session = WriteSession(bind=connection, expire_on_commit=False)
             session.organization_id = OrganizationId(organization_id)
@@ -275,6 +277,12 @@ async def attempt(session: WriteSession) -> AsyncIterator[None]:
 def _tenant(organization_id: UUID) -> str:
     # A UUID object prints as hex digits and dashes only, so that it is safe to put into the text.
     return f"SET LOCAL app.organization_id = '{UUID(str(organization_id))}';"
+
+
+def _trace() -> str:
+    # The rows of this transaction keep it. Hex digits and dashes only, made by the tracing library itself.
+    traced = current_trace()
+    return "" if traced is None else f"SET LOCAL {TRACE_SETTING} = '{traced}';"
 
 
 def _locks(organization_id: UUID, *, exclusive_period: bool) -> str:

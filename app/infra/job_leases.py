@@ -50,7 +50,8 @@ WITH due AS MATERIALIZED (
 UPDATE jobs j SET state = 'leased', lease_token = gen_random_uuid(), attempts = r.tried + 1,
                   lease_until = clock_timestamp() + make_interval(secs => $3)
 FROM ranked r WHERE r.place = 1 AND j.organization_id = r.organization_id AND j.id = r.id
-RETURNING j.organization_id, j.id, j.kind, j.key, j.payload, j.attempts, j.interruptions, j.lease_token, r.run_at
+RETURNING j.organization_id, j.id, j.kind, j.key, j.payload, j.attempts, j.interruptions, j.lease_token, j.trace,
+          r.run_at
 """
 _FINISH = """
 UPDATE jobs j SET state = 'done', finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL,
@@ -130,6 +131,7 @@ class Lease:
     interruptions: int
     token: UUID
     run_at_epoch_seconds: float
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ def _lease(row: asyncpg.Record) -> Lease:
         interruptions=row["interruptions"],
         token=row["lease_token"],
         run_at_epoch_seconds=row["run_at"].timestamp(),
+        trace=row["trace"],
     )
 
 

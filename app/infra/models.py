@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.infra.tables import Base, Recorded, TenantTable, Xid8, append_only, one_of, organization_fk
 
+TRACE = "nullif(current_setting('app.trace', true), '')"
+"""The `traceparent` of the transaction that writes the row (`infra/tracing.py`)."""
+
 
 class Change(TenantTable, Recorded, Base):
     """The change log: one append-only row for every change, written in the transaction of the change.
@@ -33,6 +36,7 @@ class Change(TenantTable, Recorded, Base):
     reason: Mapped[str | None]
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
+    trace: Mapped[str | None] = mapped_column(server_default=text(TRACE))  # not sealed: it says nothing of the change
     __table_args__ = (
         organization_fk(),
         Index(None, "organization_id", "entity_type", "entity_id"),
@@ -140,6 +144,7 @@ class Job(TenantTable, Recorded, Base):
     lease_until: Mapped[datetime | None]
     last_error: Mapped[str | None]
     finished_at: Mapped[datetime | None]
+    trace: Mapped[str | None] = mapped_column(server_default=text(TRACE))
     __table_args__ = (
         organization_fk(),
         one_of("state", "due", "leased", "done", "dead"),

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("minimum_interest", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("compensation", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("rejected_disputes", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("plan_interest", sa.Text(), server_default="if_broken", nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column(
             "created_at",
@@ -44,6 +45,7 @@ def upgrade() -> None:
             server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
             nullable=False,
         ),
+        sa.CheckConstraint("plan_interest IN ('if_broken', 'always')", name=op.f("ck_charge_settings_plan_interest")),
         sa.CheckConstraint("run IN ('none', 'monthly')", name=op.f("ck_charge_settings_run")),
         sa.CheckConstraint("payment_days >= 0 AND payment_days <= 365", name=op.f("ck_charge_settings_payment_days")),
         sa.CheckConstraint("run_day >= 1 AND run_day <= 28", name=op.f("ck_charge_settings_run_day")),
@@ -2218,7 +2220,7 @@ def upgrade() -> None:
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.CheckConstraint(
-            "reason IN ('disputed', 'promise', 'payment_plan', 'blocked', 'legal_case', 'unapplied_cash', 'open_credit', 'below_minimum', 'no_contact', 'do_not_contact', 'no_consent', 'delivery_failed', 'outcome_unknown', 'rejected')",
+            "reason IN ('disputed', 'promise', 'payment_plan', 'blocked', 'legal_case', 'unapplied_cash', 'open_credit', 'below_minimum', 'no_contact', 'do_not_contact', 'no_consent', 'delivery_failed', 'outcome_unknown', 'rejected', 'merged')",
             name=op.f("ck_dunning_withheld_items_reason"),
         ),
         sa.ForeignKeyConstraint(
@@ -2715,6 +2717,12 @@ def upgrade() -> None:
     op.add_column("accounts", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("accounts", sa.Column("city", sa.Text(), nullable=True))
     op.add_column("accounts", sa.Column("region", sa.Text(), nullable=True))
+    op.add_column(
+        "change_log",
+        sa.Column(
+            "trace", sa.Text(), server_default=sa.text("nullif(current_setting('app.trace', true), '')"), nullable=True
+        ),
+    )
     op.add_column("change_seals", sa.Column("digest_version", sa.Integer(), server_default="1", nullable=False))
     op.add_column("change_seals", sa.Column("salt", sa.UUID(), nullable=True))
     op.add_column("change_seals", sa.Column("row_sha256", sa.LargeBinary(), nullable=True))
@@ -2730,6 +2738,12 @@ def upgrade() -> None:
     )
     op.add_column("invoices", sa.Column("payment_reference", sa.Text(), nullable=True))
     op.add_column("invoices", sa.Column("payment_reference_key", sa.Text(), nullable=True))
+    op.add_column(
+        "jobs",
+        sa.Column(
+            "trace", sa.Text(), server_default=sa.text("nullif(current_setting('app.trace', true), '')"), nullable=True
+        ),
+    )
     op.add_column("legal_entities", sa.Column("street", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("postal_code", sa.Text(), nullable=True))
     op.add_column("legal_entities", sa.Column("city", sa.Text(), nullable=True))
@@ -2901,6 +2915,7 @@ def downgrade() -> None:
     op.drop_column("legal_entities", "city")
     op.drop_column("legal_entities", "postal_code")
     op.drop_column("legal_entities", "street")
+    op.drop_column("jobs", "trace")
     op.drop_index(
         op.f("ix_invoices_organization_id_payment_reference_key"),
         table_name="invoices",
@@ -2919,6 +2934,7 @@ def downgrade() -> None:
     op.drop_column("change_seals", "row_sha256")
     op.drop_column("change_seals", "salt")
     op.drop_column("change_seals", "digest_version")
+    op.drop_column("change_log", "trace")
     op.drop_column("accounts", "region")
     op.drop_column("accounts", "city")
     op.drop_column("accounts", "postal_code")

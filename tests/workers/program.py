@@ -38,4 +38,4 @@ async def slow(job: JobContext) -> None:
 if __name__ == "__main__":
     NIGHTLY.clear()  # the nights of all tenants of other tests are not meant
     HANDLERS.update({"test.quick": quick, "test.slow": slow})
-    sys.exit(run_process({"main": main.serve, "sweeper": sweeper.serve}[sys.argv[1]]))
+    sys.exit(run_process({"main": main.serve, "sweeper": sweeper.serve}[sys.argv[1]], sys.argv[1]))

@@ -13,11 +13,13 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from opentelemetry.trace import SpanKind
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
 from app.core.clock import utc_now
 from app.core.ids import new_id
+from app.infra import tracing
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database, WriteSession
 from app.infra.outbound import OutboundHttp
@@ -331,3 +333,19 @@ async def test_delivered_again_under_the_same_id_and_forgotten_in_time(
         assert await forget_deliveries(session, ended_before=utc_now() - timedelta(days=1)) == 0
         assert await forget_deliveries(session, ended_before=utc_now() + timedelta(days=1)) == 1
     assert await deliveries(services, organization, endpoint_id) == []
+
+
+async def test_the_trace_of_the_change_goes_on_at_the_receiver(
+    services: Services, organization: UUID, receiver: Receiver
+) -> None:
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    await add(services, organization, receiver.url, "invoice.*")
+    async with services.database.write(organization, SYSTEM) as session:
+        record_change(session, ChangeRow("invoice", new_id(), "invoice.voided"))
+    with tracing.span("request", SpanKind.SERVER, given):
+        async with services.database.write(organization, SYSTEM) as session:
+            record_change(session, ChangeRow("invoice", new_id(), "invoice.issued"))
+    await seal(services.database, organization, announce=outside)
+    await drain(services, HANDLERS)
+    traces = {json.loads(body)["type"]: headers.get("traceparent") for headers, body in receiver.got}
+    assert traces == {"invoice.issued": given, "invoice.voided": None}

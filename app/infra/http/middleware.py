@@ -7,11 +7,13 @@ import time
 from typing import Any
 
 import structlog
+from opentelemetry.trace import Span, SpanKind
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.ids import new_id
+from app.infra import tracing
 from app.infra.http.problems import fault_response, problem_response
 from app.infra.http.rates import Rate
 from app.infra.telemetry import observe_request
@@ -43,10 +45,15 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         limit = self.upload_limit_bytes if _is_upload(scope) else self.body_limit_bytes
         exchange = _Exchange(scope, receive, send, request_id, limit)
-        started = time.perf_counter()
+        with tracing.span(scope["method"], SpanKind.SERVER, tracing.carried(headers)) as span:
+            await self._handle(exchange, headers)
+            _describe(span, exchange)
+
+    async def _handle(self, exchange: _Exchange, headers: Headers) -> None:
+        scope, started = exchange.scope, time.perf_counter()
         try:
             length = headers.get("content-length")
-            if length is not None and length.isascii() and length.isdigit() and int(length[:18]) > limit:
+            if length is not None and length.isascii() and length.isdigit() and int(length[:18]) > exchange.limit:
                 await exchange.refuse()
             else:
                 try:
@@ -56,7 +63,7 @@ class RequestContext:
                 except Exception as error:
                     await exchange.fail(error)
         finally:
-            _record(scope, exchange.status, time.perf_counter() - started, request_id)
+            _record(scope, exchange.status, time.perf_counter() - started, exchange.request_id)
 
 
 def _is_upload(scope: Scope) -> bool:
@@ -97,6 +104,9 @@ class _Exchange:
             self.status = message["status"]
             headers = message["headers"] = list(message.get("headers", ()))
             headers += ((b"x-request-id", self.request_id.encode()), (b"x-content-type-options", b"nosniff"))
+            traced = tracing.current()
+            if traced is not None:
+                headers.append((b"traceparent", traced.encode()))
             rate: Rate | None = self.scope.get("state", {}).get("rate")
             if rate is not None:
                 headers += rate.headers()
@@ -120,6 +130,19 @@ class _Exchange:
         await response(self.scope, self._receive, self.send)
 
 
+def _describe(span: Span | None, exchange: _Exchange) -> None:
+    if span is None:
+        return
+    path = getattr(exchange.scope.get("route"), "path", "unmatched")
+    span.update_name(f"{exchange.scope['method']} {path}")
+    span.set_attributes({
+        "http.request.method": exchange.scope["method"], "http.route": path,
+        "http.response.status_code": exchange.status, "duecourse.request_id": exchange.request_id,
+    })  # fmt: skip
+    if exchange.status >= 500 or exchange.status == 0:
+        tracing.fail(span, str(exchange.status))
+
+
 def _record(scope: Scope, status: int, seconds: float, request_id: str) -> None:
     route = scope.get("route")
     path = getattr(route, "path", "unmatched")
@@ -131,6 +154,9 @@ def _record(scope: Scope, status: int, seconds: float, request_id: str) -> None:
         "status": status,
         "milliseconds": round(seconds * 1000, 1),
     }
+    traced = tracing.current()
+    if traced is not None:
+        facts["trace_id"] = traced.split("-")[1]
     principal = scope.get("state", {}).get("principal")
     if principal is not None:
         facts["organization_id"] = str(principal.organization_id)

@@ -67,7 +67,7 @@ WHERE d.organization_id = $1 AND d.id = due.id RETURNING d.id, d.event_id, d.pos
 """
 _MESSAGES = """
 SELECT id, event, recorded_at, entity_type, entity_id, actor_kind, actor_id, actor_name, effective_date, reason, before,
-       after
+       after, trace
 FROM change_log WHERE organization_id = $1 AND id = ANY($2::uuid[])
 """
 _RECORD = """
@@ -113,6 +113,8 @@ class Claimed:
     id: UUID
     attempts: int
     message: Message
+    trace: str | None
+    """Of the request or the job that made the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +211,15 @@ async def claim_batch(session: WriteSession, settings: Settings, endpoint_id: UU
     changes = {row["id"]: row for row in found}
     rows.sort(key=lambda row: row["position"])
     items = tuple(
-        Claimed(row["id"], row["attempts"], message({**changes[row["event_id"]], "position": row["position"]}))
+        _claimed(row, changes[row["event_id"]])
         for row in rows
         if row["event_id"] in changes  # the log is kept longer than deliveries
     )
     return Batch(endpoint_id, endpoint["url"], keys, lease, items, probing)
+
+
+def _claimed(row: asyncpg.Record, change: asyncpg.Record) -> Claimed:
+    return Claimed(row["id"], row["attempts"], message({**change, "position": row["position"]}), change["trace"])
 
 
 async def _keys(
