@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from app import interface
 from app.accounts.party_router import router as account_parties_router
 from app.accounts.router import router as accounts_router
 from app.accounts.terms_router import router as payment_terms_router
@@ -184,6 +185,28 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     privacy_router,
 )
 
+_CORS_ALLOWED = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-Request-Id",
+    "traceparent",
+    "tracestate",
+]
+_CORS_EXPOSED = [
+    "ETag",
+    "Location",
+    "Link",
+    "Idempotency-Replayed",
+    "X-Request-Id",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+]
+
 
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
     """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
@@ -213,9 +236,12 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
                 await doorbell.close()
 
     app = FastAPI(
-        title="Duecourse",
-        version="1",
-        description="Accounts receivable and collections: accounts, invoices, cash application, aging.",
+        title=interface.TITLE,
+        version=interface.VERSION,
+        description=interface.DESCRIPTION,
+        contact=interface.CONTACT,
+        license_info=interface.LICENSE,
+        openapi_tags=[{"name": name, "description": text} for name, text in sorted(interface.TAGS.items())],
         lifespan=lifespan,
         openapi_url=None,  # served by `openapi.install`
         docs_url=None,
@@ -236,24 +262,8 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "Idempotency-Key",
-                "If-Match",
-                "X-Request-Id",
-                "traceparent",
-            ],
-            expose_headers=[
-                "ETag",
-                "Location",
-                "Link",
-                "Idempotency-Replayed",
-                "X-Request-Id",
-                "Retry-After",
-                "RateLimit",
-                "RateLimit-Policy",
-            ],
+            allow_headers=_CORS_ALLOWED,
+            expose_headers=_CORS_EXPOSED,
         )
     app.add_middleware(
         RequestContext,

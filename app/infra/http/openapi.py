@@ -18,6 +18,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from app.infra.http.fields import ETAG_HEADER
+from app.infra.http.openapi_examples import add_examples
+from app.infra.http.openapi_names import parameter_words, renamed, schema_names
 from app.infra.http.problems import Problem, problems
 from app.infra.http.requests import IF_MATCH_PATTERN
 
@@ -54,6 +56,9 @@ def install(app: FastAPI, scopes: Mapping[str, str], routes: Sequence[BaseRoute]
                 description=app.description,
                 routes=[*routes, *app.routes],
                 tags=app.openapi_tags,
+                contact=app.contact,
+                license_info=app.license_info,
+                servers=[{"url": "/", "description": "This service"}],
             )
             app.openapi_schema = _finish(made, scopes)
         return app.openapi_schema
@@ -110,6 +115,11 @@ def _finish(document: dict[str, Any], scopes: Mapping[str, str]) -> dict[str, An
         _finish_operation(operation, schemas)
         _share_problems(operation["responses"], shared)
     components["responses"] = shared
+    names = schema_names(schemas)
+    schemas = {names.get(name, name): schema for name, schema in schemas.items()}
+    components["schemas"] = {name: {**schema, "title": name} for name, schema in schemas.items()}  # classes of clients
+    document = renamed(document, names)
+    add_examples(document)
     return document
 
 
@@ -129,6 +139,8 @@ def _finish_operation(operation: dict[str, Any], schemas: Mapping[str, Any]) -> 
     _finish_if_match(operation)
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without_null(parameter["schema"])
+        parameter.setdefault("description", parameter_words(parameter["name"], parameter["in"]))
+    operation.setdefault("security", [])  # none is needed, and that is meant
     also: set[int] = set()
     if "requestBody" in operation:
         also |= {400, 413}

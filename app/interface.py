@@ -1,0 +1,63 @@
+"""What the OpenAPI document says about the interface as a whole: its words, licence and groups of operations."""
+
+from __future__ import annotations
+
+TITLE = "Duecourse"
+VERSION = "1"
+DESCRIPTION = """Accounts receivable and collections: accounts, invoices, cash application, disputes, promises, dunning,
+forecasts and reports.
+
+Money is a decimal string beside its currency. Ids are UUIDs; numbers and references of other systems are kept exactly.
+Lists go on by `cursor` (`next_cursor` of the page before). Every `POST` takes an `Idempotency-Key`. Resources have an
+`ETag`; updates take it in `If-Match`. Refusals are `application/problem+json` (RFC 9457); `code` is stable, and `type`
+leads to a page that explains it. Operations name the scopes that a token needs.
+"""
+CONTACT = {"name": "Whoever runs this service"}
+LICENSE = {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"}
+
+TAGS: dict[str, str] = {
+    "oauth": "Access tokens for clients and users",
+    "me": "Who the token stands for, and what it may do",
+    "organizations": "The organization, its legal entities, bank accounts and calendars",
+    "users": "People and their roles",
+    "api-clients": "Programs, their secrets, roles and scopes",
+    "accounts": "Customer accounts with contacts, payer identities, duplicates and merges",
+    "customer data": "What is missing or doubtful in the data about customers",
+    "payment terms": "When invoices fall due, and what discount early payment earns",
+    "invoices": "Invoices, debit memos, finance charges, their instalments and delivery",
+    "credit memos": "Credits, and the invoices they are applied to",
+    "adjustments": "Write-offs and other corrections, with approval",
+    "documents": "Files, and what they belong to",
+    "payments": "Money received: identify, apply, reverse, refund",
+    "applications": "Which payment or credit settled which invoice",
+    "ledger": "Journal entries, mapping to the general ledger, periods and the proof",
+    "bank statements": "Statements of banks and their entries",
+    "remittance advices": "What customers say they paid",
+    "cash application": "Matching of payments to invoices: runs, proposals, learning, settings",
+    "disputes": "Contested invoices: review, resolution, comments",
+    "dispute reasons": "The catalogue of reasons",
+    "dispute teams": "Who looks into which disputes",
+    "promises": "Promises to pay, and whether they were kept",
+    "payment plans": "Debt in agreed parts",
+    "credit": "Credit files, limits, orders, holds, scores, policies and reviews",
+    "collection actions": "What collectors do, and what came of it",
+    "collectors": "Portfolios, assignment, cover and targets",
+    "correspondence": "Letters, e-mails, calls, inquiries, meetings and their templates",
+    "escalations": "What needs somebody above",
+    "legal cases": "Claims handed to lawyers or agencies",
+    "statements": "Statements of account and their schedules",
+    "dunning": "Policies, runs, notices, messages, charges and interest",
+    "forecasts": "When invoices will be paid, with intervals and their accuracy",
+    "reports": "Aging, DSO, roll rates, performance and provisions, as of any date",
+    "desk": "One person's day: worklist, timeline, search, papers",
+    "imports": "Files of other systems, with progress and errors row by row",
+    "odata": "Flat tables for Excel and Power BI (OData 4)",
+    "events": "What happened, in order, by cursor and as a stream",
+    "webhook endpoints": "Addresses that events are sent to, with their secrets",
+    "webhook deliveries": "Each delivery with its attempts; another try",
+    "audit": "Who changed what and when, with the chain that proves it",
+    "jobs": "Background work: what is owed, what is dead, another try",
+    "outgoing e-mails": "E-mails that left, wait or are held",
+    "privacy": "Personal data: what is kept, and erasure",
+    "health": "Signs of life and metrics",
+}
