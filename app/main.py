@@ -66,12 +66,15 @@ from app.infra.http.rates import Limits
 from app.infra.http.rooms import Rooms
 from app.infra.telemetry import configure_logs
 from app.infra.tracing import configure_tracing
+from app.integrations.invoice_files.router import router as invoice_files_router
 from app.integrations.odata.router import router as odata_router
+from app.integrations.outbound.router import router as export_batches_router
 from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
 from app.integrations.router_bank_statements import statements_router as bank_statements_router
 from app.integrations.router_presets import router as import_presets_router
 from app.integrations.router_remittances import router as remittance_uploads_router
+from app.integrations.source_books.router import router as source_books_router
 from app.integrations.webhooks.router import router as webhooks_router
 from app.invoices.router import router as invoices_router
 from app.invoices.router_adjustments import router as adjustments_router
@@ -162,9 +165,12 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     charges_router,
     imports_router,
     import_presets_router,
+    source_books_router,
+    export_batches_router,
     bank_statements_router,
     bank_entries_router,
     remittance_uploads_router,
+    invoice_files_router,
     webhooks_router,
     odata_router,
     customer_data_router,

@@ -15,7 +15,7 @@ ALL_SCOPES = frozenset(
         "organizations", "users", "api-clients", "accounts", "invoices", "payments", "ledger", "cash-application",
         "promises", "collections",
         "credit", "reports", "imports", "bank-statements", "events", "audit", "jobs", "mail",
-        "documents", "disputes", "all-disputes", "correspondence", "dunning", "forecasts", "webhooks",
+        "documents", "disputes", "all-disputes", "correspondence", "dunning", "forecasts", "webhooks", "exports",
     )
     for verb in ("read", "write", "approve", "close")
 )  # fmt: skip

@@ -25,7 +25,7 @@ class ExportRecord(TenantTable, Recorded, Base):
     request_id: Mapped[str | None]
     __table_args__ = (
         organization_fk(),
-        one_of("format", "csv", "xlsx", "pdf", "ndjson", "json"),
+        one_of("format", "csv", "xlsx", "pdf", "ndjson", "json", "xml"),
         CheckConstraint("row_count >= 0", name="rows_not_negative"),
         Index(None, "organization_id", "name", "id"),
         Index(None, "organization_id", "actor_id", "id"),

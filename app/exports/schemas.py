@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.exports.models import ExportRecord
 
-ExportFormat = Literal["csv", "xlsx", "pdf", "ndjson", "json"]
+ExportFormat = Literal["csv", "xlsx", "pdf", "ndjson", "json", "xml"]
 
 
 class ExportRead(BaseModel):

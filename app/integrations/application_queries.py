@@ -12,20 +12,23 @@ from app.infra.database import ReadSession
 
 Pair = tuple[str, str, str]
 _SOURCES = """
-SELECT 'payment' AS kind, p.id, p.source, p.external_id, p.account_since AS not_before, p.currency FROM payments p
+SELECT 'payment' AS kind, p.id, p.source, p.external_id, p.account_since AS not_before, p.currency, p.reopened_on
+FROM payments p
 WHERE p.organization_id = $1 AND (p.source, p.external_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 UNION ALL
-SELECT 'credit_memo', c.id, c.source, c.external_id, c.accounting_date, c.currency FROM credit_memos c
+SELECT 'credit_memo', c.id, c.source, c.external_id, c.accounting_date, c.currency, c.reopened_on FROM credit_memos c
 WHERE c.organization_id = $1 AND (c.source, c.external_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
   AND c.status <> 'void'
 UNION ALL
-SELECT 'payment', p.id, r.target, r.external_id, p.account_since, p.currency
+SELECT 'payment', p.id, r.target, r.external_id, p.account_since, p.currency, p.reopened_on
 FROM export_rows r JOIN payments p ON p.organization_id = $1 AND p.id = r.subject_id
 WHERE r.organization_id = $1 AND r.kind = 'receipt' AND r.state <> 'rejected'
   AND (r.target, r.external_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 """
 _DOCUMENTS = """
-SELECT i.id, i.source, i.external_id, i.currency, i.legal_entity_id, i.accounting_date FROM invoices i
+SELECT i.id, i.source, i.external_id, i.currency, i.legal_entity_id, i.accounting_date,
+    (SELECT max(n.reopened_on) FROM instalments n WHERE n.organization_id = $1 AND n.invoice_id = i.id) AS reopened_on
+FROM invoices i
 WHERE i.organization_id = $1 AND i.voided_at IS NULL
   AND (i.source, i.external_id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 """
@@ -66,6 +69,7 @@ class Party:
     legal_entity_id: UUID
     not_before: date
     source_currency: str
+    reopened_on: date | None
 
 
 async def parties(session: ReadSession, pairs: Sequence[Pair]) -> dict[Pair, Party]:
@@ -83,6 +87,7 @@ async def parties(session: ReadSession, pairs: Sequence[Pair]) -> dict[Pair, Par
             found[pair] = Party(
                 payer["kind"], payer["id"], document["id"], document["currency"], document["legal_entity_id"],
                 not_before, payer["currency"],
+                max((on for on in (payer["reopened_on"], document["reopened_on"]) if on is not None), default=None),
             )  # fmt: skip
     return found
 

@@ -77,8 +77,8 @@ class ImportMapping:
     what a header may also be called. `blank_when`: a field is empty where a column has one of these texts.
     `optional_columns`: columns of the mapping that the file lacks are left out; needed fields stay needed.
     `tables`: names of the source's tables, the first where a file's name has none of them; `changed_at`: the column
-    that says when a row was changed there last. `cell_values`: by header, texts that are read as others, before anything
-    else looks at the row.
+    that says when a row was changed there last. `cell_values`: by header, texts that are read as others, before
+    anything else looks at the row.
     """
 
     format: TextFormat = TextFormat()

@@ -161,6 +161,9 @@ class ApplicationLoader:
             Source(facts.kind, facts.source_id), tuple(lines), on, origin="import", allow_other_account=True
         )
         (result,) = await apply_many(session, [command])
+        if isinstance(result, DomainError) and facts.reopened_on is not None and facts.reopened_on > on:
+            # What was undone meanwhile is free only since that day.
+            (result,) = await apply_many(session, [replace(command, effective_date=facts.reopened_on)])
         return result if isinstance(result, DomainError) else "created"
 
 

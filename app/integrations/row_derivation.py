@@ -51,8 +51,7 @@ class Derivation:
             if any(any(test(self._cell(cells, column)) for test in tests) for column, tests in conditions):
                 fields[index] = ""
         for index in self.absolute:
-            text = fields[index]
-            fields[index] = text[1:] if text.startswith("-") else text[:-1] if text.endswith("-") else text
+            fields[index] = _without_sign(fields[index])
         for index, column in self.add_days:
             fields[index] = self._later(fields[index], cells[column].strip())
 
@@ -132,9 +131,16 @@ def _test(text: str) -> Test:
     return lambda found: found == text
 
 
+def _without_sign(text: str) -> str:
+    """The number without its minus, before it or (as SAP writes it) behind it, or in brackets."""
+    if text[:1] == "(" and text[-1:] == ")":
+        return text[1:-1]
+    return text[1:] if text[:1] == "-" else text[:-1] if text[-1:] == "-" else text
+
+
 def _sign(text: str) -> int | None:
-    plain = text.replace(",", "")
-    plain = "-" + plain[:-1] if plain.endswith("-") else plain  # as SAP writes negative numbers
+    plain = _without_sign(text)
+    plain = ("" if plain == text else "-") + plain.lstrip("$€£¥ ").replace(",", "")
     try:
         number = Decimal(plain or "0")
     except InvalidOperation:

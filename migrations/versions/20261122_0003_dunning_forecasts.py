@@ -2761,6 +2761,10 @@ def upgrade() -> None:
     op.execute(
         'ALTER TABLE "change_seals" ADD CONSTRAINT "ck_change_seals_no_salt_when_erased" CHECK (((erasure_id IS NULL) OR (salt IS NULL))) NOT VALID'
     )
+    op.drop_constraint(op.f("ck_export_records_format"), "export_records", type_="check")
+    op.execute(
+        "ALTER TABLE \"export_records\" ADD CONSTRAINT \"ck_export_records_format\" CHECK ((format = ANY (ARRAY['csv'::text, 'xlsx'::text, 'pdf'::text, 'ndjson'::text, 'json'::text, 'xml'::text]))) NOT VALID"
+    )
     op.drop_constraint(op.f("ck_imports_kind"), "imports", type_="check")
     op.execute(
         "ALTER TABLE \"imports\" ADD CONSTRAINT \"ck_imports_kind\" CHECK ((kind = ANY (ARRAY['accounts'::text, 'contacts'::text, 'invoices'::text, 'payments'::text, 'applications'::text, 'balances'::text, 'original_amounts'::text, 'bank_statement'::text]))) NOT VALID"
@@ -2890,6 +2894,12 @@ def downgrade() -> None:
         op.f("ck_imports_kind"),
         "imports",
         "(kind = ANY (ARRAY['accounts'::text, 'invoices'::text, 'payments'::text, 'bank_statement'::text]))",
+    )
+    op.drop_constraint(op.f("ck_export_records_format"), "export_records", type_="check")
+    op.create_check_constraint(
+        op.f("ck_export_records_format"),
+        "export_records",
+        "(format = ANY (ARRAY['csv'::text, 'xlsx'::text, 'pdf'::text, 'ndjson'::text, 'json'::text]))",
     )
     op.drop_constraint(op.f("ck_change_seals_hash_when_erased"), "change_seals", type_="check")
     op.drop_constraint(op.f("ck_change_seals_no_salt_when_erased"), "change_seals", type_="check")

@@ -80,6 +80,7 @@ def upgrade() -> None:
         )
         validate("change_seals", "ck_change_seals_hash_when_erased")
         validate("change_seals", "ck_change_seals_no_salt_when_erased")
+        validate("export_records", "ck_export_records_format")
         validate("imports", "ck_imports_kind")
         validate("retention_settings", "ck_retention_settings_reports_months")
         validate("payer_identities", "ck_payer_identities_kind")

@@ -53,6 +53,8 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "group_id": ("applications", "group_id"),
     "identity_id": ("payer_identities", "id"),
     "import_id": ("imports", "id"),
+    "journal_export_id": ("export_batches", "id"),
+    "cash_receipt_export_id": ("export_batches", "id"),
     "instalment_id": ("instalments", "id"),
     "invoice_id": ("invoices", "id"),
     "job_id": ("jobs", "id"),
