@@ -33,10 +33,11 @@ _MONEY = (
 _HOLDS = (
     "dispute.opened", "dispute.reopened", "dispute.reduced", "promise.made", "promise.rescheduled",
     "payment_plan.activated", "payment_plan.reopened", "legal_case.prepared", "dunning_block.placed",
+    "account.merged", "account.merge_undone",
 )  # fmt: skip
 _PULLED = ("dunning_notice.cancelled", "dunning_notice.suppressed")
 EVENTS = frozenset((*_MONEY, *_HOLDS, *_PULLED))
-_AGAIN = ("changed", "settled")
+_AGAIN = ("changed", "settled", "merged")
 """Reasons for which a notice was pulled although something in it may be due still."""
 
 
@@ -145,6 +146,8 @@ def touched_by(events: Sequence[Event]) -> Touched:
         by_type.setdefault(event.entity_type, set()).add(event.entity_id)
         if (payment_id := event.after.get("payment_id")) is not None:
             by_type.setdefault("payment", set()).add(UUID(str(payment_id)))
+        if (survivor_id := event.after.get("survivor_id")) is not None:
+            by_type.setdefault("account", set()).add(UUID(str(survivor_id)))
     return Touched(
         payments=by_type.get("payment", ()),
         applications=by_type.get("application", ()),
@@ -156,6 +159,7 @@ def touched_by(events: Sequence[Event]) -> Touched:
         payment_plans=by_type.get("payment_plan", ()),
         legal_cases=by_type.get("legal_case", ()),
         blocks=by_type.get("dunning_block", ()),
+        accounts=by_type.get("account", ()),
     )
 
 

@@ -61,12 +61,14 @@ async def active_users(session: ReadSession, ids: Iterable[UUID]) -> set[UUID]:
 
 
 async def accounts_of_instalments(session: ReadSession, ids: Iterable[UUID]) -> dict[UUID, UUID]:
-    """The account of each instalment that exists."""
+    """The account of each instalment that exists; of one that was merged away the account that it became."""
     wanted = list(ids)
     if not wanted:
         return {}
     rows = await session.driver.fetch(
-        "SELECT id, account_id FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[])",
+        "SELECT i.id, CASE WHEN a.status = 'merged' THEN a.parent_id ELSE a.id END AS account_id FROM instalments i"
+        " JOIN accounts a ON a.organization_id = $1 AND a.id = i.account_id"
+        " WHERE i.organization_id = $1 AND i.id = ANY($2::uuid[])",
         session.organization_id,
         wanted,
     )

@@ -13,7 +13,8 @@ from app.collections.legal.cases import held_by_case
 from app.correspondence.contact_rules import Channel, ContactFacts, what_forbids
 from app.correspondence.preferences import find_preferences
 from app.disputes.queries import disputed_by_instalment
-from app.dunning.planning import Account, Hold, Item, Policy, Purse, Reach, Standing, next_steps
+from app.dunning.groups import holders_of, lent_to, purses_of
+from app.dunning.planning import Account, Hold, Item, Policy, Reach, Standing, next_steps
 from app.dunning.rules import CONTACT_ROLE_ORDER
 from app.infra.database import ReadSession
 from app.organizations.queries import organization_facts
@@ -57,13 +58,6 @@ UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, count(*)::int FROM chain
 WHERE comes AND waits AND NOT account_id = ANY($11::uuid[]) AND $13 IS NULL
 """
-_CASH = """
-SELECT account_id, legal_entity_id, currency, sum(unapplied_minor)::bigint AS minor, true AS cash FROM payments
-WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND unapplied_minor <> 0 GROUP BY 1, 2, 3
-UNION ALL
-SELECT account_id, legal_entity_id, currency, sum(open_minor)::bigint, false FROM credit_memos
-WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND open_minor <> 0 GROUP BY 1, 2, 3
-"""
 _UNKNOWN = """
 SELECT k.instalment_id FROM dunning_notices n
 JOIN dunning_notice_items k ON k.organization_id = $1 AND k.notice_id = n.id AND k.live
@@ -97,6 +91,7 @@ _ACCOUNTS = """
 SELECT id, time_zone, coalesce(street, city) IS NOT NULL AS addressed FROM accounts
 WHERE organization_id = $1 AND id = ANY($2::uuid[])
 """
+_NO_RETRIES: Mapping[int, Hold] = {}
 _ADDRESSES: tuple[tuple[Channel, str], ...] = (("email", "email"), ("sms", "phone"))
 
 
@@ -120,30 +115,41 @@ async def load_facts(
     Money of the account is shared out over everything that it owes also then.
     """
     ids = list(policies)
-    purses = await _purses(session, ids)
-    unknown = [row["instalment_id"] for row in await session.driver.fetch(_UNKNOWN, session.organization_id, ids)]
-    with_credit = {account_id for account_id, _ in purses}
-    wanted = None if instalment_ids is None or with_credit else list(instalment_ids)
+    holders = await holders_of(session, ids)
+    cash, credits = await purses_of(session, holders)
+    lent = await lent_to(session, ids, today)
+    unknown = [
+        row["instalment_id"] for row in await session.driver.fetch(_UNKNOWN, session.organization_id, list(holders))
+    ]
+    with_credit = {*cash, *credits, *lent}
     rows = await session.driver.fetch(
         _CANDIDATES,
         session.organization_id,
-        *_policy_columns(policies),
+        *_policy_columns(policies, holders),
         today,
-        list(with_credit),
+        [holder for holder, account_id in holders.items() if account_id in with_credit],
         unknown,
-        wanted,
+        None if instalment_ids is None or with_credit else list(instalment_ids),
     )
     loaded = Loaded(waiting=sum(row["rows"] for row in rows if row["id"] is None))
     items = [row for row in rows if row["id"] is not None]
     if items:
         used = {policy.version_id: policy for policy in policies.values()}
         channels = frozenset(step.channel for policy in used.values() for step in policy.steps)
-        loaded.accounts = await _accounts(session, items, purses, frozenset(unknown), channels, today)
+        parts = await _items(session, items, holders, frozenset(unknown), today)
+        reaches = await reaches_of(session, list(parts.by_account), channels)
+        loaded.accounts = [
+            Account(
+                account_id, found, cash.get(account_id, {}), credits.get(account_id, {}),
+                parts.blocks.get(account_id), reaches[account_id], lent.get(account_id, {}),
+            )
+            for account_id, found in parts.by_account.items()
+        ]  # fmt: skip
     return loaded
 
 
-def _policy_columns(policies: Mapping[UUID, Policy]) -> tuple[list[Any], ...]:
-    """Accounts with the number of their policy, and what comes next by each policy, as columns for `unnest`."""
+def _policy_columns(policies: Mapping[UUID, Policy], holders: Mapping[UUID, UUID]) -> tuple[list[Any], ...]:
+    """Accounts with the number of the policy that holds for them, and what comes next by each policy, as columns."""
     numbers: dict[UUID, int] = {}
     spans: list[tuple[int, int, int, int, int | None, int | None]] = []
     for policy in policies.values():
@@ -154,42 +160,37 @@ def _policy_columns(policies: Mapping[UUID, Policy]) -> tuple[list[Any], ...]:
                 for span in next_steps(policy)
             ]
     return (
-        list(policies),
-        [numbers[policy.version_id] for policy in policies.values()],
+        list(holders),
+        [numbers[policies[account_id].version_id] for account_id in holders.values()],
         *([span[place] for span in spans] for place in range(6)),
     )
 
 
-async def _purses(session: ReadSession, ids: Sequence[UUID]) -> dict[tuple[UUID, bool], dict[Purse, int]]:
-    """Unapplied cash (key: account, True) and open credit memos (account, False) by legal entity and currency."""
-    found: dict[tuple[UUID, bool], dict[Purse, int]] = {}
-    for row in await session.driver.fetch(_CASH, session.organization_id, ids):
-        purse = found.setdefault((row["account_id"], row["cash"]), {})
-        purse[row["legal_entity_id"], row["currency"]] = row["minor"]
-    return found
+@dataclass(frozen=True, slots=True)
+class _Items:
+    by_account: dict[UUID, list[Item]]
+    blocks: dict[UUID, Hold]
 
 
-async def _accounts(
-    session: ReadSession,
-    rows: Sequence[Any],
-    purses: Mapping[tuple[UUID, bool], Mapping[Purse, int]],
-    unknown: frozenset[UUID],
-    channels: frozenset[str],
-    today: date,
-) -> list[Account]:
+async def _items(
+    session: ReadSession, rows: Sequence[Any], holders: Mapping[UUID, UUID], unknown: frozenset[UUID], today: date
+) -> _Items:
+    """Items by the account that answers for them; the block of an account that was merged away is one of its items."""
     ids = [row["id"] for row in rows]
-    account_ids = list(dict.fromkeys(row["account_id"] for row in rows))
     disputed = await disputed_by_instalment(session, ids)
     promised = await held_by_promise(session, ids, today)
-    blocks, holds = await _holds(session, account_ids, ids, today)
+    blocks, holds = await _holds(session, list({row["account_id"] for row in rows}), ids, today)
     retries = await _retries(session, ids, today)
-    reaches = await reaches_of(session, account_ids, channels)
-    by_account: dict[UUID, list[Item]] = defaultdict(list)
+    by_account: defaultdict[UUID, list[Item]] = defaultdict(list)
     for row in rows:
         instalment_id = row["id"]
+        account_id = holders[row["account_id"]]
         promise = promised.get(instalment_id)
+        hold = holds.get(instalment_id)
+        if hold is None and account_id != row["account_id"]:
+            hold = blocks.get(row["account_id"])
         standing: Standing = "unknown" if instalment_id in unknown else "waiting" if row["waits"] else "free"
-        by_account[row["account_id"]].append(
+        by_account[account_id].append(
             Item(
                 instalment_id,
                 row["legal_entity_id"],
@@ -202,21 +203,11 @@ async def _accounts(
                 disputed.get(instalment_id, 0),
                 0 if promise is None else promise.held_minor,
                 None if promise is None else _promise_hold(promise),
-                holds.get(instalment_id),
-                retries.get(instalment_id, {}),
+                hold,
+                retries.get(instalment_id, _NO_RETRIES),
             )
         )
-    return [
-        Account(
-            account_id,
-            by_account[account_id],
-            purses.get((account_id, True), {}),
-            purses.get((account_id, False), {}),
-            blocks.get(account_id),
-            reaches[account_id],
-        )
-        for account_id in account_ids
-    ]
+    return _Items(dict(by_account), blocks)
 
 
 def _promise_hold(promise: Any) -> Hold:

@@ -22,11 +22,13 @@ from app.organizations.queries import local_today
 
 CHANGED = "changed"
 SETTLED = "settled"
+MERGED = "merged"
 _STANDING = ("pending_approval", "approved", "sending")
 _LINES = """
 SELECT n.id, n.state, n.account_id, n.step_id, s.version_id, k.instalment_id, k.step_ordinal, k.open_minor,
-    k.eligible_minor, i.open_minor AS open_now
+    k.eligible_minor, i.open_minor AS open_now, a.status = 'merged' AS merged
 FROM dunning_notices n
+JOIN accounts a ON a.organization_id = $1 AND a.id = n.account_id
 JOIN dunning_steps s ON s.organization_id = $1 AND s.id = n.step_id
 JOIN dunning_notice_items k ON k.organization_id = $1 AND k.notice_id = n.id AND k.dropped IS NULL
 JOIN instalments i ON i.organization_id = $1 AND i.id = k.instalment_id
@@ -80,7 +82,8 @@ async def still_due(session: ReadSession, notice_ids: Collection[UUID], now: dat
 
     Looked at are payments, unapplied cash, disputes, promises and plans, blocks, legal cases and who may be contacted.
     A notice goes out as it was written or not at all: where one item is settled, held or has changed, the notice is
-    not due (`settled`, the reason of the hold, `changed`), and what is left of it is planned anew.
+    not due (`settled`, the reason of the hold, `changed`), and what is left of it is planned anew; also where its
+    account was merged away (`merged`): then the surviving account is written to.
     """
     rows = await session.driver.fetch(_LINES, session.organization_id, list(notice_ids))
     found: dict[UUID, NotDue] = {
@@ -109,8 +112,12 @@ def _judge(row: Any, facts: Account | None, policy: Policy, covered: Mapping[UUI
     item = None if facts is None else _item(facts, instalment_id)
     if row["state"] not in _STANDING:
         return NotDue(row["state"])
-    if facts is None or item is None or row["open_now"] == 0:
+    if row["open_now"] == 0:
         return NotDue(SETTLED, instalment_id)
+    if row["merged"]:
+        return NotDue(MERGED, instalment_id)
+    if facts is None or item is None:  # asked for with another item, or by another account
+        return NotDue(CHANGED, instalment_id)
     step = next(step for step in policy.steps if step.id == row["step_id"])
     hold = withholds(facts, item, step, covered, today)
     if hold is not None:

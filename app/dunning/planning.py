@@ -101,7 +101,8 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Facts of an account at a moment. `cash` is unapplied cash, `credits` open credit memos, in minor units."""
+    """Facts of an account at a moment. `cash` is unapplied cash, `credits` open credit memos, `lent` what is left for
+    it of the unapplied cash of those who pay for it; in minor units."""
 
     account_id: UUID
     items: Sequence[Item]
@@ -109,6 +110,7 @@ class Account:
     credits: Mapping[Purse, int] = field(default_factory=dict)
     hold: Hold | None = None
     reach: Mapping[str, Reach] = field(default_factory=dict)
+    lent: Mapping[Purse, int] = field(default_factory=dict)
 
 
 class Line(NamedTuple):
@@ -263,11 +265,14 @@ def _held(item: Item) -> Hold:
 def covered_by_credit(facts: Account, policy: Policy, today: date) -> dict[UUID, str]:
     """Instalments that money of the account pays wholly, once somebody applies it, each with its reason.
 
-    Unapplied cash, then (where the policy says so) open credit memos, pay what is due, oldest first; then what is
-    not yet due. What is blocked, in a legal case, disputed or promised takes none of it.
+    Unapplied cash, then (where the policy says so) open credit memos, then cash of the payers above it, pay what is
+    due, oldest first; then what is not yet due. What is blocked, in a legal case, disputed or promised takes none.
     """
-    left = {purse: [facts.cash.get(purse, 0), facts.credits.get(purse, 0) if policy.count_credits else 0]
-            for purse in {*facts.cash, *facts.credits}}  # fmt: skip
+    credits = facts.credits if policy.count_credits else {}
+    left = {
+        purse: [facts.cash.get(purse, 0), credits.get(purse, 0), facts.lent.get(purse, 0)]
+        for purse in {*facts.cash, *credits, *facts.lent}
+    }
     found: dict[UUID, str] = {}
     if not left or facts.hold is not None:
         return found
@@ -276,12 +281,13 @@ def covered_by_credit(facts: Account, policy: Policy, today: date) -> dict[UUID,
         wanted = 0 if item.hold is not None else item.eligible_minor
         if purse is None or wanted <= 0:
             continue
-        cash = min(wanted, purse[0])
-        credit = min(wanted - cash, purse[1])
-        purse[0] -= cash
-        purse[1] -= credit
-        if cash + credit == wanted:
-            found[item.instalment_id] = "open_credit" if credit else "unapplied_cash"
+        taken = []
+        for place, minor in enumerate(purse):
+            taken.append(min(wanted, minor))
+            purse[place] -= taken[-1]
+            wanted -= taken[-1]
+        if wanted == 0:
+            found[item.instalment_id] = "open_credit" if taken[1] else "unapplied_cash"
     return found
 
 

@@ -54,7 +54,8 @@ LEFT JOIN LATERAL (
     WHERE k.organization_id = $1 AND k.instalment_id = i.id AND k.live ORDER BY k.step_ordinal DESC LIMIT 1
 ) d ON true
 LEFT JOIN dunning_notices n ON n.organization_id = $1 AND n.id = d.notice_id
-WHERE i.organization_id = $1 AND i.account_id = $2 AND i.open_minor <> 0 ORDER BY i.due_date, i.id LIMIT $3
+WHERE i.organization_id = $1 AND i.account_id = ANY($2::uuid[]) AND i.open_minor <> 0
+ORDER BY i.due_date, i.id LIMIT $3
 """
 
 
@@ -168,9 +169,9 @@ async def check_account(session: ReadSession, account_id: UUID) -> None:
         raise AccountNotFound("no such account")
 
 
-async def chains_of(session: ReadSession, account_id: UUID, limit: int) -> list[Any]:
-    """Open instalments of an account with the last step that counts, the first due first."""
-    return list(await session.driver.fetch(_CHAINS, session.organization_id, account_id, limit))
+async def chains_of(session: ReadSession, account_ids: Collection[UUID], limit: int) -> list[Any]:
+    """Open instalments of accounts with the last step that counts, the first due first."""
+    return list(await session.driver.fetch(_CHAINS, session.organization_id, list(account_ids), limit))
 
 
 def comparisons_statement(organization_id: UUID) -> Select[Any]:

@@ -72,9 +72,10 @@ SELECT id FROM dunning_notices
 WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND state IN ('pending_approval', 'approved')
 ORDER BY id FOR NO KEY UPDATE
 """
-# Accounts with notices that the touched rows concern.
+# Accounts with notices that the touched rows concern: those that they name, the account that answers for one merged
+# away, and those below them, for whom their money may have come.
 _CONCERNED = """
-SELECT DISTINCT n.account_id FROM dunning_notices n WHERE n.organization_id = $1 AND n.account_id IN (
+WITH RECURSIVE named AS (
     SELECT account_id FROM payments WHERE organization_id = $1 AND id = ANY($2::uuid[]) AND account_id IS NOT NULL
     UNION SELECT account_id FROM applications
         WHERE organization_id = $1 AND (group_id = ANY($3::uuid[]) OR payment_id = ANY($2::uuid[]))
@@ -86,7 +87,15 @@ SELECT DISTINCT n.account_id FROM dunning_notices n WHERE n.organization_id = $1
     UNION SELECT account_id FROM payment_plans WHERE organization_id = $1 AND id = ANY($9::uuid[])
     UNION SELECT account_id FROM legal_cases WHERE organization_id = $1 AND id = ANY($10::uuid[])
     UNION SELECT account_id FROM dunning_blocks WHERE organization_id = $1 AND id = ANY($11::uuid[])
-) ORDER BY 1
+    UNION SELECT unnest($12::uuid[])
+), concerned AS (
+    SELECT account_id AS id FROM named
+    UNION SELECT a.parent_id FROM named JOIN accounts a ON a.organization_id = $1 AND a.id = named.account_id
+        AND a.status = 'merged' AND a.parent_id IS NOT NULL
+    UNION SELECT c.id FROM concerned JOIN accounts c ON c.organization_id = $1 AND c.parent_id = concerned.id
+)
+SELECT DISTINCT n.account_id FROM dunning_notices n
+WHERE n.organization_id = $1 AND n.account_id IN (SELECT id FROM concerned) ORDER BY 1
 """
 _OPEN_STILL = """
 SELECT DISTINCT n.account_id FROM dunning_notices n
@@ -110,6 +119,7 @@ class Touched:
     payment_plans: Collection[UUID] = ()
     legal_cases: Collection[UUID] = ()
     blocks: Collection[UUID] = ()
+    accounts: Collection[UUID] = ()
 
 
 async def follow_touched(session: WriteSession, touched: Touched, *, now: datetime, today: date) -> None:
@@ -117,6 +127,7 @@ async def follow_touched(session: WriteSession, touched: Touched, *, now: dateti
     columns = [
         touched.payments, touched.applications, touched.adjustments, touched.invoices, touched.credit_memos,
         touched.disputes, touched.promises, touched.payment_plans, touched.legal_cases, touched.blocks,
+        touched.accounts,
     ]  # fmt: skip
     rows = await session.driver.fetch(_CONCERNED, session.organization_id, *[list(column) for column in columns])
     ids = [row["account_id"] for row in rows]

@@ -20,7 +20,7 @@ NOTICE_STATES = (
 suppressed. A notice of work (a call task, an escalation …): approved → done. `resolved`: all of it is settled."""
 WITHHELD_REASONS = (
     "disputed", "promise", "payment_plan", "blocked", "legal_case", "unapplied_cash", "open_credit", "below_minimum",
-    "no_contact", "do_not_contact", "no_consent", "delivery_failed", "outcome_unknown", "rejected",
+    "no_contact", "do_not_contact", "no_consent", "delivery_failed", "outcome_unknown", "rejected", "merged",
 )  # fmt: skip
 STEPS_LIMIT = 20
 OFFSET_DAYS_MIN, OFFSET_DAYS_MAX = -60, 3_650

@@ -7,7 +7,7 @@ plan once. A simulation does the same and keeps the same rows, without keys, mes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from app.core.ids import new_id
 from app.dunning import postings, writes
 from app.dunning.errors import RunDateInvalid, RunNotFound, RunOpen
 from app.dunning.facts import load_facts
+from app.dunning.groups import survivors_of
 from app.dunning.models import DunningRun
 from app.dunning.planning import PlannedNotice, Policy, Withheld, plan_account
 from app.dunning.policy.in_force import load_version, policies_held, policy_book
@@ -39,14 +40,23 @@ ACCOUNTS_LIMIT = 2_000
 AHEAD_DAYS_MAX = 366
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext($1))"
 _SCOPE = """
-FROM accounts a WHERE a.organization_id = $1
   AND ($2::uuid[] IS NULL OR a.id = ANY($2)) AND ($3::text IS NULL OR a.segment = $3)
   AND ($4::uuid IS NULL OR a.collector_id = $4)
 """
-_OWES = "SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id AND i.open_minor <> 0"
-# The bound is told to both sides: whichever way they are joined, neither starts again from the first.
-_NEXT = f"SELECT a.id {_SCOPE} AND a.id > $5 AND EXISTS ({_OWES} AND i.account_id > $5) ORDER BY a.id LIMIT $6"
-_COUNT = f"SELECT count(*) {_SCOPE} AND EXISTS ({_OWES})"
+# Accounts that owe, and those into which an account was merged that owes: what it owes is asked for from them. The
+# bound $5 is told to both sides of a join: whichever way they are joined, neither starts again from the first.
+_OWING = f"""
+SELECT a.id FROM accounts a WHERE a.organization_id = $1 {_SCOPE} AND a.id > $5 AND a.status <> 'merged'
+  AND EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id AND i.open_minor <> 0
+              AND i.account_id > $5)
+"""
+_SURVIVING = f"""
+SELECT a.id FROM accounts m JOIN accounts a ON a.organization_id = $1 AND a.id = m.parent_id {_SCOPE}
+WHERE m.organization_id = $1 AND m.parent_id > $5 AND m.status = 'merged'
+  AND EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = m.id AND i.open_minor <> 0)
+"""
+_NEXT = f"({_OWING} ORDER BY a.id LIMIT $6) UNION ({_SURVIVING} ORDER BY a.id LIMIT $6) ORDER BY 1 LIMIT $6"
+_COUNT = f"SELECT count(*) FROM ({_OWING} UNION {_SURVIVING}) AS owing"
 _FIRST = UUID(int=0)
 _PROGRESS = """
 UPDATE dunning_runs SET state = $3, after_id = $4, accounts = accounts + $5, notices = notices + $6, items = items + $7,
@@ -115,12 +125,13 @@ async def start_run(session: WriteSession, command: StartRun, *, today: date) ->
     if not simulated:
         await session.driver.execute(_LOCK, f"{session.organization_id}:dunning")
     await _check_date(session, command, today)
+    command = replace(command, scope=await _surviving(session, command.scope))
     if command.version_id is not None:
         await load_version(session, command.version_id)
     if not simulated and (present := await _present(session, command)) is not None:
         return present, False
     run_id = new_id()
-    total = await session.driver.fetchval(_COUNT, session.organization_id, *command.scope.arguments())
+    total = await session.driver.fetchval(_COUNT, session.organization_id, *command.scope.arguments(), _FIRST)
     row = DunningRun(
         organization_id=session.organization_id,
         id=run_id,
@@ -139,6 +150,12 @@ async def start_run(session: WriteSession, command: StartRun, *, today: date) ->
         after = {"kind": command.kind, "business_date": command.business_date, "accounts": total}
         record_change(session, ChangeRow("dunning_run", run_id, "dunning_run.started", after=after))
     return run_id, True
+
+
+async def _surviving(session: ReadSession, scope: Scope) -> Scope:
+    """An account that was merged away is asked for by the one that it became."""
+    survivors = await survivors_of(session, scope.account_ids) if scope.account_ids else {}
+    return replace(scope, account_ids=tuple(survivors.get(one, one) for one in scope.account_ids))
 
 
 async def _check_date(session: ReadSession, command: StartRun, today: date) -> None:

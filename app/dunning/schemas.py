@@ -25,7 +25,7 @@ NoticeState = Literal[
 ]  # fmt: skip
 WithheldReason = Literal[
     "disputed", "promise", "payment_plan", "blocked", "legal_case", "unapplied_cash", "open_credit", "below_minimum",
-    "no_contact", "do_not_contact", "no_consent", "delivery_failed", "outcome_unknown", "rejected",
+    "no_contact", "do_not_contact", "no_consent", "delivery_failed", "outcome_unknown", "rejected", "merged",
 ]  # fmt: skip
 NoticeAction = Literal["approve", "reject", "cancel", "try_again", "count_as_done"]
 HoldDays = Annotated[int, Field(ge=0, le=365, description="Not proposed again for so many days")]

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.dunning.facts import load_facts
+from app.dunning.groups import holders_of, survivors_of
 from app.dunning.planning import Account, Hold, Item, Policy, Step, covered_by_credit, due_on, next_step, withholds
 from app.dunning.policy.in_force import Held, policies_held, policy_book
 from app.dunning.queries import chains_of
@@ -36,8 +37,11 @@ class Standing:
 
 
 async def account_standing(session: ReadSession, account_id: UUID, *, today: date) -> Standing:
-    """How the account is dunned today."""
-    rows = await chains_of(session, account_id, ITEMS_LIMIT)
+    """How the account is dunned today, with what it took over by merges; one that was merged away is not."""
+    rows = await chains_of(session, await holders_of(session, [account_id]), ITEMS_LIMIT)
+    survivor_id = (await survivors_of(session, [account_id])).get(account_id)
+    if survivor_id is not None:
+        return Standing(None, [Chain(row, hold=Hold("merged", None, survivor_id)) for row in rows], {})
     book = await policy_book(session, today)
     held = (await policies_held(session, book, [account_id])).get(account_id)
     if held is None:

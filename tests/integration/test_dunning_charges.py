@@ -27,6 +27,9 @@ from app.invoices.errors import InvoiceHasApplications
 from app.invoices.void import void_invoice
 from app.payments.undo import undo_applications
 from app.payments.withdraw import ReversePayment, reverse_payment
+from app.promises.evaluation import evaluate_accounts
+from app.promises.plans import ProposePlan, activate_plan, propose_plan
+from app.promises.rules import PlannedPart
 from tests.conftest import RolledBackDatabase
 from tests.control_account import assert_books_agree
 from tests.disputing import dispute
@@ -318,3 +321,24 @@ async def test_statutory_rates_of_the_creditors_country_and_no_discount_on_charg
     )  # fmt: skip
     assert row["discount_minor"] == 0
     assert row["description"].startswith("Verzugszinsen auf RE-")
+
+
+async def test_a_plan_that_is_kept_spares_interest_and_one_that_breaks_does_not(
+    session: WriteSession, tenant: Tenant
+) -> None:
+    await ten_percent(session)
+    _, part = await issue(session, tenant, 365_00, ISSUED)
+    command = ProposePlan(tenant.account_id, "EUR", parts=(PlannedPart(day(30), 165_00), PlannedPart(day(60), 200_00)))
+    plan_id = await propose_plan(session, command, today=day(10))
+    await activate_plan(session, plan_id, today=day(10))
+    assert sums(await charge_notice(session, of(tenant, part, on=20))) == (0, 1_00, 0, 0)  # until it was agreed
+    await session.driver.execute(
+        "INSERT INTO charge_settings (organization_id, id, plan_interest) VALUES ($1, $1, 'always')",
+        session.organization_id,
+    )
+    (running,) = await quote(session, [of(tenant, part, on=20)])
+    await session.driver.execute("UPDATE charge_settings SET plan_interest = 'if_broken'")
+    assert running.interest_minor == 1_00
+    await evaluate_accounts(session, [tenant.account_id], day(40))
+    assert await value(session, "payment_plans", plan_id, "status") == "broken"
+    assert sums(await charge_notice(session, of(tenant, part, on=40))) == (0, 3_00, 0, 0)

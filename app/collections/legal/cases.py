@@ -109,7 +109,8 @@ async def prepare_case(session: WriteSession, command: PrepareCase, *, today: da
 
 async def _items_to_claim(session: WriteSession, command: PrepareCase, today: date) -> list[tuple[UUID, int]]:
     rows = await session.driver.fetch(
-        "SELECT id, open_minor, due_date FROM instalments WHERE organization_id = $1 AND account_id = $2"
+        "SELECT id, open_minor, due_date FROM instalments WHERE organization_id = $1 AND (account_id = $2 OR account_id"
+        " IN (SELECT id FROM accounts WHERE organization_id = $1 AND parent_id = $2 AND status = 'merged'))"
         " AND currency = $3 AND open_minor <> 0 ORDER BY id FOR NO KEY UPDATE",
         session.organization_id,
         command.account_id,

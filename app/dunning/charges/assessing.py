@@ -101,10 +101,12 @@ class Facts:
         """The rates of the debt's account over all its days; for finance charges only where a contract allows it."""
         default = self.settings.default_table_code or shipped.default_table(debt.country)
         holding = self.agreements.get((debt.account_id, debt.segment), ())
-        key = (holding, default, through)
+        starts = debt.history.due_date + timedelta(days=1)
+        fixed = dict.fromkeys(shipped.FIXED_AT_START & {default, *(one.table_code for one in holding)}, starts)
+        key = (holding, default, through, starts if fixed else None)
         if key not in self.spans:
             first = min((d.history.due_date for d in self.debts.values()), default=through)
-            self.spans[key] = rate_spans(self.tables, holding, default, min(first, through), through)
+            self.spans[key] = rate_spans(self.tables, holding, default, min(first, through), through, fixed)
         spans = self.spans[key]
         return spans if debt.kind != "finance_charge" else tuple(span for span in spans if span.on_charges)
 

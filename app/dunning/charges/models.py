@@ -107,10 +107,12 @@ class ChargeSettings(Versioned, TenantTable, Base):
     minimum_interest: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # minor units by currency
     compensation: Mapped[bool] = mapped_column(server_default="false")
     rejected_disputes: Mapped[bool] = mapped_column(server_default="false")
+    plan_interest: Mapped[str] = mapped_column(server_default="if_broken")
     __table_args__ = (
         organization_fk(),
         UniqueConstraint("organization_id"),
         one_of("run", "none", "monthly"),
+        one_of("plan_interest", "if_broken", "always"),
         CheckConstraint("run_day >= 1 AND run_day <= 28", name="run_day"),
         CheckConstraint("payment_days >= 0 AND payment_days <= 365", name="payment_days"),
     )

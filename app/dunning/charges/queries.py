@@ -23,7 +23,8 @@ from app.dunning.charges.models import (
     InterestAgreement,
     InterestPiece,
 )
-from app.dunning.charges.rules import Agreement, DatedRate, DebtHistory, DisputedPart, Piece
+from app.dunning.charges.rules import Agreement, DatedRate, DebtHistory, Piece
+from app.dunning.charges.spared import spared_of
 from app.infra.database import ReadSession
 from app.invoices.models import Adjustment, Instalment, Invoice
 
@@ -38,7 +39,12 @@ FROM instalments p CROSS JOIN LATERAL (
     WHERE i.organization_id = $1 AND i.id = p.invoice_id OFFSET 0) v
 WHERE p.organization_id = $1 AND p.id = ANY($2::uuid[])
 """
-_OWNERS = "SELECT id, segment, language FROM accounts WHERE organization_id = $1 AND id = ANY($2::uuid[])"
+# What was owed by an account that was merged away is charged to the one that it became.
+_OWNERS = """
+SELECT a.id, o.id AS owner_id, o.segment, o.language FROM accounts a
+JOIN accounts o ON o.organization_id = $1 AND o.id = CASE WHEN a.status = 'merged' THEN a.parent_id ELSE a.id END
+WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[])
+"""
 _COUNTRIES = "SELECT id, country FROM legal_entities WHERE organization_id = $1 AND id = ANY($2::uuid[])"
 # Money counts from its value date on, however late it was applied, and a credit from its date. What was undone (a
 # payment that bounced, money that belonged elsewhere) never counted.
@@ -61,18 +67,6 @@ FROM adjustments d LEFT JOIN LATERAL (
 WHERE d.organization_id = $1 AND d.instalment_id = ANY($2::uuid[]) AND d.state = 'posted' AND d.reverses_id IS NULL
   AND undone.done IS NULL
 GROUP BY 1, 2
-"""
-# A dispute keeps its amount until it is resolved: what money takes off it, it takes off the open amount as well. What
-# was released before the end (a part that was rejected) does not count as disputed at all.
-_DISPUTED = """
-SELECT l.instalment_id, d.opened_on, d.resolved_on,
-    CASE WHEN d.resolved_on IS NULL THEN greatest(l.disputed_minor, l.amount_minor - d.released_minor)
-         ELSE l.amount_minor END AS minor
-FROM dispute_lines l CROSS JOIN LATERAL (
-    SELECT c.opened_on, c.resolved_on, c.released_minor, c.state FROM disputes c
-    WHERE c.organization_id = $1 AND c.id = l.dispute_id OFFSET 0) d
-WHERE l.organization_id = $1 AND l.instalment_id = ANY($2::uuid[])
-  AND NOT ($3::boolean AND d.state IN ('resolved_rejected', 'withdrawn'))
 """
 _VOIDED = """
 SELECT c.id FROM charges c CROSS JOIN LATERAL (
@@ -105,8 +99,10 @@ WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.open_minor
 """
 # Late items of accounts: open ones past due, and those that were settled after their due date.
 _LATE = """
-SELECT p.id, p.account_id, p.legal_entity_id, p.currency FROM instalments p
-WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.due_date < $3
+SELECT p.id, CASE WHEN h.status = 'merged' THEN h.parent_id ELSE h.id END AS account_id, p.legal_entity_id, p.currency
+FROM accounts h JOIN instalments p ON p.organization_id = $1 AND p.account_id = h.id
+WHERE h.organization_id = $1 AND p.due_date < $3
+  AND (h.id = ANY($2::uuid[]) AND h.status <> 'merged' OR h.parent_id = ANY($2) AND h.status = 'merged')
   AND (p.open_minor <> 0 OR EXISTS (
         SELECT FROM applications a WHERE a.organization_id = $1 AND a.instalment_id = p.id
           AND a.effective_date > greatest(p.due_date, $4::date))
@@ -115,12 +111,13 @@ WHERE p.organization_id = $1 AND p.account_id = ANY($2::uuid[]) AND p.due_date <
           AND d.effective_date > greatest(p.due_date, $4::date))
     OR EXISTS (SELECT FROM charge_items i WHERE i.organization_id = $1 AND i.instalment_id = p.id
           AND i.kind = 'interest' AND i.live))
-ORDER BY p.account_id, p.legal_entity_id, p.currency, p.due_date, p.id
+ORDER BY 2, p.legal_entity_id, p.currency, p.due_date, p.id
 """
 _ACCOUNTS = """
 SELECT a.id FROM accounts a
-WHERE a.organization_id = $1 AND ($2::uuid IS NULL OR a.id > $2)
-  AND EXISTS (SELECT FROM instalments p WHERE p.organization_id = $1 AND p.account_id = a.id)
+WHERE a.organization_id = $1 AND ($2::uuid IS NULL OR a.id > $2) AND a.status <> 'merged'
+  AND (EXISTS (SELECT FROM instalments p WHERE p.organization_id = $1 AND p.account_id = a.id)
+    OR EXISTS (SELECT FROM accounts m WHERE m.organization_id = $1 AND m.parent_id = a.id AND m.status = 'merged'))
 ORDER BY a.id LIMIT $3
 """
 
@@ -155,6 +152,7 @@ class SettingsFacts:
     minimum_interest: Mapping[str, int] | None = None
     compensation: bool = False
     rejected_disputes: bool = False
+    plan_interest: str = "if_broken"
     version: int = 0
     changed_on: date | None = None
 
@@ -171,7 +169,7 @@ async def charge_settings(session: ReadSession) -> SettingsFacts:
         return SettingsFacts()
     return SettingsFacts(
         row.run, row.run_day, row.charge_from, row.default_table_code, row.payment_days, row.minimum_interest,
-        row.compensation, row.rejected_disputes, row.version, row.updated_at.date(),
+        row.compensation, row.rejected_disputes, row.plan_interest, row.version, row.updated_at.date(),
     )  # fmt: skip
 
 
@@ -200,9 +198,9 @@ async def debts(
     changes: defaultdict[UUID, list[tuple[date, int]]] = defaultdict(list)
     for row in await session.driver.fetch(_CHANGES, organization_id, wanted):
         changes[row["instalment_id"]].append((row["on_date"], row["minor"]))
-    disputed: defaultdict[UUID, list[DisputedPart]] = defaultdict(list)
-    for row in await session.driver.fetch(_DISPUTED, organization_id, wanted, settings.rejected_disputes):
-        disputed[row["instalment_id"]].append(DisputedPart(row["opened_on"], row["resolved_on"], row["minor"]))
+    spared = await spared_of(
+        session, wanted, changes, rejected=settings.rejected_disputes, plans=settings.plan_interest != "always"
+    )
     standing = await _standing(session, wanted, accounts, list({row["invoice_id"] for row in rows}))
     found = {}
     for row in rows:
@@ -211,11 +209,11 @@ async def debts(
             row["due_date"],
             0 if gone else row["amount_minor"],
             () if gone else tuple(changes.get(id_, ())),
-            tuple(disputed.get(id_, ())),
+            tuple(spared.get(id_, ())),
             standing.days.get(id_, ()),
         )
         found[id_] = Debt(
-            id_, row["invoice_id"], row["account_id"], row["legal_entity_id"], row["currency"], row["number"],
+            id_, row["invoice_id"], owner["owner_id"], row["legal_entity_id"], row["currency"], row["number"],
             row["kind"], owner["segment"], owner["language"], countries[row["legal_entity_id"]],
             0 if gone else row["open_minor"], history,
         )  # fmt: skip

@@ -100,6 +100,31 @@ class DebtHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanPart:
+    """What a payment plan spreads of an instalment, from the day it was agreed to the day it was paid (None: runs)."""
+
+    agreed_on: date
+    completed_on: date | None
+    amount_minor: int
+
+
+def spared_by_plan(plan: PlanPart, changes: Iterable[tuple[date, int]]) -> list[DisputedPart]:
+    """What bears no interest while a plan is kept: what it spreads, less what has come of it since it was agreed.
+
+    Its first day without interest is the one after it was agreed, its last that on which the last part came.
+    """
+    parts, left, start = [], plan.amount_minor, plan.agreed_on
+    for on, minor in sorted(changes):
+        if on <= plan.agreed_on or minor <= 0 or (plan.completed_on is not None and on >= plan.completed_on):
+            continue
+        parts.append(DisputedPart(start, on, left))
+        left, start = max(0, left - minor), on
+    if left:
+        parts.append(DisputedPart(start, plan.completed_on, left))
+    return [part for part in parts if part.opened_on != part.resolved_on]
+
+
+@dataclass(frozen=True, slots=True)
 class FeeRule:
     """A fee for a reminder: a fixed sum once, plus hundredths of a percent of the principal. Minor units."""
 
@@ -240,11 +265,14 @@ def rate_spans(
     default_table: str | None,
     first: date,
     last: date,
+    fixed_on: Mapping[str, date] | None = None,
 ) -> tuple[RateSpan, ...]:
     """The rate of each day from `first` to `last`, by the strongest agreement of the day, else by the default table.
 
-    Days without any rate are left out. Tables need not be sorted; the latest row that has begun holds.
+    Days without any rate are left out. Tables need not be sorted; the latest row that has begun holds: on the day
+    itself, or for a table in `fixed_on` on the day that it names (where it has a row by then), whichever day it is.
     """
+    fixed_on = fixed_on or {}
     if last < first:
         return ()
     one = timedelta(days=1)
@@ -263,7 +291,9 @@ def rate_spans(
         code = best.table_code if best is not None else default_table
         percent = best.percent if best is not None and best.percent is not None else None
         if percent is None and code is not None:
-            percent = next((r.percent for r in reversed(sorted_tables.get(code, [])) if r.valid_from <= start), None)
+            rows = sorted_tables.get(code, [])
+            days = [fixed_on[code], start] if code in fixed_on else [start]
+            percent = next((r.percent for day in days for r in reversed(rows) if r.valid_from <= day), None)
         if percent is None:
             continue
         on_charges = best is not None and best.on_charges

@@ -204,6 +204,9 @@ class Compensations(BaseModel):
     data: list[CompensationRead]
 
 
+PlanInterest = Literal["if_broken", "always"]
+
+
 class ChargeSettingsFields(Input):
     """How the organization charges for lateness."""
 
@@ -222,6 +225,11 @@ class ChargeSettingsFields(Input):
     compensation: bool = Field(default=False, description="Charge the fixed compensation together with interest")
     rejected_disputes: bool = Field(
         default=False, description="Charge also for the days of a dispute that was rejected or withdrawn"
+    )
+    plan_interest: PlanInterest = Field(
+        default="if_broken",
+        description="Interest on what a payment plan spreads: charged only if the plan breaks, then for all of its days"
+        " (if_broken), or as if there were no plan (always)",
     )
 
     def plain(self) -> dict[str, Any]:
@@ -244,12 +252,13 @@ class ChargeSettingsRead(BaseModel):
     minimum_interest: dict[str, AmountOut]
     compensation: bool
     rejected_disputes: bool
+    plan_interest: PlanInterest
     version: int
 
     @classmethod
     def of(cls, facts: SettingsFacts) -> ChargeSettingsRead:
         """From the facts."""
         names = ("run", "run_day", "charge_from", "default_table_code", "payment_days", "compensation",
-                 "rejected_disputes", "version")  # fmt: skip
+                 "rejected_disputes", "plan_interest", "version")  # fmt: skip
         minimum = {code: to_text(minor, code) for code, minor in (facts.minimum_interest or {}).items()}
         return cls(**{name: getattr(facts, name) for name in names}, minimum_interest=minimum)

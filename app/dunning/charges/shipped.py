@@ -4,6 +4,9 @@
 Bank's main refinancing operations on 1 January (first half of the year) or 1 July (second half).
 `uk_statutory`: Late Payment of Commercial Debts (Rate of Interest) (No. 3) Order 2002: eight percentage points over
 the Bank of England's rate of 31 December (first half) or 30 June (second half).
+The two differ in what the half-year is of. By article 3 (3) of the directive the reference rate follows the half-year
+of each day: a debt that stays unpaid changes its rate in January and July. By article 4 of the Order it is that of the
+half-year in which the interest starts to run: a debt keeps the rate of the day after its due date until it is paid.
 Compensation: article 6 of the directive (EUR 40); section 5A of the Late Payment of Commercial Debts (Interest) Act
 1998 (GBP 40 below 1,000, GBP 70 below 10,000, GBP 100 from there).
 A half-year that is not yet here keeps the rate of the one before until its row is entered.
@@ -20,6 +23,8 @@ from app.dunning.charges.rules import DatedRate
 
 STATUTORY_POINTS = Decimal(8)
 EU, UK = "eu_statutory", "uk_statutory"
+FIXED_AT_START = frozenset({UK})
+"""Tables whose rate is fixed for a debt by the day on which its interest starts to run."""
 EU_COUNTRIES = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()  # noqa: SIM905
 )

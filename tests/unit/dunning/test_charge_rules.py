@@ -20,6 +20,7 @@ from app.dunning.charges.rules import (
     DisputedPart,
     FeeRule,
     Piece,
+    PlanPart,
     RateSpan,
     charge_number,
     check_bands,
@@ -30,6 +31,7 @@ from app.dunning.charges.rules import (
     interest_minor,
     owed_at,
     rate_spans,
+    spared_by_plan,
     uncharged,
 )
 from app.dunning.charges.shipped import COMPENSATION, EU, TABLES, UK, default_table
@@ -72,14 +74,38 @@ def test_a_part_payment_cuts_the_period() -> None:
 
 
 def test_the_rate_of_each_day_counts() -> None:
-    rates = rate_spans({UK: TABLES[UK].rates()}, (), UK, date(2025, 1, 1), date(2026, 12, 31))
+    rates = rate_spans({EU: TABLES[EU].rates()}, (), EU, date(2025, 1, 1), date(2026, 12, 31))
     debt = DebtHistory(date(2025, 6, 20), 1_000_00)
     pieces = uncharged(debt, rates, date(2025, 7, 10), None)
     assert [(p.first, p.last, p.percent) for p in pieces] == [
-        (date(2025, 6, 21), date(2025, 6, 30), Decimal("12.75")),
-        (date(2025, 7, 1), date(2025, 7, 10), Decimal("12.25")),
+        (date(2025, 6, 21), date(2025, 6, 30), Decimal("11.15")),
+        (date(2025, 7, 1), date(2025, 7, 10), Decimal("10.15")),
     ]
-    assert interest_minor(pieces) == half_up(1_000_00 * 10 * 2500, 36_500 * 100)  # 12.75 + 12.25 on 1,000 for 10 days
+    assert interest_minor(pieces) == half_up(1_000_00 * 10 * 2130, 36_500 * 100)  # 11.15 + 10.15 on 1,000 for 10 days
+
+
+@pytest.mark.parametrize(("due", "percent"), [(date(2025, 6, 29), "12.75"), (date(2025, 6, 30), "12.25")])
+def test_a_british_debt_keeps_the_rate_of_the_day_on_which_interest_starts(due: date, percent: str) -> None:
+    """Order 2002/1675, article 4: the rate of 31 December or 30 June before the day on which interest starts to run."""
+    starts = {UK: due + timedelta(days=1)}
+    rates = rate_spans({UK: TABLES[UK].rates()}, (), UK, due, date(2026, 12, 31), starts)
+    pieces = uncharged(DebtHistory(due, 1_000_00), rates, date(2026, 3, 31), None)
+    assert {piece.percent for piece in pieces} == {Decimal(percent)}
+    assert sum(piece.days for piece in pieces) == (date(2026, 3, 31) - due).days
+
+
+def test_what_a_plan_spreads_bears_no_interest_while_it_is_kept() -> None:
+    plan = PlanPart(day(10), None, 60_00)
+    changes = ((day(5), 10_00), (day(20), 20_00), (day(30), 40_00))
+    spared = tuple(spared_by_plan(plan, changes))
+    debt = DebtHistory(DUE, 110_00, changes, spared)
+    owed = [(n, owed_at(debt, day(n))) for n in (0, 5, 10, 20, 30, 40)]
+    assert owed == [(0, 110_00), (5, 100_00), (10, 40_00), (20, 40_00), (30, 40_00), (40, 40_00)]
+    kept = spared_by_plan(PlanPart(day(10), day(30), 60_00), changes)
+    assert [(part.opened_on, part.resolved_on, part.amount_minor) for part in kept] == [
+        (day(10), day(20), 60_00), (day(20), day(30), 40_00),
+    ]  # fmt: skip
+    assert spared_by_plan(PlanPart(day(10), day(10), 60_00), changes) == []
 
 
 def test_a_leap_day_is_a_day_of_three_hundred_and_sixty_five() -> None:
