@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -64,25 +65,39 @@ class Preferences:
 _NAMES = tuple(field.name for field in fields(Preferences))
 
 
+_PRESENT = f"""
+SELECT version, {", ".join(_NAMES)} FROM correspondence_settings WHERE organization_id = $1 AND id = $1
+"""
+
+
 async def find_preferences(session: ReadSession) -> tuple[Preferences, int]:
-    """What holds, and its version (0 where the shipped ones hold)."""
-    row = await session.get(
-        CorrespondenceSettings, (session.organization_id, session.organization_id), populate_existing=True
-    )
-    return (_read(row), row.version) if row is not None else (Preferences(), 0)
+    """What holds, and its version (0 where the shipped ones hold). Asked at each contact: read without the mapper."""
+    row = await session.driver.fetchrow(_PRESENT, session.organization_id)
+    return (_plain(dict(row)), row["version"]) if row is not None else (Preferences(), 0)
 
 
 def _read(row: CorrespondenceSettings) -> Preferences:
-    values: dict[str, Any] = {name: getattr(row, name) for name in _NAMES}
-    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return _plain({name: getattr(row, name) for name in _NAMES})
+
+
+def _plain(row: Mapping[str, Any]) -> Preferences:
+    values: dict[str, Any] = {name: row[name] for name in _NAMES}
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
     return Preferences(**plain)
 
 
-async def update_preferences(session: WriteSession, new: Preferences, *, expected_version: int | None) -> None:
+async def update_preferences(
+    session: WriteSession, new: Preferences, *, expected_version: int | None
+) -> None:
     """Store what is to hold from now on. Raises PreferencesInvalid, ContactSettingsInvalid, StaleVersion."""
     check_preferences(new)
     key = (session.organization_id, session.organization_id)
-    row = await session.get(CorrespondenceSettings, key, with_for_update=True, populate_existing=True)
+    row = await session.get(
+        CorrespondenceSettings, key, with_for_update=True, populate_existing=True
+    )
     check_version(expected_version, row.version if row else 0)
     before: dict[str, object] | None = None
     if row is None:
@@ -98,13 +113,26 @@ async def update_preferences(session: WriteSession, new: Preferences, *, expecte
     await session.flush()
     record_change(
         session,
-        ChangeRow("correspondence_settings", row.id, "correspondence_settings.updated", before, _facts(new)),
+        ChangeRow(
+            "correspondence_settings",
+            row.id,
+            "correspondence_settings.updated",
+            before,
+            _facts(new),
+        ),
     )
 
 
 def _facts(preferences: Preferences) -> dict[str, object]:
-    found = {name: getattr(preferences, name) for name in _NAMES if name not in ("reply_to", "signature", "letterhead")}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+    found = {
+        name: getattr(preferences, name)
+        for name in _NAMES
+        if name not in ("reply_to", "signature", "letterhead")
+    }
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in found.items()
+    }
 
 
 def check_preferences(new: Preferences) -> None:
@@ -112,14 +140,24 @@ def check_preferences(new: Preferences) -> None:
     new.contact()
     for name in ("quiet_channels", "business_days_only", "consent_needed"):
         if unknown := set(getattr(new, name)) - set(CHANNELS):
-            raise PreferencesInvalid(f"{min(unknown)[:20]!r} is no channel", pointer=f"/{name}")
+            raise PreferencesInvalid(
+                f"{min(unknown)[:20]!r} is no channel", pointer=f"/{name}"
+            )
     if not 0 <= new.opens_minute < new.closes_minute <= MINUTES_OF_DAY:
-        raise PreferencesInvalid("business opens before it closes, on the same day", pointer="/opens")
-    bounds = (("answer_hours", 1, ANSWER_HOURS_MAX), ("receipt_days_before_due", 1, RECEIPT_DAYS_MAX))
+        raise PreferencesInvalid(
+            "business opens before it closes, on the same day", pointer="/opens"
+        )
+    bounds = (
+        ("answer_hours", 1, ANSWER_HOURS_MAX),
+        ("receipt_days_before_due", 1, RECEIPT_DAYS_MAX),
+    )
     for name, least, most in bounds:
         if not least <= getattr(new, name) <= most:
             raise PreferencesInvalid(f"between {least} and {most}", pointer=f"/{name}")
     if new.receipt_minimum_minor < 0 or len(new.letterhead) > LETTERHEAD_LINES_MAX:
-        raise PreferencesInvalid("a minimum is not negative, a letterhead has at most 8 lines", pointer="/letterhead")
+        raise PreferencesInvalid(
+            "a minimum is not negative, a letterhead has at most 8 lines",
+            pointer="/letterhead",
+        )
     if new.reply_to is not None:
         check_address(new.reply_to, pointer="/reply_to")

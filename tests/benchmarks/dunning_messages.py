@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from aiosmtplib import SMTP
 
 from app.dunning.messages import compose
@@ -85,6 +86,15 @@ async def _bare(port: int, messages: Sequence[tuple[str, bytes]], connections: i
     for client in clients:
         await client.quit()
     return len(messages) / seconds
+
+
+async def analyze(database_url: str) -> None:
+    """What autovacuum does in a database that runs for more than a minute."""
+    owner = await asyncpg.connect(database_url)
+    try:
+        await owner.execute("VACUUM ANALYZE")
+    finally:
+        await owner.close()
 
 
 class _Bell:
@@ -161,7 +171,7 @@ async def run() -> list[Result]:
         try:
             for kind in KINDS:
                 with _sink(kind) as port:
-                    results += await _against(kind, port, database, claims, folder)
+                    results += await _against(kind, port, database, claims, folder, database_url)
         finally:
             await renderer().close()
             await database.close()
@@ -169,11 +179,14 @@ async def run() -> list[Result]:
     return results
 
 
-async def _against(kind: str, port: int, database: Database, claims: Database, folder: Path) -> list[Result]:
+async def _against(
+    kind: str, port: int, database: Database, claims: Database, folder: Path, database_url: str
+) -> list[Result]:
     facts: dict[str, Any] = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_security": "none"}
     facts |= {"smtp_from": "receivables@acme.example", "public_url": "https://receivables.acme.example"}
     services = Services(database, claims, Settings(**facts, data_dir=folder))
     tenant = await reminders(database, MESSAGES)
+    await analyze(database_url)
     ours = await _ours(services, tenant.organization_id)
     messages = await _built(services, tenant.organization_id)
     one, many = await _bare(port, messages, 1), await _bare(port, messages, CONNECTIONS_MAX)

@@ -36,6 +36,7 @@ WAVE = 8
 """At the pace of these runs at most so many messages are on their way at once."""
 FAULTS = ("kill worker", "stop worker", "flush valkey", "kill valkey", "kill postgres", "kill sweeper")
 _STATES = "SELECT state, count(*) AS n FROM dunning_messages WHERE organization_id = $1 GROUP BY 1"
+_UNKNOWN = "SELECT id::text AS id FROM dunning_messages WHERE organization_id = $1 AND state = 'unknown'"
 _WAITING = """
 SELECT (SELECT count(*) FROM dunning_notices WHERE organization_id = $1 AND state = 'approved')
      + (SELECT count(*) FROM dunning_messages WHERE organization_id = $1 AND state IN ('approved', 'sending'))
@@ -59,6 +60,10 @@ class ReminderOutcome:
     done: Counter[str]
     states: dict[str, int]
     taken: int
+    lost: int = 0
+    twice: int = 0
+    idle_faults: int = 0
+    """Faults made when nothing waited any more: they prove nothing."""
     faults: list[str] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
 
@@ -69,6 +74,8 @@ class ReminderOutcome:
             "  faults        " + ", ".join(f"{name} {count}" for name, count in sorted(self.done.items())),
             "  messages      " + ", ".join(f"{name} {count}" for name, count in sorted(self.states.items())),
             f"  server took   {self.taken}",
+            f"  lost {self.lost}, twice {self.twice}, unknown and listed {self.states.get('unknown', 0)}",
+            f"  faults while nothing waited: {self.idle_faults}",
             f"  found         {len(self.faults)} faults",
         ]
         return "\n".join([*lines, *[f"    {fault}" for fault in self.faults]])
@@ -148,15 +155,17 @@ async def _connect(stack: Stack) -> asyncpg.Connection:
     raise RuntimeError("the database does not come back")
 
 
-async def _waiting(stack: Stack, organization_id: UUID) -> int:
+async def _waiting_or(stack: Stack, organization_id: UUID, before: int) -> int:
+    """How many wait; as before where the database does not answer at once."""
     try:
-        connection = await _connect(stack)
-        try:
-            return await _sent(connection, organization_id)
-        finally:
-            await connection.close()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return -1
+        async with asyncio.timeout(1):
+            connection = await asyncpg.connect(await asyncio.to_thread(stack.database_url))
+            try:
+                return await _sent(connection, organization_id)
+            finally:
+                connection.terminate()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, RuntimeError, KeyError):
+        return before
 
 
 async def _run(
@@ -170,25 +179,33 @@ async def _run(
     await database.close()
     organization_id = tenant.organization_id
     trouble = _Trouble(stack, seed, past_the_lease=long)
+    idle_faults, waiting = 0, notices
     while sum(trouble.done.values()) < faults:
+        waiting = await _waiting_or(stack, organization_id, waiting)
+        idle_faults += waiting == 0
         await trouble.make()
         await asyncio.sleep(trouble.random.uniform(0.05, 0.6))
         if sum(trouble.done.values()) % 100 == 50:
             await trouble.stop_past_the_lease()
-        if not long and await _waiting(stack, organization_id) == 0:
+        if not long and waiting == 0:
             break
     await asyncio.to_thread(stack.wait_until_ready)
     connection = await _connect(stack)
     try:
         await _settle(connection, organization_id, SETTLE_SECONDS + notices * 60 / pace)
+        listed = {row["id"] for row in await connection.fetch(_UNKNOWN, organization_id)}
         states = {row["state"]: row["n"] for row in await connection.fetch(_STATES, organization_id)}
         kills = sum(count for name, count in trouble.done.items() if not name.startswith("flush"))
         found = await _verify(connection, organization_id, notices, sink, kills)
     finally:
         await connection.close()
-    taken = len(_log(sink))
-    logs = stack.logs() if found else {}
-    return ReminderOutcome(notices, seed, time.monotonic() - began, trouble.done, states, taken, found, logs)
+    counted = Counter(_log(sink))
+    return ReminderOutcome(
+        notices=notices, seed=seed, seconds=time.monotonic() - began, done=trouble.done, states=states,
+        taken=counted.total(), lost=notices - len(listed | set(counted)),
+        twice=sum(count > 1 for count in counted.values()), idle_faults=idle_faults, faults=found,
+        logs=stack.logs() if found else {},
+    )  # fmt: skip
 
 
 async def _settle(connection: asyncpg.Connection, organization_id: UUID, seconds: float) -> None:

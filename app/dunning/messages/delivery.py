@@ -34,8 +34,8 @@ from app.infra.database import SYSTEM, Database, WriteSession
 from app.infra.jobs import owe
 from app.infra.mail.smtp import Sent
 
-WINDOW = 192
-WAVE_MAX = 32
+WINDOW = 256
+WAVE_MAX = 64
 LANES = 2
 PACED_WAVE_SECONDS = 0.1
 FRESH_SECONDS = 10.0

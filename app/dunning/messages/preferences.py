@@ -36,13 +36,17 @@ class MessagePreferences:
 _NAMES = tuple(field.name for field in fields(MessagePreferences))
 
 
+_PRESENT = f"""
+SELECT version, {", ".join(_NAMES)} FROM dunning_message_settings WHERE organization_id = $1 AND id = $1
+"""
+
+
 async def find_message_preferences(session: ReadSession) -> tuple[MessagePreferences, int]:
     """What holds, and its version (0 where the shipped values hold)."""
-    key = (session.organization_id, session.organization_id)
-    row = await session.get(DunningMessageSettings, key, populate_existing=True)
+    row = await session.driver.fetchrow(_PRESENT, session.organization_id)
     if row is None:
         return MessagePreferences(), 0
-    return MessagePreferences(**{name: getattr(row, name) for name in _NAMES}), row.version
+    return MessagePreferences(**{name: row[name] for name in _NAMES}), row["version"]
 
 
 async def update_message_preferences(

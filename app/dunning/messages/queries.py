@@ -25,25 +25,28 @@ RESPONSE_DAYS = 14
 _NOTICES = """
 SELECT n.id, n.run_id, n.account_id, n.legal_entity_id, n.currency, n.channel, n.business_date, n.contact_id,
     n.open_minor, n.total_minor, n.charges_minor, n.fee_minor, n.interest_minor, n.compensation_minor, n.step_ordinal,
-    s.name AS step_name, s.template_code, s.cc, s.attachments, a.number, a.name, a.legal_name, a.language, a.time_zone,
-    a.street, a.address_supplement, a.postal_code, a.city, a.region, a.country, a.collector_id,
-    u.email AS collector_email, e.name AS entity_name, e.street AS entity_street, e.postal_code AS entity_postal_code,
-    e.city AS entity_city, e.country AS entity_country
-FROM dunning_notices n
-JOIN dunning_steps s ON s.organization_id = $1 AND s.id = n.step_id
-JOIN accounts a ON a.organization_id = $1 AND a.id = n.account_id
-JOIN legal_entities e ON e.organization_id = $1 AND e.id = n.legal_entity_id
-LEFT JOIN users u ON u.organization_id = $1 AND u.id = a.collector_id AND u.active
+    s.name AS step_name, s.template_code, s.cc, s.attachments
+FROM dunning_notices n JOIN dunning_steps s ON s.organization_id = $1 AND s.id = n.step_id
 WHERE n.organization_id = $1 AND n.id = ANY($2::uuid[])
 """
+_ACCOUNTS = """
+SELECT a.id, a.number, a.name, a.legal_name, a.language, a.time_zone, a.street, a.address_supplement, a.postal_code,
+    a.city, a.region, a.country, a.collector_id
+FROM accounts a WHERE a.organization_id = $1 AND a.id = ANY($2::uuid[])
+"""
+_COLLECTORS = "SELECT id, email FROM users WHERE organization_id = $1 AND id = ANY($2::uuid[]) AND active"
+_ENTITIES = """
+SELECT id, name AS entity_name, street AS entity_street, postal_code AS entity_postal_code, city AS entity_city,
+    country AS entity_country FROM legal_entities WHERE organization_id = $1 AND id = ANY($2::uuid[])
+"""
 _ITEMS = """
-SELECT i.notice_id, i.instalment_id, i.step_ordinal, i.due_date, i.open_minor, i.eligible_minor, i.disputed_minor,
-    v.id AS invoice_id, v.number, v.invoice_date, v.purchase_order
+SELECT i.id, i.notice_id, i.instalment_id, i.step_ordinal, i.due_date, i.open_minor, i.eligible_minor, i.disputed_minor
 FROM dunning_notice_items i
-JOIN instalments t ON t.organization_id = $1 AND t.id = i.instalment_id
-JOIN invoices v ON v.organization_id = $1 AND v.id = t.invoice_id
 WHERE i.organization_id = $1 AND i.notice_id = ANY($2::uuid[]) AND i.dropped IS NULL
-ORDER BY i.notice_id, i.due_date, v.number, i.id
+"""
+_INSTALMENTS = "SELECT id, invoice_id FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[])"
+_INVOICES = """
+SELECT id, number, invoice_date, purchase_order FROM invoices WHERE organization_id = $1 AND id = ANY($2::uuid[])
 """
 _READY = """
 SELECT n.id FROM dunning_notices n
@@ -95,16 +98,38 @@ async def ready_notices(session: ReadSession, ids: Sequence[UUID] | None, limit:
     return [row["id"] for row in rows]
 
 
-async def notices_of(session: ReadSession, ids: Sequence[UUID]) -> list[Any]:
+async def notices_of(session: ReadSession, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """Facts of these notices: step, account with its address, legal entity, collector."""
-    return list(await session.driver.fetch(_NOTICES, session.organization_id, list(ids)))
+    fetch, organization_id = session.driver.fetch, session.organization_id
+    notices = await fetch(_NOTICES, organization_id, list(ids))
+    accounts = await fetch(_ACCOUNTS, organization_id, list({row["account_id"] for row in notices}))
+    entities = await fetch(_ENTITIES, organization_id, list({row["legal_entity_id"] for row in notices}))
+    asked = {row["collector_id"] for row in accounts} - {None}
+    emails = (
+        {row["id"]: row["email"] for row in await fetch(_COLLECTORS, organization_id, list(asked))} if asked else {}
+    )
+    facts = {row["id"]: {**row, "collector_email": emails.get(row["collector_id"])} for row in accounts}
+    of_entity = {row["id"]: row for row in entities}
+    return [{**of_entity[row["legal_entity_id"]], **facts[row["account_id"]], **row} for row in notices]
 
 
-async def items_of(session: ReadSession, ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
-    """The instalments of these notices with their invoices, the first due first."""
-    found: defaultdict[UUID, list[Any]] = defaultdict(list)
-    for row in await session.driver.fetch(_ITEMS, session.organization_id, list(ids)):
-        found[row["notice_id"]].append(row)
+async def items_of(session: ReadSession, ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    """The instalments of these notices with their invoices, the first due first.
+
+    Table by table, each row by its key: a join depends on statistics, which know nothing of a run just planned.
+    """
+    fetch, organization_id = session.driver.fetch, session.organization_id
+    items = await fetch(_ITEMS, organization_id, list(ids))
+    parts = await fetch(_INSTALMENTS, organization_id, list({row["instalment_id"] for row in items}))
+    invoice_ids = {row["id"]: row["invoice_id"] for row in parts}
+    invoices = await fetch(_INVOICES, organization_id, list(set(invoice_ids.values())))
+    known = {row["id"]: row for row in invoices}
+    found: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in items:
+        invoice = known[invoice_ids[row["instalment_id"]]]
+        found[row["notice_id"]].append({**invoice, **row, "invoice_id": invoice["id"]})
+    for of_notice in found.values():
+        of_notice.sort(key=lambda row: (row["due_date"], row["number"], row["id"]))
     return found
 
 

@@ -8,10 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from app.dunning.errors import VersionNotFound
-from app.dunning.models import DunningPolicyVersion, DunningStep
 from app.dunning.planning import Policy, Step
 from app.infra.database import ReadSession
 
@@ -26,6 +23,13 @@ _WIDE = """
 SELECT DISTINCT ON (scope, segment) scope, segment, policy_id FROM dunning_assignments
 WHERE organization_id = $1 AND scope <> 'account' AND valid_from <= $2
 ORDER BY scope, segment, valid_from DESC, id DESC
+"""
+_STEPS = """
+SELECT id, version_id, ordinal, channel, offset_days, gap_days, lapse_days, approval, minimums FROM dunning_steps
+WHERE organization_id = $1 AND version_id = ANY($2::uuid[]) ORDER BY ordinal
+"""
+_OF_IDS = """
+SELECT id, grouping, count_credits FROM dunning_policy_versions WHERE organization_id = $1 AND id = ANY($2::uuid[])
 """
 _OF_ACCOUNTS = """
 SELECT DISTINCT ON (account_id) account_id, policy_id FROM dunning_assignments
@@ -101,19 +105,14 @@ async def policies_held(session: ReadSession, book: PolicyBook, ids: Collection[
 
 
 async def load_versions(session: ReadSession, version_ids: Sequence[UUID]) -> dict[UUID, Policy]:
-    """Versions as planning takes them, by id."""
-    versions = select(DunningPolicyVersion).where(
-        DunningPolicyVersion.organization_id == session.organization_id, DunningPolicyVersion.id.in_(version_ids)
-    )
-    steps = select(DunningStep).where(
-        DunningStep.organization_id == session.organization_id, DunningStep.version_id.in_(version_ids)
-    )
+    """Versions as planning takes them, by id. Asked before each message that leaves: no objects of SQLAlchemy."""
+    await session.flush()
     by_version: dict[UUID, list[Step]] = {}
-    for row in (await session.execute(steps.order_by(DunningStep.ordinal))).scalars():
-        by_version.setdefault(row.version_id, []).append(step_of(row))
+    for row in await session.driver.fetch(_STEPS, session.organization_id, list(version_ids)):
+        by_version.setdefault(row["version_id"], []).append(_step_of(row))
     return {
-        row.id: Policy(row.id, row.grouping, row.count_credits, tuple(by_version.get(row.id, ())))
-        for row in (await session.execute(versions)).scalars()
+        row["id"]: Policy(row["id"], row["grouping"], row["count_credits"], tuple(by_version.get(row["id"], ())))
+        for row in await session.driver.fetch(_OF_IDS, session.organization_id, list(version_ids))
     }
 
 
@@ -125,8 +124,7 @@ async def load_version(session: ReadSession, version_id: UUID) -> Policy:
     return found[version_id]
 
 
-def step_of(row: Any) -> Step:
+def _step_of(row: Any) -> Step:
     """A step as planning takes it."""
-    return Step(
-        row.id, row.ordinal, row.channel, row.offset_days, row.gap_days, row.lapse_days, row.approval, row.minimums
-    )
+    names = ("id", "ordinal", "channel", "offset_days", "gap_days", "lapse_days", "approval", "minimums")
+    return Step(*(row[name] for name in names))
