@@ -138,7 +138,7 @@ async def batch(
     _require_limit_right(write.principal, *body.items)
 
     async def work(session: WriteSession) -> Answer:
-        results = await _upsert(session, body)
+        results = await _upsert(session, body, by_hand=_by_hand(write.principal))
         refused = [(index, result) for index, result in enumerate(results) if isinstance(result, DomainError)]
         if atomic and refused:
             fields = [error for index, refusal in refused for error in item_errors(index, refusal)]
@@ -149,7 +149,9 @@ async def batch(
     return await write.run(work)
 
 
-async def _upsert(session: WriteSession, body: AccountBatch) -> list[Upserted | DomainError]:
+async def _upsert(
+    session: WriteSession, body: AccountBatch, *, by_hand: frozenset[str] | None
+) -> list[Upserted | DomainError]:
     """Upsert what can be read as a command; the others are refused in their places."""
     results: list[Upserted | DomainError | None] = [None] * len(body.items)
     commands: list[AccountCommand] = []
@@ -161,7 +163,7 @@ async def _upsert(session: WriteSession, body: AccountBatch) -> list[Upserted | 
             results[index] = refusal
         else:
             places.append(index)
-    for index, result in zip(places, await upsert_accounts(session, commands), strict=True):
+    for index, result in zip(places, await upsert_accounts(session, commands, by_hand=by_hand), strict=True):
         results[index] = result
     return [result for result in results if result is not None]
 
@@ -191,7 +193,7 @@ async def upsert(
         if expected is not None:
             await _check_reference(session, source, external_id, expected)
         command = body.command(ExternalRef(source=source, id=external_id))
-        result = (await upsert_accounts(session, [command]))[0]
+        result = (await upsert_accounts(session, [command], by_hand=_by_hand(write.principal)))[0]
         if isinstance(result, DomainError):
             raise result
         made = account_read(await queries.get_account(session, result.id), write.principal.scopes)
@@ -200,6 +202,12 @@ async def upsert(
         return answer(made, version=made.version)
 
     return await write.run(work)
+
+
+def _by_hand(principal: Principal) -> frozenset[str] | None:
+    """The scopes of a person who keeps the account; None for a system that leads it."""
+    led = "imports:write" in principal.scopes and principal.actor.kind != "user"
+    return None if led else principal.scopes
 
 
 def _require_limit_right(principal: Principal, *items: AccountUpsert) -> None:
@@ -241,7 +249,8 @@ async def get(account_id: UUID, read: Reading, caller: Caller) -> Response:
 async def update(account_id: UUID, body: AccountUpdate, write: Writing) -> Response:
     """Change the given fields; `If-Match` is required, so that nobody's change is lost.
 
-    A credit limit needs the scope `accounts:approve` besides: otherwise a credit review changes it.
+    A credit limit needs the scope `accounts:approve` besides, terms and risk class need `credit:write`: otherwise a
+    credit review changes them. Where the credit policy demands reviews, only a review does.
     """
     if "credit_limit" in body.model_fields_set:
         write.principal.require("accounts:approve")
@@ -249,7 +258,8 @@ async def update(account_id: UUID, body: AccountUpdate, write: Writing) -> Respo
     async def work(session: WriteSession) -> Answer:
         expected = write.expected_version()
         present = await queries.get_account(session, account_id)
-        await update_account(session, account_id, body.changes(present["currency"]), expected_version=expected)
+        changes, by_hand = body.changes(present["currency"]), _by_hand(write.principal)
+        await update_account(session, account_id, changes, expected_version=expected, by_hand=by_hand)
         return await _answer(session, account_id, write)
 
     return await write.run(work)

@@ -32,6 +32,7 @@ from app.accounts.errors import (
     PaymentTermsUnknown,
 )
 from app.accounts.identities import IdentityCommand, add_payer_identities
+from app.accounts.led_by_credit import LED, refusal_by_hand
 from app.accounts.queries import COLUMNS
 from app.accounts.rules import find_cycles, normalize_identity
 from app.core.errors import DomainError
@@ -44,6 +45,7 @@ _ADDRESS = tuple(ADDRESS_LENGTHS_MAX)
 _OPTIONAL = (
     "legal_name", "language", "time_zone", *_ADDRESS, "country", "segment", "risk_class", "credit_limit_minor",
 )  # fmt: skip
+Scopes = frozenset[str] | None
 _FRESH: Mapping[str, Any] = {**dict.fromkeys(COLUMNS), "credit_status": "ok", "status": "active"}
 
 
@@ -97,9 +99,12 @@ async def create_account(session: WriteSession, command: AccountCommand) -> Acco
 
 
 async def update_account(
-    session: WriteSession, account_id: UUID, changes: Mapping[str, Any], *, expected_version: int | None = None
-) -> None:
+    session: WriteSession, account_id: UUID, changes: Mapping[str, Any], *, expected_version: int | None = None,
+    by_hand: Scopes = None,
+) -> None:  # fmt: skip
     """Change the given fields of one account; keys are fields of AccountCommand, None clears.
+
+    `by_hand`: the scopes of a person who does it, so that credit may refuse terms, risk class and limit.
 
     Raises AccountNotFound, StaleVersion, AccountMerged, NumberTaken, ParentUnknown, ParentCycle, AccountInvalid …
     """
@@ -114,22 +119,24 @@ async def update_account(
     base = AccountCommand(present["number"], present["name"], currency, present["source"], present["external_id"])
     draft = _Draft(0, replace(base, **changes), present, account_id)
     await _check_free(session, draft)
-    await _finish(session, [draft])
+    await _finish(session, [draft], by_hand)
     if draft.refusal is not None:
         raise draft.refusal
 
 
-async def upsert_accounts(session: WriteSession, commands: Sequence[AccountCommand]) -> list[Upserted | DomainError]:
+async def upsert_accounts(
+    session: WriteSession, commands: Sequence[AccountCommand], *, by_hand: Scopes = None
+) -> list[Upserted | DomainError]:
     """Create or update each account, set-wise; the answer has, in order, the outcome or the refusal of each.
 
-    An account is found by (source, external id), else by its number: one without reference, or a command without,
-    is taken for the same. A command for an account that stands earlier in the batch is done after it.
+    An account is found by (source, external id), else by its number: one without reference, or a command without, is
+    taken for the same. A command for an account that stands earlier in the batch is done after it. `by_hand` as above.
     """
-    return await _write(session, commands, create_only=False)
+    return await _write(session, commands, create_only=False, by_hand=by_hand)
 
 
 async def _write(
-    session: WriteSession, commands: Sequence[AccountCommand], *, create_only: bool
+    session: WriteSession, commands: Sequence[AccountCommand], *, create_only: bool, by_hand: Scopes = None
 ) -> list[Upserted | DomainError]:
     await queries.lock_account_tree(session)
     results: dict[int, Upserted | DomainError] = {}
@@ -141,7 +148,7 @@ async def _write(
             results[index] = refusal
     while waiting:
         drafts, waiting = await _take_round(session, waiting, create_only)
-        results |= await _finish(session, drafts)
+        results |= await _finish(session, drafts, by_hand)
     return [results[index] for index in range(len(commands))]
 
 
@@ -204,7 +211,9 @@ async def _check_free(session: WriteSession, draft: _Draft) -> None:
             raise ExternalIdTaken("another account has this reference of its source", pointer="/external_ref")
 
 
-async def _finish(session: WriteSession, drafts: Sequence[_Draft]) -> dict[int, Upserted | DomainError]:
+async def _finish(
+    session: WriteSession, drafts: Sequence[_Draft], by_hand: Scopes
+) -> dict[int, Upserted | DomainError]:
     """Resolve what the drafts refer to, check the tree, write what changed; the outcome of each by its index."""
     known = await _load(session, [draft.command for draft in drafts])
     for draft in drafts:
@@ -213,6 +222,8 @@ async def _finish(session: WriteSession, drafts: Sequence[_Draft]) -> dict[int, 
         except DomainError as refusal:
             draft.refuse(refusal)
     await _settle_parents(session, drafts, known)
+    if by_hand is not None:
+        await _ask_credit(session, drafts, by_hand)
     good = [draft for draft in drafts if draft.refusal is None]
     created = [draft for draft in good if draft.present is None]
     updated = [draft for draft in good if draft.present is not None and draft.changed]
@@ -224,6 +235,15 @@ async def _finish(session: WriteSession, drafts: Sequence[_Draft]) -> dict[int, 
         _record(session, draft)
     touched = {draft.id for draft in updated} | await _add_parties(session, good)
     return {draft.index: draft.refusal or _outcome(draft, touched) for draft in drafts}
+
+
+async def _ask_credit(session: WriteSession, drafts: Sequence[_Draft], scopes: frozenset[str]) -> None:
+    answers: dict[frozenset[str], DomainError | None] = {}
+    for draft in drafts:
+        if draft.refusal is None and draft.present is not None and (touched := LED.intersection(draft.changed)):
+            if touched not in answers:
+                answers[touched] = await refusal_by_hand(session, touched, scopes)
+            draft.refusal = answers[touched]
 
 
 def _outcome(draft: _Draft, touched: set[UUID]) -> Upserted:

@@ -236,6 +236,15 @@ def _converted(command: CheckOrder, view: CreditView, currency: str) -> int | No
     return None if rate is None else convert(command.amount_minor, command.currency, currency, rate)
 
 
+def _not_reserved(command: CheckOrder, outcome: str) -> str | None:
+    """Why a check has no effect on the next one; None: the order counts as open from now on."""
+    if command.source is None or command.external_id is None:
+        return "no_order_ref"
+    if not command.reserve:
+        return "not_asked"
+    return None if outcome == "approve" else "not_approved"
+
+
 async def _reserve(session: WriteSession, command: CheckOrder, until: date) -> None:
     """Count the order from now on. One that the source has reported stays reported: with the amount of this check."""
     assert command.source is not None
@@ -267,6 +276,7 @@ async def _keep(
         "status": worst([view.status, view.group_status]),
         "score": view.account["score"],
         "reserve": command.reserve and command.external_id is not None,
+        "not_reserved": _not_reserved(command, outcome),
     }
     group, group_limit_minor = _group(view)
     if group is not None:
@@ -299,24 +309,28 @@ async def answer_referred(
     row = _new(session, asked.account_id, asked.currency, asked.amount_minor, outcome, today)
     row.source, row.external_id, row.answers_id = asked.source, asked.external_id, asked.id
     row.reasons = [Reason("answered", note, outcome).as_json()]
-    row.facts, row.policy_version, row.note = asked.facts, asked.policy_version, note
-    made = await _write(session, row, "credit_decision.answered")
+    row.policy_version, row.note = asked.policy_version, note
+    not_reserved = asked.facts.get("not_reserved")
     if outcome == "approve" and asked.facts.get("reserve"):
-        await _reserve_answered(session, asked, today)
-    return made
+        reserved = await _reserve_answered(session, asked, today)
+        not_reserved = None if reserved else "reported_by_source"
+    row.facts = {**asked.facts, "not_reserved": not_reserved}
+    return await _write(session, row, "credit_decision.answered")
 
 
-async def _reserve_answered(session: WriteSession, asked: CreditDecision, today: date) -> None:
+async def _reserve_answered(session: WriteSession, asked: CreditDecision, today: date) -> bool:
+    """False where the source has reported the order meanwhile."""
     path = await session.driver.fetch(_PATH, session.organization_id, asked.account_id)
     await queries.credit_accounts(session, [row["id"] for row in path], lock=True)  # as a check at the same time does
     assert asked.source is not None
     assert asked.external_id is not None
     known = await _known(session, asked.source, asked.external_id)
     if known is not None and known["reserved_until"] is None:
-        return
+        return False
     command = CheckOrder(asked.account_id, asked.amount_minor, asked.currency, asked.source, asked.external_id)
     days = (await queries.policy_on(session, today)).policy.reservation_days
     await _reserve(session, command, today + timedelta(days=days))
+    return True
 
 
 def _new(

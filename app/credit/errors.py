@@ -12,6 +12,18 @@ class PolicyNotFound(NotFound):
     code = "credit_policy.not_found"
 
 
+class ReviewDemanded(Conflict):
+    """The credit policy has limit, payment terms and risk class changed by an approved review only."""
+
+    code = "account.review_demanded"
+
+
+class ChangeNeedsCredit(Forbidden):
+    """Who changes payment terms or the risk class of an account decides about credit."""
+
+    code = "account.credit_right_needed"
+
+
 class PolicyNotDraft(Conflict):
     """Only a draft of the credit policy can be changed or activated."""
 

@@ -1,4 +1,7 @@
-"""Versions of the credit policy: drafted, changed while they are drafts, activated from a date on, then fixed."""
+"""Versions of the credit policy: drafted, changed while they are drafts, activated from a date on, then fixed.
+
+The policy also says whether limit, terms and risk class may be changed on the account itself.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from app.accounts.led_by_credit import guard_changes_by_hand
+from app.core.errors import DomainError
 from app.core.ids import new_id
-from app.credit.errors import PolicyNotDraft
+from app.credit.errors import ChangeNeedsCredit, PolicyNotDraft, ReviewDemanded
 from app.credit.models import CreditPolicyVersion
-from app.credit.queries import get_policy
+from app.credit.queries import get_policy, policy_on
 from app.credit.rules import PolicyInvalid, policy_from_json, policy_to_json
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession, organization_lock_key
 from app.infra.versions import RECORDED_NOW, check_version
+from app.organizations.queries import local_today
 
 POLICY_LOCK_SPACE = 7331  # class of the advisory locks under which versions get their numbers
 
@@ -87,3 +93,23 @@ async def _lock_draft(session: WriteSession, policy_id: UUID, expected_version: 
 def _touch(row: CreditPolicyVersion) -> None:
     row.version += 1
     row.updated_at = RECORDED_NOW
+
+
+BY_HAND = frozenset({"payment_terms_id", "risk_class"})
+"""Fields that `credit:write` may change where the policy allows it; a limit needs `accounts:approve` anyhow."""
+
+
+async def _refusal(session: WriteSession, fields: frozenset[str], scopes: frozenset[str]) -> DomainError | None:
+    name = min(fields).removesuffix("_minor")
+    now = await session.driver.fetchval("SELECT current_setting('app.recorded_at')::timestamptz")
+    today = await local_today(session, now)
+    policy = (await policy_on(session, today)).policy
+    if policy.direct_changes == "review":
+        detail = "by the credit policy limit, terms and risk class change by an approved review: open one"
+        return ReviewDemanded(detail, pointer=f"/{name}")
+    if fields & BY_HAND and "credit:write" not in scopes:
+        return ChangeNeedsCredit("payment terms and risk class need credit:write", pointer=f"/{name}")
+    return None
+
+
+guard_changes_by_hand(_refusal)

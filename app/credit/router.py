@@ -25,11 +25,13 @@ from app.credit.schemas import (
     CreditOrderRead,
     CreditOrderUpsert,
     CreditOutcome,
+    decision_read,
+)
+from app.credit.schemas_policy import (
     CreditPolicyActivate,
     CreditPolicyCreate,
     CreditPolicyRead,
     CreditPolicyUpdate,
-    decision_read,
     policy_fields,
     policy_read,
 )

@@ -37,7 +37,8 @@ class CreditPolicy:
     The ladder: a status is reached at `…_utilisation_percent` of the limit, or when the oldest undisputed overdue
     item is `…_days_late` days late and at least `minimum_overdue_minor` (base currency) is overdue.
     Orders: `…_order` says what an account of that status is answered; past the limit (plus `tolerance_percent`) the
-    answer is `over_limit`, past `refuse_over_percent` of the limit it is refused.
+    answer is `over_limit`, past `refuse_over_percent` of the limit it is refused. `direct_changes`: whether
+    limit, terms and class are changed on the account, or only by an approved review.
     """
 
     watch_utilisation_percent: int | None = 90
@@ -60,6 +61,7 @@ class CreditPolicy:
     subtract_securities: bool = True
     check_group: bool = True
     reservation_days: int = 30
+    direct_changes: str = "allowed"
     limit_valid_months: int = 24
     review_months: int = 12
     review_months_by_risk_class: Mapping[str, int] = field(default_factory=lambda: {"low": 24, "medium": 12, "high": 6})
@@ -84,15 +86,15 @@ class CreditPolicy:
         }  # fmt: skip
         for name, (low, high) in bounds.items():
             _check_range(getattr(self, name), low, high, f"/{name}")
-        for name in ("watch_order", "hold_order", "stop_order", "over_limit"):
-            if getattr(self, name) not in OUTCOMES:
-                raise PolicyInvalid(f"{name} is one of {', '.join(OUTCOMES)}", pointer=f"/{name}")
+        orders = dict.fromkeys(("watch_order", "hold_order", "stop_order", "over_limit"), OUTCOMES)
+        for name, values in {**orders, "direct_changes": ("allowed", "review")}.items():
+            if getattr(self, name) not in values:
+                raise PolicyInvalid(f"{name} is one of {', '.join(values)}", pointer=f"/{name}")
         if self.medium_risk_score > self.low_risk_score:
-            raise PolicyInvalid("the score of medium risk lies below that of low risk", pointer="/medium_risk_score")
+            raise PolicyInvalid("medium risk lies below low risk", pointer="/medium_risk_score")
         for risk_class, months in self.review_months_by_risk_class.items():
             _check_range(months, 1, MONTHS_MAX, f"/review_months_by_risk_class/{risk_class}")
-        unknown = sorted(set(self.weights) - set(FACTORS))
-        if unknown:
+        if unknown := sorted(set(self.weights) - set(FACTORS)):
             raise PolicyInvalid(f"{unknown[0][:40]!r} is no factor of the score", pointer="/weights")
         for name, weight in self.weights.items():
             _check_range(weight, 0, 100, f"/weights/{name}")
@@ -108,10 +110,8 @@ class CreditPolicy:
 
 def policy_to_json(policy: CreditPolicy) -> dict[str, Any]:
     """The stored form of a policy."""
-    return {
-        each.name: dict(value) if isinstance(value := getattr(policy, each.name), Mapping) else value
-        for each in fields(policy)
-    }
+    values = {each.name: getattr(policy, each.name) for each in fields(policy)}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
 
 def policy_from_json(definition: Mapping[str, Any]) -> CreditPolicy:

@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.money import to_minor, to_text
 from app.credit.checks import CheckOrder
-from app.credit.models import CreditDecision, CreditHold, CreditOrder, CreditPolicyVersion
+from app.credit.models import CreditDecision, CreditHold, CreditOrder
 from app.credit.orders import OrderCommand
-from app.credit.rules import CreditPolicy, policy_to_json
 from app.infra.http.fields import (
     Amount,
     AmountOut,
@@ -22,19 +21,17 @@ from app.infra.http.fields import (
     ExternalId,
     ExternalRef,
     Input,
-    Name,
     Number,
     Reason,
     text,
-    unset,
 )
 
 Level = Literal["ok", "watch", "hold", "stop"]
 CreditOutcome = Literal["approve", "refer", "refuse"]
+NotReserved = Literal["no_order_ref", "not_asked", "not_approved", "reported_by_source"]
 Percent = Annotated[int, Field(ge=0, le=1_000)]
 Days = Annotated[int, Field(ge=0, le=3_650)]
 Months = Annotated[int, Field(ge=1, le=120)]
-PolicyAmount = Annotated[Amount, Field(description="In the organization's base currency")]
 ReasonCode = Annotated[str, text(64)]
 
 
@@ -56,96 +53,6 @@ def reason_read(raw: Mapping[str, Any], currency: str) -> CreditReasonRead:
         for name, value in facts.items()
     }
     return CreditReasonRead(code=raw["code"], detail=raw["detail"], leads_to=raw["leads_to"], facts=shown)
-
-
-class PolicyFields(Input):
-    """Figures of a credit policy; null switches a threshold off, what is left out has its default."""
-
-    watch_utilisation_percent: Percent | None = unset()
-    hold_utilisation_percent: Percent | None = unset()
-    stop_utilisation_percent: Percent | None = unset()
-    watch_days_late: Days | None = unset()
-    hold_days_late: Days | None = unset()
-    stop_days_late: Days | None = unset()
-    minimum_overdue: PolicyAmount = unset()
-    watch_order: CreditOutcome = unset()
-    hold_order: CreditOutcome = unset()
-    stop_order: CreditOutcome = unset()
-    over_limit: CreditOutcome = unset()
-    tolerance_percent: Percent = unset()
-    refuse_over_percent: Annotated[int, Field(ge=100, le=1_000)] | None = unset()
-    refer_below_score: Annotated[int, Field(ge=0, le=100)] | None = unset()
-    count_orders: bool = unset()
-    count_disputed: bool = unset()
-    subtract_credits: bool = unset()
-    subtract_securities: bool = unset()
-    check_group: bool = unset()
-    reservation_days: Annotated[int, Field(ge=1, le=365)] = unset()
-    limit_valid_months: Months = unset()
-    review_months: Months = unset()
-    review_months_by_risk_class: Annotated[dict[Annotated[str, text(64)], Months], Field(max_length=50)] = unset()
-    low_risk_score: Annotated[int, Field(ge=0, le=100)] = unset()
-    medium_risk_score: Annotated[int, Field(ge=0, le=100)] = unset()
-    score_window_months: Annotated[int, Field(ge=3, le=36)] = unset()
-    weights: Annotated[dict[Annotated[str, text(64)], Annotated[int, Field(ge=0, le=100)]], Field(max_length=20)] = (
-        unset()
-    )
-
-    def definition(self, base_currency: str) -> dict[str, Any]:
-        """The fields that are given, amounts in minor units. Raises AmountInvalid."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        if "minimum_overdue" in given:
-            amount = given.pop("minimum_overdue")
-            given["minimum_overdue_minor"] = to_minor(amount, base_currency, pointer="/policy/minimum_overdue")
-        return given
-
-
-class CreditPolicyCreate(Input):
-    """A draft of a new version."""
-
-    name: Name
-    policy: PolicyFields
-
-
-class CreditPolicyUpdate(Input):
-    """Changes of a draft."""
-
-    name: Name = unset()
-    policy: PolicyFields = unset()
-
-
-class CreditPolicyActivate(Input):
-    """From which day on the version is in force."""
-
-    valid_from: BusinessDate
-
-
-class CreditPolicyRead(BaseModel):
-    """A version of the credit policy; version 0 is the one that the service ships."""
-
-    id: UUID | None
-    number: int
-    name: str
-    state: Literal["draft", "active"]
-    valid_from: date | None
-    activated_by: str | None
-    policy: dict[str, Any]
-    allowed_actions: list[Literal["update", "activate"]]
-    version: int
-
-
-def policy_fields(policy: CreditPolicy, base_currency: str) -> dict[str, Any]:
-    """A policy's figures as JSON, amounts as text."""
-    found = policy_to_json(policy)
-    return found | {"minimum_overdue": to_text(found.pop("minimum_overdue_minor"), base_currency)}
-
-
-def policy_read(row: CreditPolicyVersion, policy: CreditPolicy, base_currency: str) -> CreditPolicyRead:
-    """From the row."""
-    plain = {name: getattr(row, name) for name in ("id", "number", "name", "state", "valid_from", "activated_by",
-                                                   "version")}  # fmt: skip
-    actions = ["update", "activate"] if row.state == "draft" else []
-    return CreditPolicyRead(policy=policy_fields(policy, base_currency), allowed_actions=actions, **plain)
 
 
 class CreditCheckCreate(Input):
@@ -233,16 +140,31 @@ class CreditDecisionRead(BaseModel):
     policy_version: int = Field(description="Version of the credit policy; 0 is the one that the service ships")
     decided_on: date
     decided_by: str
+    reserved: bool = Field(description="Whether the order counts as open from now on")
+    not_reserved: NotReserved | None = Field(
+        description="Why not: a check without `order_ref` is a question; nobody asked for it; the answer was no "
+        "approval; the source has reported the order itself"
+    )
     answers_id: UUID | None = Field(description="The referred decision that this one answers")
     note: str | None
     recorded_at: datetime
     allowed_actions: list[Literal["approve", "refuse"]]
 
 
+def _not_reserved(row: CreditDecision) -> str | None:
+    """Of a decision that was kept before this was written down."""
+    if row.external_id is None:
+        return "no_order_ref"
+    if not row.facts.get("reserve"):
+        return "not_asked"
+    return None if row.outcome == "approve" else "not_approved"
+
+
 def decision_read(row: CreditDecision, *, answered: bool, scopes: frozenset[str]) -> CreditDecisionRead:
     """From the row; `answered`: a person has answered it already."""
     own, group = row.facts["exposure"], row.facts.get("group_exposure")
     limit = row.facts["limit_minor"]
+    not_reserved = row.facts.get("not_reserved", _not_reserved(row))
     open_question = row.outcome == "refer" and not answered and "credit:approve" in scopes
     return CreditDecisionRead(
         id=row.id,
@@ -260,6 +182,8 @@ def decision_read(row: CreditDecision, *, answered: bool, scopes: frozenset[str]
         policy_version=row.policy_version,
         decided_on=row.decided_on,
         decided_by=row.actor_name,
+        reserved=not_reserved is None,
+        not_reserved=not_reserved,
         answers_id=row.answers_id,
         note=row.note,
         recorded_at=row.recorded_at,

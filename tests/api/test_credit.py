@@ -265,3 +265,80 @@ async def test_of_two_orders_with_references_the_second_sees_the_first(
     body = {"account_number": "C-1", "currency": "EUR", "open_amount": "20.00"}
     reported = (await client.put("/v1/credit/orders/by-ref/gp/SO-1", json=body)).json()
     assert (reported["open_amount"], reported["reserved_until"]) == ("20.00", None)
+
+
+async def test_nobody_decides_a_review_that_they_ever_proposed(
+    client: httpx.AsyncClient, tenant: Tenant, boss: dict[str, str]
+) -> None:
+    made = await client.post("/v1/credit/reviews", json={"account_id": str(tenant.account_id)}, headers=boss)
+    where = f"/v1/credit/reviews/{made.json()['id']}"
+    first = await client.post(f"{where}/recommend", headers={"If-Match": made.headers["etag"]})
+    last = await client.patch(where, json={"limit": "500.00"}, headers={"If-Match": first.headers["etag"]} | boss)
+    assert last.status_code == 200, last.text
+    # The caller proposed first, the boss edited last: neither may decide.
+    for caller in ({}, boss):
+        seen = (await client.get(where, headers=caller)).json()
+        assert seen["allowed_actions"] == ["recommend", "update"]
+        tag = {"If-Match": last.headers["etag"]} | caller
+        for decision, body in (("approve", {}), ("reject", {"note": "no"})):
+            refused = await client.post(f"{where}/{decision}", json=body, headers=tag)
+            assert (refused.status_code, refused.json()["code"]) == (403, "credit.own_approval"), refused.text
+
+
+async def test_a_check_says_whether_the_order_is_reserved(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    order = {"order_ref": {"source": "erp", "id": "SO-9"}}
+    question = await check(client, tenant, "10.00")
+    assert (question["outcome"], question["reserved"], question["not_reserved"]) == ("approve", False, "no_order_ref")
+    asked = await check(client, tenant, "10.00", **order, reserve=False)
+    assert (asked["reserved"], asked["not_reserved"]) == (False, "not_asked")
+    held = await check(client, tenant, "10.00", **order)
+    assert (held["reserved"], held["not_reserved"]) == (True, None)
+    assert (await check(client, tenant, "10.00"))["exposure"]["orders_amount"] == "10.00"
+    listed = (await client.get("/v1/credit/decisions")).json()["data"]
+    assert [row["reserved"] for row in listed] == [False, True, False, False]
+
+
+async def _in_force(client: httpx.AsyncClient, today: str, **policy: Any) -> None:
+    made = await client.post("/v1/credit/policies", json={"name": "ours", "policy": policy})
+    assert made.status_code == 201, made.text
+    where, tag = f"/v1/credit/policies/{made.json()['id']}", {"If-Match": made.headers["etag"]}
+    done = await client.post(f"{where}/activate", json={"valid_from": today}, headers=tag)
+    assert done.status_code == 200, done.text
+
+
+async def test_terms_and_risk_class_are_credits_business(
+    client: httpx.AsyncClient, tenant: Tenant, authenticator: Any, boss: dict[str, str]
+) -> None:
+    where = f"/v1/accounts/{tenant.account_id}"
+    keeper = {"Authorization": f"Bearer {authenticator.grant(tenant, 'accounts:read', 'accounts:write')}"}
+    tag = {"If-Match": (await client.get(where)).headers["etag"]}
+    refused = await client.patch(where, json={"risk_class": "low"}, headers=keeper | tag)
+    assert (refused.status_code, refused.json()["code"]) == (403, "account.credit_right_needed")
+    by_reference = await client.put("/v1/accounts/by-ref/gp/C1", json={"number": "C-1", "name": "Customer",
+                                    "currency": "EUR", "risk_class": "low"}, headers=keeper)  # fmt: skip
+    assert by_reference.status_code == 403, by_reference.text
+    same = await client.patch(where, json={"risk_class": None, "segment": "A"}, headers=keeper | tag)
+    assert same.status_code == 200, "what does not change is no change"
+    changed = await client.patch(where, json={"risk_class": "low"}, headers={"If-Match": same.headers["etag"]})
+    assert changed.status_code == 200, changed.text
+    entries = (await client.get("/v1/audit-entries", params={"entity_id": str(tenant.account_id)})).json()["data"]
+    assert any(row["after"].get("risk_class") == "low" for row in entries)
+    wrong = await client.post("/v1/credit/policies", json={"name": "x", "policy": {"direct_changes": "never"}})
+    assert wrong.status_code == 422
+    await _in_force(client, changed.json()["updated_at"][:10], direct_changes="review")
+    tag = {"If-Match": changed.headers["etag"]}
+    for change in ({"risk_class": "high"}, {"credit_limit": "900.00"}):
+        demanded = await client.patch(where, json=change, headers=tag)
+        assert (demanded.status_code, demanded.json()["code"]) == (409, "account.review_demanded")
+    batch = await client.post("/v1/accounts/batch", json={"items": [
+        {"number": "C-1", "name": "Customer", "currency": "EUR", "risk_class": "high"},
+        {"number": "C-77", "name": "New", "currency": "EUR", "risk_class": "high"}]})  # fmt: skip
+    assert [item["outcome"] for item in batch.json()["results"]] == ["refused", "created"], batch.text
+    review = await client.post("/v1/credit/reviews", json={"account_id": str(tenant.account_id)})
+    path = f"/v1/credit/reviews/{review.json()['id']}"
+    proposal = await client.post(f"{path}/recommend", headers={"If-Match": review.headers["etag"]})
+    edited = await client.patch(path, json={"risk_class": "high", "limit": "500.00"},
+                                headers={"If-Match": proposal.headers["etag"]})  # fmt: skip
+    done = await client.post(f"{path}/approve", json={}, headers={"If-Match": edited.headers["etag"]} | boss)
+    assert done.status_code == 200, done.text
+    assert (await client.get(where)).json()["risk_class"] == "high"

@@ -134,7 +134,7 @@ async def recommend(credit_review_id: UUID, write: Writing) -> Response:
 @router.post("/reviews/{credit_review_id}/approve", operation_id="approveCreditReview", summary="Approve a review",
              response_model=CreditReviewRead, responses=problems(404, 409, 412, 428))  # fmt: skip
 async def approve(credit_review_id: UUID, body: CreditReviewApprove, write: Approving) -> Response:
-    """The account gets the proposed limit, terms and risk class. Never by whoever opened or proposed the review."""
+    """The account gets the proposed limit, terms and risk class. Never by whoever opened, proposed or edited it."""
 
     async def work(session: WriteSession) -> Answer:
         today, expected = await local_today(session, write.now), write.expected_version()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from app.core.money import to_minor, to_text
 from app.credit.models import CreditLimitChange, CreditReview
+from app.credit.reviews.service import had_a_hand
 from app.credit.schemas import CreditReasonRead, Level, reasons_read
 from app.infra.http.fields import Amount, AmountOut, BusinessDate, Input, Reason, text, unset
 
@@ -91,7 +92,7 @@ class CreditReviewRead(BaseModel):
 
 
 def review_read(row: CreditReview, actor_id: UUID | None, scopes: frozenset[str]) -> CreditReviewRead:
-    """From the row, with what this caller may do: nobody decides what they opened or proposed."""
+    """From the row, with what this caller may do: nobody decides what they opened, proposed or edited."""
     plain = {
         name: getattr(row, name)
         for name in ("id", "account_id", "state", "trigger", "note", "currency", "recommended_terms", "policy_version",
@@ -114,7 +115,7 @@ def _actions(row: CreditReview, actor_id: UUID | None, scopes: frozenset[str]) -
     if row.state in ("draft", "recommended") and "credit:write" in scopes:
         actions += ["recommend"] if row.state == "draft" else ["recommend", "update"]
     if row.state == "recommended" and "credit:approve" in scopes:
-        actions += [] if actor_id in (row.created_by_id, row.proposed_by_id) else ["approve", "reject"]
+        actions += [] if had_a_hand(row, actor_id) else ["approve", "reject"]
     return actions
 
 

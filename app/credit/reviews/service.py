@@ -58,6 +58,7 @@ async def open_review(session: WriteSession, new: NewReview, today: date) -> UUI
         payment_terms_before_id=(await review_inputs(session, new.account_id, today)).payment_terms_id,
         created_by=session.actor.name,
         created_by_id=session.actor.id,
+        hands=_with_hand([], session),
     )
     session.add(row)
     await session.flush()
@@ -105,7 +106,7 @@ async def change_proposal(
 ) -> None:
     """Propose another limit (None: unlimited), other terms, a risk class or validity than the recommended ones.
 
-    Whoever does so has proposed the review and does not decide it. Raises ReviewNotFound, StaleVersion, ReviewDecided,
+    Whoever does so has a hand in the review and does not decide it. Raises ReviewNotFound, StaleVersion, ReviewDecided,
     ReviewInvalid.
     """
     row = await _lock(session, review_id, expected_version, "recommended")
@@ -183,6 +184,7 @@ def _capacity_minor(statement: Any | None) -> int | None:
 def _propose(session: WriteSession, row: CreditReview) -> None:
     row.state = "recommended"
     row.proposed_by, row.proposed_by_id = session.actor.name, session.actor.id
+    row.hands = _with_hand(row.hands, session)
     _touch(row)
 
 
@@ -193,8 +195,18 @@ def _decide(session: WriteSession, row: CreditReview, state: str, note: str | No
 
 
 def _check_other_person(session: WriteSession, row: CreditReview) -> None:
-    if session.actor.id is None or session.actor.id in (row.created_by_id, row.proposed_by_id):
-        raise ApprovalByProposer("whoever opened or proposed the review does not decide it")
+    if session.actor.id is None or had_a_hand(row, session.actor.id):
+        raise ApprovalByProposer("whoever opened, proposed or edited the review does not decide it")
+
+
+def _with_hand(hands: list[Any], session: WriteSession) -> list[Any]:
+    own = None if session.actor.id is None else str(session.actor.id)
+    return hands if own is None or own in hands else [*hands, own]
+
+
+def had_a_hand(row: CreditReview, actor_id: UUID | None) -> bool:
+    """Whether somebody opened, proposed or edited the review, however long ago."""
+    return actor_id in (row.created_by_id, row.proposed_by_id) or str(actor_id) in row.hands
 
 
 async def _lock(session: WriteSession, review_id: UUID, expected_version: int | None, *states: str) -> CreditReview:
