@@ -15,7 +15,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """One process's settings. `DATABASE_URL` and `REDIS_URL` unset means the embedded servers of `data_dir`."""
 
-    model_config = SettingsConfigDict(env_prefix="DUECOURSE_", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DUECOURSE_", extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     database_owner_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_OWNER_URL")
@@ -30,6 +32,8 @@ class Settings(BaseSettings):
     statement_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     lock_timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 5
 
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     public_url: str | None = None

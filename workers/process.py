@@ -16,7 +16,7 @@ from app.infra.change_log import SEAL
 from app.infra.connection import APP_ROLE, WORKER_ROLE, database_settings
 from app.infra.database import Database, Doorbell
 from app.infra.doorbell import ArqDoorbell, make_doorbell
-from app.infra.telemetry import configure_logs
+from app.infra.telemetry import configure_logs, serve_metrics
 from app.infra.tracing import configure_tracing
 from app.settings import Settings
 from workers import webhooks
@@ -97,6 +97,7 @@ def run_process(main: Callable[[Settings], Coroutine[Any, Any, int]], process: s
         return 1
     configure_logs(settings.log_level)
     configure_tracing(process, settings.otlp_endpoint)
+    serve_metrics(settings.metrics_host, settings.metrics_port)
     try:
         import uvloop
     except ImportError:

@@ -18,7 +18,7 @@ from app.infra.constraints import refusal_of
 from app.infra.database import Database
 from app.infra.job_leases import Lease
 from app.infra.jobs import LEASE_SECONDS, Handler, JobContext, LeaseLost
-from app.infra.telemetry import JOBS
+from app.infra.telemetry import JOB_SECONDS, JOBS
 from app.settings import Settings
 
 QUEUED_SECONDS = 0.25
@@ -206,7 +206,9 @@ class Runner:
             JOBS.labels(lease.kind, "done").inc()
         finally:
             self._running.pop(lease.token, None)
-            self._mean_seconds += 0.1 * (time.monotonic() - started - self._mean_seconds)
+            seconds = time.monotonic() - started
+            JOB_SECONDS.labels(lease.kind).observe(seconds)
+            self._mean_seconds += 0.1 * (seconds - self._mean_seconds)
             self._start()
             if self._more_due and len(self._queue) * 2 <= self._ahead():
                 self._wake.set()

@@ -16,6 +16,7 @@ import structlog
 from app.infra import heartbeats, job_leases
 from app.infra.seal import Unsealed
 from app.settings import Settings
+from workers.figures import Figures
 from workers.housekeeping import Housekeeping
 from workers.nightly import Nightly
 from workers.process import STOP_SECONDS, open_services, run_process, run_until_signal
@@ -42,6 +43,7 @@ class Sweep:
         self._sealing = sealing
         self._unsealed = Unsealed(services.claims)
         self._nightly = Nightly(services)
+        self._figures = Figures(services)
         self._count = 0
         self._late = False
 
@@ -60,7 +62,11 @@ class Sweep:
         found: set[UUID] = set(await self._unsealed.find())
         self._sealing.wake(found)
         state = await job_leases.queue_state(self._claims)
-        facts = {"oldest_due_seconds": state.oldest_due_seconds, "expired_leases": state.expired_leases}
+        facts = {
+            "oldest_due_seconds": state.oldest_due_seconds,
+            "expired_leases": state.expired_leases,
+            **await self._figures.look(),
+        }
         async with self._claims.across() as driver:
             await heartbeats.beat(driver, heartbeats.SWEEPER, facts)
             await heartbeats.latest(driver)

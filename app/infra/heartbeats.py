@@ -11,7 +11,14 @@ from typing import Any
 
 import asyncpg
 
-from app.infra.telemetry import EXPIRED_LEASES, OLDEST_DUE_JOB_SECONDS, SWEEPER_SEEN_SECONDS
+from app.infra.telemetry import (
+    DEAD_JOBS,
+    EXPIRED_LEASES,
+    OLDEST_DUE_JOB_SECONDS,
+    SWEEPER_SEEN_SECONDS,
+    UNKNOWN_OUTCOMES,
+    WORKER_SEEN_SECONDS,
+)
 
 WORKER = "worker"
 SWEEPER = "sweeper"
@@ -54,7 +61,11 @@ async def latest(driver: asyncpg.Connection) -> dict[str, Sign]:
     signs = {row["kind"]: Sign(row["kind"], row["age_seconds"], row["facts"]) for row in rows}
     sweeper = signs.get(SWEEPER)
     SWEEPER_SEEN_SECONDS.set(sweeper.age_seconds if sweeper else float("inf"))
+    worker = signs.get(WORKER)
+    WORKER_SEEN_SECONDS.set(worker.age_seconds if worker else float("inf"))
     if sweeper is not None:
+        DEAD_JOBS.set(sweeper.facts.get("dead_jobs", 0))
+        UNKNOWN_OUTCOMES.set(sweeper.facts.get("unknown_outcomes", 0))
         OLDEST_DUE_JOB_SECONDS.set(sweeper.facts.get("oldest_due_seconds", 0))
         EXPIRED_LEASES.set(sweeper.facts.get("expired_leases", 0))
     return signs

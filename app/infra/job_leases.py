@@ -188,6 +188,11 @@ def _lease(row: asyncpg.Record) -> Lease:
     )
 
 
+async def count_dead(driver: asyncpg.Connection) -> int:
+    """Jobs of all organizations that gave up."""
+    return int(await driver.fetchval("SELECT count(*) FROM jobs WHERE state = 'dead'"))
+
+
 async def finish(claims: Database, leases: Sequence[Lease]) -> int:
     """Mark these jobs as done; returns how many were still ours."""
     async with _step(claims) as driver:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, TextIO, cast
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Histogram(
@@ -28,9 +28,31 @@ EXPIRED_LEASES = Gauge("duecourse_expired_leases", "Leases that ran out and wait
 SWEEPER_SEEN_SECONDS = Gauge(
     "duecourse_sweeper_heartbeat_age_seconds", "Age of the sweeper's sign of life", registry=REGISTRY
 )
+WORKER_SEEN_SECONDS = Gauge(
+    "duecourse_worker_heartbeat_age_seconds", "Age of the youngest sign of life of a worker", registry=REGISTRY
+)
+DEAD_JOBS = Gauge("duecourse_dead_jobs", "Jobs that gave up and wait for a person", registry=REGISTRY)
+UNKNOWN_OUTCOMES = Gauge(
+    "duecourse_unknown_outcomes",
+    "E-mails and reminders of which nobody knows whether they left; a person decides",
+    registry=REGISTRY,
+)
+JOB_SECONDS = Histogram(
+    "duecourse_job_seconds",
+    "Duration of jobs",
+    ("kind",),
+    registry=REGISTRY,
+    buckets=(0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300, 1800),
+)
 _SECRET_KEYS = re.compile(r"secret|password|token|authorization|email|phone|iban|payer_name|remittance", re.I)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+(@)")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def serve_metrics(host: str, port: int | None) -> None:
+    """Answer `/metrics` of a process that is no HTTP service, from a thread; without a port nothing listens."""
+    if port is not None:
+        start_http_server(port, addr=host, registry=REGISTRY)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

@@ -23,6 +23,7 @@ from app.settings import Settings
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from workers.drain import drain
+from workers.figures import Figures
 from workers.housekeeping import Housekeeping
 from workers.imports import ANALYZED, analyze
 from workers.runner import Runner, Services
@@ -184,10 +185,34 @@ async def test_a_sweep_returns_leases_names_unsealed_organizations_and_gives_a_s
     async with services.claims.across() as driver:
         signs = await heartbeats.latest(driver)
     assert signs["sweeper"].age_seconds < 5
-    assert set(signs["sweeper"].facts) == {"oldest_due_seconds", "expired_leases"}
+    assert set(signs["sweeper"].facts) == {"oldest_due_seconds", "expired_leases", "dead_jobs", "unknown_outcomes"}
     age = REGISTRY.get_sample_value("duecourse_sweeper_heartbeat_age_seconds")
     assert age is not None
     assert age < 5
+
+
+async def test_dead_jobs_and_unknown_outcomes_are_counted_over_all_organizations(
+    services: Services, organization: UUID, kind: str
+) -> None:
+    before = await Figures(services).look()
+    async with services.database.write(organization, SYSTEM) as session:
+        await session.driver.execute(
+            "INSERT INTO jobs (organization_id, id, kind, key, state) VALUES ($1, gen_random_uuid(), $2, 'd', 'dead')",
+            organization, kind,
+        )
+        await session.driver.execute(
+            "INSERT INTO outgoing_emails (organization_id, id, recipient, subject, text, purpose, subject_kind,"
+            " subject_id, message_id, state, queued_by) VALUES ($1, gen_random_uuid(), 'a@b.example', '', '',"
+            " 'notice', 'dispute', gen_random_uuid(), 'm', 'unknown', '')",
+            organization,
+        )
+    figures = Figures(services)
+    after = await figures.look()
+    assert {name: after[name] - before[name] for name in after} == {"dead_jobs": 1, "unknown_outcomes": 1}
+    async with services.database.write(organization, SYSTEM) as session:
+        await session.driver.execute("DELETE FROM outgoing_emails WHERE organization_id = $1", organization)
+    assert await figures.look() == after, "not asked at every sweep"
+    assert (await Figures(services).look())["unknown_outcomes"] == before["unknown_outcomes"]
 
 
 async def test_due_work_is_drained_in_place_with_what_it_owes(

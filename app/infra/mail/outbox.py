@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
@@ -236,6 +236,16 @@ def emails_statement(organization_id: UUID, **equal: object) -> Select[Any]:
         if value is not None:
             statement = statement.where(getattr(OutgoingEmail, name) == value)
     return statement
+
+
+async def count_emails(session: ReadSession) -> dict[str, int]:
+    """E-mails by state."""
+    counted = (
+        select(OutgoingEmail.state, func.count())
+        .where(OutgoingEmail.organization_id == session.organization_id)
+        .group_by(OutgoingEmail.state)
+    )
+    return {row[0]: row[1] for row in (await session.execute(counted)).all()}
 
 
 def allowed_decisions(state: str) -> tuple[Decision, ...]:
