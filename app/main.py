@@ -51,7 +51,7 @@ from app.dunning.router_runs import router as dunning_runs_router
 from app.exports.router import router as export_log_router
 from app.forecasting.router import router as forecasts_router
 from app.forecasting.router_results import router as forecast_results_router
-from app.infra.connection import APP_ROLE, database_settings
+from app.infra.connection import APP_ROLE, database_settings, report_settings
 from app.infra.database import Database
 from app.infra.doorbell import make_doorbell
 from app.infra.http import openapi, problems
@@ -214,6 +214,12 @@ _CORS_EXPOSED = [
 ]
 
 
+def _report_database(settings: Settings) -> Database | None:
+    """The pool of the replica that reports read from, when there is one."""
+    reached = report_settings(settings, role=APP_ROLE)
+    return None if reached is None else Database.connect(reached)
+
+
 def create_app(settings: Settings | None = None, database: Database | None = None) -> FastAPI:
     """The application. `database` is given by tests; otherwise the lifespan opens and closes the pools."""
     settings = settings or Settings()
@@ -223,7 +229,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if database is not None:
-            app.state.database = app.state.read_database = database
+            app.state.database = app.state.read_database = app.state.report_database = database
             app.state.authenticator = AccessTokens(settings, database)
             yield
             return
@@ -232,12 +238,15 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         app.state.read_database = Database.connect(
             database_settings(settings, role=APP_ROLE, pool_size=settings.read_pool_size)
         )
+        app.state.report_database = _report_database(settings) or app.state.read_database
         app.state.authenticator = AccessTokens(settings, app.state.read_database)
         try:
             yield
         finally:
             await app.state.database.close()
             await app.state.read_database.close()
+            if app.state.report_database is not app.state.read_database:
+                await app.state.report_database.close()
             if doorbell is not None:
                 await doorbell.close()
 

@@ -107,9 +107,16 @@ def problem_response(
         "errors": list(fields),
     }
     for key, value in (facts or {}).items():
-        body.setdefault(key, value if isinstance(value, str | int | bool | None) else str(value))
+        body.setdefault(key, value if isinstance(value, str | int | bool | None) or _is_table(value) else str(value))
     text = json.dumps(body, ensure_ascii=True)
     return Response(text, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def _is_table(value: object) -> bool:
+    """A list of objects that hold texts only, such as the accounts to choose from."""
+    return isinstance(value, list) and all(
+        isinstance(row, dict) and all(isinstance(cell, str) for cell in row.values()) for row in value
+    )
 
 
 def refusal_response(request: Request, error: errors.DomainError) -> Response:
