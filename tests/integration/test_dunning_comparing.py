@@ -6,11 +6,15 @@ from datetime import date, timedelta
 
 import pytest
 
+from app.disputes.resolving import withdraw_dispute
 from app.dunning.comparing.service import Compare, compare_next, start_comparison, tally_of
 from app.dunning.errors import ComparisonInvalid
 from app.dunning.policy.policies import VersionDraft, draft_version
 from app.dunning.queries import get_comparison
 from app.infra.database import WriteSession
+from app.promises.evaluation import evaluate_accounts
+from app.promises.make import MakePromise, make_promise
+from tests.disputing import dispute
 from tests.dunning_story import LEVELS, email, owed, use_policy
 from tests.factories import Tenant
 from tests.receivables import add_account, pay, settle
@@ -44,6 +48,30 @@ async def test_a_draft_is_compared_with_the_policy_in_force(session: WriteSessio
     assert (first["count"], first["open_minor"], first["came_minor"]) == (2, 30_000, 10_000)
     assert not await compare_next(session, comparison_id)
     assert await session.driver.fetchval("SELECT count(*) FROM dunning_notices") == 0
+
+
+async def test_disputes_and_promises_are_those_of_the_past_day(session: WriteSession, tenant: Tenant) -> None:
+    policy_id = await use_policy(session, LEVELS)
+    early = MONDAY + timedelta(days=1)
+    contested = await owed(session, tenant, 10_000, MONDAY)
+    case = await dispute(session, (contested, 10_000), on=early)
+    await withdraw_dispute(session, case, today=MONDAY + timedelta(days=10), note=None, expected_version=None)
+    other = await add_account(session, "C-2")
+    promised = await owed(session, tenant, 20_000, MONDAY, account_id=other)
+    await make_promise(
+        session, MakePromise(other, "EUR", MONDAY + timedelta(days=14), items=((promised, None),)), today=early
+    )
+    await evaluate_accounts(session, [other], MONDAY + timedelta(days=60))
+    candidate = await draft_version(session, policy_id, VersionDraft((email(5),)))
+    found = []
+    for days in (8, 12, 30):
+        asked = Compare(candidate, MONDAY, MONDAY + timedelta(days=days))
+        comparison_id = await start_comparison(session, asked, today=TODAY)
+        while await compare_next(session, comparison_id):
+            pass
+        row = await get_comparison(session, comparison_id)
+        found.append(tally_of(row.results["candidate"]).reminded)
+    assert found == [{}, {"EUR": 10_000}, {"EUR": 30_000}]
 
 
 async def test_only_the_past_is_compared(session: WriteSession, tenant: Tenant) -> None:

@@ -17,7 +17,6 @@ from app.infra.database import WriteSession
 from tests.dunning_story import (
     LEVELS,
     email,
-    noon,
     notices_of,
     owed,
     reachable,

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from app.dunning.planning import Account, Item, PlannedNotice, Policy, Reach, due_on, next_step, plan_account
+from app.dunning.planning import Account, Hold, Item, PlannedNotice, Policy, Reach, due_on, next_step, plan_account
 from app.dunning.rules import MESSAGE_CHANNELS
+from app.promises.rules import Owed, cover
 
 CONTACT_CHANNELS = frozenset((*MESSAGE_CHANNELS, "call_task"))
 _REACH = {channel: Reach() for channel in MESSAGE_CHANNELS}
@@ -18,9 +19,34 @@ Rates = Sequence[tuple[int, Decimal]]
 """From so many days past due on, the share of what is open that comes within the days of an answer; ascending."""
 
 
+_PROMISED = Hold("promise")
+
+
+@dataclass(frozen=True, slots=True)
+class PastHold:
+    """So much was disputed, promised or in a plan from a day to a day (both included; None: still is)."""
+
+    first: date
+    last: date | None
+    minor: int
+
+    def on(self, day: date) -> int:
+        """How much of it held on that day."""
+        return self.minor if self.first <= day and (self.last is None or day <= self.last) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class PastPromise:
+    """A promise for an account as a whole: it held the oldest due items, as far as its amount reached."""
+
+    currency: str
+    held: PastHold
+
+
 @dataclass(frozen=True, slots=True)
 class PastItem:
-    """An instalment as it was: since when, its amount, and what was taken off it by date (negative: came back)."""
+    """An instalment as it was: since when, its amount, what was taken off it by date (negative: came back), and what
+    of it was disputed and promised when."""
 
     instalment_id: UUID
     legal_entity_id: UUID
@@ -29,6 +55,8 @@ class PastItem:
     known_on: date
     amount_minor: int
     changes: Sequence[tuple[date, int]] = ()
+    disputed: Sequence[PastHold] = ()
+    promised: Sequence[PastHold] = ()
 
     def open_on(self, day: date) -> int:
         """What was open at the end of that day, in minor units."""
@@ -36,10 +64,15 @@ class PastItem:
             return 0
         return max(0, self.amount_minor - sum(minor for on, minor in self.changes if on <= day))
 
-    def open_from(self, day: date) -> date | None:
-        """The first day from `day` on at whose end something is open, or None."""
-        days = [day, *sorted(on for on, _ in self.changes if on > day)]
-        return next((on for on in days if self.open_on(on) > 0), None)
+    def held_on(self, day: date) -> int:
+        """What was disputed or promised on that day."""
+        return sum(hold.on(day) for hold in (*self.disputed, *self.promised))
+
+    def free_from(self, day: date) -> date | None:
+        """The first day from `day` on at whose end something may be asked for, or None."""
+        days = {day, *(on for on, _ in self.changes if on > day)}
+        days |= {hold.last + _DAY for hold in (*self.disputed, *self.promised) if hold.last and hold.last >= day}
+        return next((on for on in sorted(days) if self.open_on(on) > self.held_on(on)), None)
 
 
 @dataclass(slots=True)
@@ -79,6 +112,7 @@ def replay(
     is_business_day: Callable[[date], bool],
     rates: Rates,
     tally: Tally,
+    promises: Sequence[PastPromise] = (),
 ) -> None:
     """Add to the tally what the policy would have done with the items of one account in the period (both days).
 
@@ -97,7 +131,7 @@ def replay(
         if found is None:
             break
         day = found
-        facts = Account(_NOBODY, _open_items(items, states, day), reach=_REACH)
+        facts = Account(_NOBODY, _open_items(items, states, day, promises), reach=_REACH)
         plan = plan_account(facts, policy, day)
         for notice in plan.notices:
             if day >= start:
@@ -106,7 +140,7 @@ def replay(
             for line in notice.lines:
                 state = states[line.item.instalment_id]
                 state.ordinal, state.done_on = line.step.ordinal, day
-        late = {one.item.instalment_id for one in plan.withheld}
+        late = {one.item.instalment_id for one in plan.withheld if one.hold.reason == "below_minimum"}
         if day >= start:
             tally.below_minimum += len(late - small)
         small = late
@@ -117,18 +151,29 @@ def replay(
 _NOBODY = UUID(int=0)
 
 
-def _open_items(items: Sequence[PastItem], states: Mapping[UUID, _State], day: date) -> list[Item]:
+def _open_items(
+    items: Sequence[PastItem], states: Mapping[UUID, _State], day: date, promises: Sequence[PastPromise]
+) -> list[Item]:
     found = []
     for item in items:
         open_minor = item.open_on(day)
         if open_minor > 0:
             state = states[item.instalment_id]
+            disputed = min(open_minor, sum(hold.on(day) for hold in item.disputed))
+            promised = sum(hold.on(day) for hold in item.promised)
             found.append(
                 Item(
                     item.instalment_id, item.legal_entity_id, item.currency, item.due_date, open_minor,
-                    state.ordinal, state.done_on,
+                    state.ordinal, state.done_on, "free", disputed, promised, _PROMISED if promised else None,
                 )
             )  # fmt: skip
+    for promise in promises:
+        owed = [Owed(one.instalment_id, one.due_date, one.eligible_minor)
+                for one in found if one.currency == promise.currency]  # fmt: skip
+        covered = cover(promise.held.on(day), owed)
+        for place, one in enumerate(found):
+            if (minor := covered.get(one.instalment_id)) is not None:
+                found[place] = one._replace(promised_minor=one.promised_minor + minor, promised=_PROMISED)
     return found
 
 
@@ -140,7 +185,8 @@ def _next_day(
     end: date,
     is_business_day: Callable[[date], bool],
 ) -> date | None:
-    """The next day on which a step of an item that is open then comes, at a run: on a business day."""
+    """The next day on which a step of an item comes of which something may be asked for then, at a run: on a business
+    day."""
     comes = None
     for item in items:
         state = states[item.instalment_id]
@@ -150,9 +196,9 @@ def _next_day(
         step = next_step(policy, facts, earliest)
         if step is None:
             continue
-        on = item.open_from(max(earliest, due_on(policy, facts, step)))
+        on = item.free_from(max(earliest, due_on(policy, facts, step)))
         while on is not None and on <= end and not is_business_day(on):
-            on = item.open_from(on + _DAY)
+            on = item.free_from(on + _DAY)
         if on is not None and on <= end and (comes is None or on < comes):
             comes = on
     return comes
@@ -175,6 +221,6 @@ def _count(
     for line in notice.lines:
         state = states[line.item.instalment_id]
         rate = rate_at(rates, (day - items[line.item.instalment_id].due_date).days)
-        expected = line.item.open_minor * state.surviving * rate
+        expected = line.item.eligible_minor * state.surviving * rate
         tally.expected[notice.currency] = tally.expected.get(notice.currency, Decimal(0)) + expected
         state.surviving *= 1 - rate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -11,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from app.core.ids import new_id
-from app.dunning.comparing.replay import PastItem, Rates, Tally, replay
+from app.dunning.comparing.past import LOOK_BACK_DAYS, past_of
+from app.dunning.comparing.replay import Rates, Tally, replay
 from app.dunning.errors import ComparisonInvalid
 from app.dunning.models import DunningComparison
 from app.dunning.policy.in_force import load_version, policy_book
@@ -29,29 +29,14 @@ JOB = "dunning.compare"
 ACCOUNTS_LIMIT = 500
 """Accounts that one transaction replays."""
 PERIOD_DAYS_MAX = 731
-LOOK_BACK_DAYS = 400
-"""Items that were due so long before the period still walk their chains in it."""
 AGES = (-30, 0, 8, 15, 31, 61, 91)
 _NEXT = """
 SELECT a.id FROM accounts a WHERE a.organization_id = $1 AND a.status <> 'merged'
   AND ($2::uuid[] IS NULL OR a.id = ANY($2)) AND ($3::text IS NULL OR a.segment = $3)
   AND ($4::uuid IS NULL OR a.collector_id = $4) AND ($5::uuid IS NULL OR a.id > $5)
-  AND EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id)
+  AND (EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = a.id)
+    OR EXISTS (SELECT FROM accounts m WHERE m.organization_id = $1 AND m.parent_id = a.id AND m.status = 'merged'))
 ORDER BY a.id LIMIT $6
-"""
-_ITEMS = """
-SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.due_date, i.accounting_date, i.amount_minor
-FROM instalments i JOIN invoices v ON v.organization_id = $1 AND v.id = i.invoice_id AND v.kind <> 'finance_charge'
-WHERE i.organization_id = $1 AND i.account_id = ANY($2::uuid[]) AND i.due_date BETWEEN $3 AND $4
-ORDER BY i.account_id, i.due_date, i.id
-"""
-_CHANGES = """
-SELECT instalment_id, effective_date, sum(minor)::bigint AS minor FROM (
-    SELECT instalment_id, effective_date, amount_minor + discount_minor + write_off_minor AS minor FROM applications
-    WHERE organization_id = $1 AND instalment_id = ANY($2::uuid[])
-    UNION ALL SELECT instalment_id, effective_date, amount_minor FROM adjustments
-    WHERE organization_id = $1 AND instalment_id = ANY($2::uuid[]) AND state = 'posted'
-) AS taken GROUP BY 1, 2 ORDER BY 1, 2
 """
 # The share of what was open at an age that came within the days of an answer; only ages that are over are counted.
 _RATES = """
@@ -154,15 +139,16 @@ async def compare_next(session: WriteSession, comparison_id: UUID, *, limit: int
     scope = Scope.of_json(row.scope)
     rows = await session.driver.fetch(_NEXT, session.organization_id, *scope.arguments(), row.after_id, limit)
     ids = [found["id"] for found in rows]
-    past = await _past(session, ids, row.start_date, row.end_date) if ids else {}
+    past = await past_of(session, ids, row.start_date, row.end_date) if ids else {}
     calendar = (await organization_facts(session)).calendar
     results = dict(row.results)
     rates = rates_of(results)
     for side, version_id in zip(SIDES, (row.current_version_id, row.candidate_version_id), strict=True):
         tally = tally_of(results.get(side))
         policy = await load_version(session, version_id)
-        for items in past.values():
-            replay(policy, items, (row.start_date, row.end_date), calendar.is_business_day, rates, tally)
+        for one in past.values():
+            period = (row.start_date, row.end_date)
+            replay(policy, one.items, period, calendar.is_business_day, rates, tally, one.promises)
         results[side] = _kept(tally)
     more = len(ids) == limit
     row.results = results
@@ -173,29 +159,6 @@ async def compare_next(session: WriteSession, comparison_id: UUID, *, limit: int
     row.updated_at = RECORDED_NOW
     await session.flush()
     return more
-
-
-async def _past(session: ReadSession, ids: list[UUID], start: date, end: date) -> dict[UUID, list[PastItem]]:
-    first = start - timedelta(days=LOOK_BACK_DAYS)
-    last = end + timedelta(days=60)
-    rows = await session.driver.fetch(_ITEMS, session.organization_id, ids, first, last)
-    changes: defaultdict[UUID, list[tuple[date, int]]] = defaultdict(list)
-    for row in await session.driver.fetch(_CHANGES, session.organization_id, [row["id"] for row in rows]):
-        changes[row["instalment_id"]].append((row["effective_date"], row["minor"]))
-    found: defaultdict[UUID, list[PastItem]] = defaultdict(list)
-    for row in rows:
-        found[row["account_id"]].append(
-            PastItem(
-                row["id"],
-                row["legal_entity_id"],
-                row["currency"],
-                row["due_date"],
-                row["accounting_date"],
-                row["amount_minor"],
-                changes.get(row["id"], ()),
-            )
-        )
-    return found
 
 
 def tally_of(kept: Mapping[str, Any] | None) -> Tally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from app.core.calendar import BusinessCalendar
 from app.core.ids import new_id
-from app.dunning.comparing.replay import PastItem, Tally, rate_at, replay
+from app.dunning.comparing.past import disputed_days
+from app.dunning.comparing.replay import PastHold, PastItem, PastPromise, Tally, rate_at, replay
 from app.dunning.planning import Policy, Step
 
 DUE = date(2026, 3, 2)
@@ -69,6 +71,44 @@ def test_small_sums_are_asked_for_together() -> None:
     assert (tally(small, past()).notices, tally(small, past()).below_minimum) == (0, 1)
     both = tally(small, past(), past(10_000, DUE + timedelta(days=30)))
     assert (both.notices, both.items) == (1, 2)
+
+
+def hold(first: int, last: int | None, minor: int) -> PastHold:
+    return PastHold(DUE + timedelta(days=first), None if last is None else DUE + timedelta(days=last), minor)
+
+
+def test_what_was_disputed_or_promised_then_was_not_asked_for() -> None:
+    assert tally(policy(5, 20, 40), replace(past(), disputed=[hold(3, None, 10_000)])).notices == 0
+    part = tally(policy(5), replace(past(), disputed=[hold(3, 9, 4_000)]))
+    assert (part.reminded, part.expected) == ({"EUR": 6_000}, {"EUR": Decimal(3_000)})
+    spoken = replace(past(), promised=[hold(0, 7, 10_000)])  # until the eighth day: then the first step, at once
+    days = [(DUE + timedelta(days=n), DUE + timedelta(days=n)) for n in (5, 7, 8, 20)]
+    assert [tally(policy(5, 20), spoken, period=day).notices for day in days] == [0, 0, 1, 1]
+    assert tally(policy(5, minimum=6_001), replace(past(), disputed=[hold(3, None, 4_000)])).below_minimum == 1
+
+
+def test_a_promise_for_the_account_held_the_oldest_until_it_ended() -> None:
+    older, newer = past(), past(10_000, DUE + timedelta(days=1))
+    promise = PastPromise("EUR", hold(4, 30, 10_000))
+    found = Tally()
+    replay(policy(5), [older, newer], PERIOD, EVERY_DAY.is_business_day, HALF, found, [promise])
+    assert (found.notices, found.reminded) == (2, {"EUR": 20_000})
+    early = Tally()
+    until = (DUE, DUE + timedelta(days=30))
+    replay(policy(5), [older, newer], until, EVERY_DAY.is_business_day, HALF, early, [promise])
+    assert (early.notices, early.reminded) == (1, {"EUR": 10_000})
+    dollars = Tally()
+    replay(
+        policy(5), [older], until, EVERY_DAY.is_business_day, HALF, dollars, [PastPromise("USD", hold(0, 9, 10_000))]
+    )
+    assert dollars.notices == 1
+
+
+def test_a_dispute_stood_while_its_history_says_so() -> None:
+    days = [DUE + timedelta(days=n) for n in range(9)]
+    history = [("open", days[0]), ("in_review", days[1]), ("resolved_rejected", days[3]), ("open", days[5])]
+    assert disputed_days(history) == [(days[0], days[2]), (days[5], None)]
+    assert disputed_days([("open", days[1]), ("withdrawn", days[1])]) == []
 
 
 def test_a_rate_holds_from_its_age_on() -> None:
