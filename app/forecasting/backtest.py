@@ -21,9 +21,11 @@ from app.forecasting.model import metrics
 from app.forecasting.model.baselines import OwnHistory, PlainBoosting, mean_of_weeks, own_history
 from app.forecasting.model.calibration import actual
 from app.forecasting.model.distribution import REACH_DAYS
-from app.forecasting.model.engine import LATE_DAYS, Model, at_issue_forecasts, fit, forecast
+from app.forecasting.model.engine import Model, at_issue_forecasts, fit, forecast
+from app.forecasting.model.engine import late_60 as late_60_of
 from app.forecasting.model.history import History
 from app.forecasting.model.interface import FitOptions, ForecastOptions, Layer, Ledger, date_of, day_of
+from app.forecasting.model.late import LATE_DAYS
 from app.forecasting.model.learning import Learned, at_issue
 
 HORIZON_WEEKS = 13
@@ -189,14 +191,14 @@ def _invoice_figures(
         rows = scored[part]
         found, p10, p50, p90 = at_issue_forecasts(models[cutoff], ledger, at_issue(ledger, rows), history)
         low[part], middle[part], high[part] = p10 - due[part], p50 - due[part], p90 - due[part]
-        late_60[part] = 1 - found.by(due[part] + LATE_DAYS)
+        late_60[part] = late_60_of(models[cutoff], found, ledger.due[rows])
         plain[part] = PlainBoosting(ledger, cutoff, seed).predict(ledger, rows, history)
     paid = ledger.paid[scored] <= until
     late = np.where(paid, ledger.paid[scored].astype(np.int64) - due, 0).astype(np.float64)
-    # An open item that has outlived P90 is a miss already; one that has not is undecided.
-    outlived = until - due
+    # Only intervals that are over by the ledger's end: of later ones just the early payments would be known.
+    over = until - due
     late_or_beyond = np.where(paid, late, np.inf)
-    decided, decided_own = paid | (outlived > high), paid | (outlived > own.high)
+    decided, decided_own = high < over, own.high < over
     return {
         **_day_errors(late[paid], middle[paid], plain[paid], _taken(own, paid)),
         **_interval_figures(late_or_beyond[decided], low[decided], high[decided]),

@@ -106,7 +106,7 @@ async def list_weeks(
     """13 weeks by organization (in base currency), currency, legal entity, collector, segment or account; the largest
     first. Accounts have no layer of coming invoices of their own: it is the total less the open items.
     """
-    async with request.app.state.read_database.read(caller.organization_id, snapshot=True) as session:
+    async with request.app.state.report_database.read(caller.organization_id, snapshot=True) as session:
         run = await queries.shown_run(session, run_id)
         if group_by == "account":
             _check_details(run)
@@ -154,7 +154,7 @@ async def list_invoices(
     """Dates by which each is paid with 10, 50 and 90 percent, probability by week, expected money."""
     late = None if late_60_at_least is None else late_60_at_least * 100
     wanted = InvoicesFilter(account_id, collector_id, segment, currency, p50_from, p50_until, late)
-    async with request.app.state.read_database.read(caller.organization_id, snapshot=True) as session:
+    async with request.app.state.report_database.read(caller.organization_id, snapshot=True) as session:
         run = await queries.shown_run(session, run_id)
         _check_details(run)
         statement = queries.invoices_statement(run, wanted)
@@ -204,7 +204,7 @@ async def accuracy(
         group_by, layer, run_id, model_id, as_of_from, as_of_until, key, currency, final_only
     )  # fmt: skip
     start, limit = (_offset(page), page.limit + 1) if format == "json" else (0, schemas_sheets.ROWS_MAX + 1)
-    async with request.app.state.read_database.read(caller.organization_id, snapshot=True) as session:
+    async with request.app.state.report_database.read(caller.organization_id, snapshot=True) as session:
         found = await accuracy_sums(session, wanted, limit=limit, start=start)
         names = await queries.group_names(session, group_by, [row["key"] for row in found])
         models = [JudgedModelRead.model_validate(dict(row)) for row in await judged_models(session)]

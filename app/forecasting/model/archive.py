@@ -15,12 +15,13 @@ from app.forecasting.model.calibration import KINDS, LAYERS, SPANS, Calibration
 from app.forecasting.model.effects import Effects
 from app.forecasting.model.features import FEATURES
 from app.forecasting.model.history import AGE_BINS, LATE_BINS
+from app.forecasting.model.late import GROUPS, LateOdds
 from app.forecasting.model.learning import Learned
 from app.forecasting.model.priors import TERMS_CLASSES, Priors
 from app.forecasting.model.simulation import Dependence
 from app.forecasting.model.trees import Trees
 
-FORMAT = "duecourse-forecast-2"
+FORMAT = "duecourse-forecast-3"
 BYTES_MAX = 256 * 1024 * 1024
 """Bound of the unpacked arrays, so that a small archive cannot fill the memory."""
 
@@ -40,6 +41,7 @@ def pack(learned: Learned, calibration: Calibration, head: dict[str, Any]) -> by
         "kept_by_account": learned.effects.kept_by_account,
         "levels": calibration.levels,
         "scales": calibration.scales,
+        "late": calibration.late.numbers,
     }
     dependence = calibration.dependence
     text = {
@@ -55,6 +57,7 @@ def pack(learned: Learned, calibration: Calibration, head: dict[str, Any]) -> by
         "dependence": [dependence.organization, dependence.payer, dependence.run, dependence.level],
         "ranks": calibration.ranks,
         "cells": calibration.cells,
+        "late_events": calibration.late.events,
     }
     arrays["text"] = np.frombuffer(json.dumps(text, sort_keys=True).encode(), np.uint8)
     target = io.BytesIO()
@@ -121,6 +124,7 @@ def _calibration(arrays: Arrays, text: dict[str, Any]) -> Calibration:
         levels=_shaped(arrays, "levels", KINDS, 2),
         dependence=Dependence(*(float(value) for value in text["dependence"])),
         scales=_shaped(arrays, "scales", len(LAYERS), len(SPANS), 2),
+        late=LateOdds(_shaped(arrays, "late", GROUPS, 3), int(text["late_events"])),
         ranks=int(text["ranks"]),
         cells=int(text["cells"]),
     )

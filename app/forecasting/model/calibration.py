@@ -17,17 +17,22 @@ from scipy.special import ndtri
 from app.forecasting.model.book import outlook_of, spreads
 from app.forecasting.model.coming import level_spread
 from app.forecasting.model.distribution import Distribution
-from app.forecasting.model.features import Index
+from app.forecasting.model.features import Index, Landmarks
 from app.forecasting.model.history import History
 from app.forecasting.model.interface import Codes, Days, Ledger
+from app.forecasting.model.late import LateOdds, late_odds
 from app.forecasting.model.learning import Learned, at_cutoff, at_issue, distribution_of, open_items
 from app.forecasting.model.simulation import RUN_SPAN_DAYS, Dependence
 
 TARGET = 0.8
+ITEM_TARGET = 0.785
+"""What levels of items aim at: they are measured on models with less history than the one that reads them has."""
 ITEMS_MAX = 9_000
 SAMPLE_ITEMS = 5_000
-GROUP_WEIGHT = 300.0
-"""Ranks of a group that weigh as much as those of all."""
+GROUP_WEIGHT = 300
+"""Ranks from which on a kind of items is read by itself; a smaller one is filled up with the others."""
+DECIDED_DAYS = 28
+"""Items seen later than so long ago are mostly open still: they are left out where enough others are there."""
 CELLS_WEIGHT = 40.0
 """Cells whose scale weighs as much as no correction."""
 SPAN_WEIGHT = 150.0
@@ -57,6 +62,7 @@ class Calibration:
     dependence: Dependence
     scales: NDArray[np.float64]
     """(layers, spans, sides): factors of the half-widths of simulated totals, below and above the median."""
+    late: LateOdds
     ranks: int
     cells: int
 
@@ -87,6 +93,8 @@ def censored_quantile(
     value: NDArray[np.float64], known: NDArray[np.bool_], weight: NDArray[np.float64], level: float
 ) -> float:
     """Quantile of values of which some are only known to be larger (Kaplan and Meier)."""
+    counted = weight > 0
+    value, known, weight = value[counted], known[counted], weight[counted]
     order = np.lexsort((~known, value))
     value, known, weight = value[order], known[order], weight[order]
     at_risk = np.cumsum(weight[::-1])[::-1]
@@ -95,11 +103,10 @@ def censored_quantile(
     return float(value[place[0]]) if len(place) else 1.0
 
 
-def item_levels(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) -> tuple[NDArray[np.float64], int]:
-    """(KINDS, 2) levels from items seen between the first snapshot and `cutoff`, and how many they were."""
+def seen_items(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) -> list[tuple[Learned, Landmarks]]:
+    """Items issued since the first snapshot, and those open every fortnight, with what had been learnt by then."""
     begin = snapshots[0][0]
     rng = np.random.default_rng(seed)
-    history = History(ledger, cutoff)
     fresh = np.flatnonzero((ledger.issued > begin) & (ledger.issued <= cutoff))
     if len(fresh) > ITEMS_MAX:
         fresh = np.sort(rng.choice(fresh, ITEMS_MAX, replace=False))
@@ -110,6 +117,14 @@ def item_levels(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) ->
         if len(rows) > ITEMS_MAX // 4:
             rows = np.sort(rng.choice(rows, ITEMS_MAX // 4, replace=False))
         parts.append((newest(snapshots, origin), at_cutoff(rows, origin)))
+    return parts
+
+
+def item_levels(
+    parts: Sequence[tuple[Learned, Landmarks]], ledger: Ledger, cutoff: int
+) -> tuple[NDArray[np.float64], int]:
+    """(KINDS, 2) levels from items seen between the first snapshot and `cutoff`, and how many they were."""
+    history = History(ledger, cutoff)
     collected = []
     for learned, landmarks in parts:
         if not len(landmarks):
@@ -124,18 +139,27 @@ def item_levels(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) ->
         # A censored item lies beyond what it has outlived.
         high = np.where(known, high, low)
         kind = kind_of(found.start, ledger.issued[item], ledger.due[item])
-        collected.append((kind, low, high, known, recency(cutoff - landmarks.seen, RANK_WEEKS)))
+        age = cutoff - landmarks.seen
+        collected.append((kind, low, high, known, age > DECIDED_DAYS, recency(age, RANK_WEEKS)))
     if not collected:
         return np.tile([0.1, 0.9], (KINDS, 1)), 0
-    kind, low, high, known, recent = (np.concatenate(column) for column in zip(*collected, strict=True))
+    kind, low, high, known, settled, recent = (np.concatenate(column) for column in zip(*collected, strict=True))
     levels = np.empty((KINDS, 2))
     for group in range(KINDS):
-        weight = recent * np.where(kind == group, 1.0, min(1.0, GROUP_WEIGHT / max((kind != group).sum(), 1)))
+        weight = recent * weight_of_kind(kind == group, settled)
         levels[group] = (
-            censored_quantile(high, known, weight, (1 - TARGET) / 2),
-            censored_quantile(low, known, weight, (1 + TARGET) / 2),
+            censored_quantile(high, known, weight, (1 - ITEM_TARGET) / 2),
+            censored_quantile(low, known, weight, (1 + ITEM_TARGET) / 2),
         )
     return np.clip(levels, [0.005, 0.5], [0.5, 0.995]), len(kind)
+
+
+def weight_of_kind(mine: NDArray[np.bool_], settled: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Items of a kind, those that time has settled where they are enough; others fill up to `GROUP_WEIGHT`."""
+    enough = int((mine & settled).sum()) >= GROUP_WEIGHT
+    own = mine & settled if enough else mine
+    others = max(GROUP_WEIGHT - int(own.sum()), 0) / max(int((~mine).sum()), 1)
+    return np.where(own, 1.0, np.where(mine, 0.0, min(others, 1.0)))
 
 
 def origins(begin: int, cutoff: int, step_days: int) -> Iterator[int]:
@@ -317,7 +341,9 @@ class actual:  # noqa: N801 - called like a function
 
 def calibrate(snapshots: Snapshots, ledger: Ledger, cutoff: int, seed: int) -> Calibration:
     """Everything that the span from the first snapshot to `cutoff` says; each origin asks the newest snapshot by it."""
-    levels, ranks = item_levels(snapshots, ledger, cutoff, seed)
+    parts = seen_items(snapshots, ledger, cutoff, seed)
+    levels, ranks = item_levels(parts, ledger, cutoff)
+    late = late_odds(parts, ledger, cutoff, seed)
     dependence = measure_dependence(snapshots, ledger, cutoff, level_spread(ledger, cutoff))
     scales, cells = total_scales(snapshots, ledger, cutoff, dependence, seed)
-    return Calibration(levels, dependence, scales, ranks, cells)
+    return Calibration(levels, dependence, scales, late, ranks, cells)

@@ -34,10 +34,10 @@ from app.forecasting.model.interface import (
     WeekTotals,
     day_of,
 )
+from app.forecasting.model.late import LATE_DAYS, is_past_due
 from app.forecasting.model.learning import Learned, distribution_of, learn
 from app.forecasting.model.simulation import Spread
 
-LATE_DAYS = 60
 OWN_EVENTS = 5
 """Payments of an account from which on its own history leads."""
 SNAPSHOT_DAYS = 49
@@ -106,6 +106,8 @@ def fit(
         "shared_by_organization": round(dependence.organization, 4),
         "shared_by_payer": round(dependence.payer, 4),
         "shared_by_run": round(dependence.run, 4),
+        "late_60_events": calibration.late.events,
+        "late_60_odds": calibration.late.numbers.round(4).tolist(),
         "dispute_ratio": round(learned.effects.dispute, 4),
         "legal_ratio": round(learned.effects.legal, 4),
         "promise_kept": round(learned.effects.kept, 4),
@@ -169,6 +171,12 @@ def at_issue_forecasts(
     return found, *_quantiles(model, found, kind)
 
 
+def late_60(model: Model, found: Distribution, due: Days) -> NDArray[np.float64]:
+    """Calibrated probability of settling later than sixty days past due."""
+    said = 1 - found.by(due.astype(np.int64) + LATE_DAYS)
+    return model.calibration.late.apply(said, is_past_due(found.start, due))
+
+
 def _quantiles(model: Model, found: Distribution, kind: Index) -> tuple[Days, Days, Days]:
     levels = model.calibration.levels[kind]
     middle = found.quantile(0.5)
@@ -188,7 +196,7 @@ def _invoices(model: Model, ledger: Ledger, outlook: Outlook) -> InvoiceForecast
         p50=p50,
         p90=p90,
         week_probability=shares.astype(np.float32),
-        late_60_probability=(1 - found.by(ledger.due[rows].astype(np.int64) + LATE_DAYS)).astype(np.float32),
+        late_60_probability=late_60(model, found, ledger.due[rows]).astype(np.float32),
         expected_minor=_minor(amount[:, None] * shares),
         basis=basis_of(model.learned, ledger, rows, outlook.cutoff),
     )
