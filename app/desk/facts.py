@@ -10,7 +10,8 @@ from uuid import UUID
 
 from app.collections.portfolio.assignment import covers_on
 from app.core.money import convert
-from app.desk.rules import AccountFacts, Signal, shrunk_share
+from app.desk.dunned import dunned
+from app.desk.rules import NEEDS_SOMEBODY, AccountFacts, Dunned, Signal, shrunk_share
 from app.desk.signals import SIGNAL_QUERIES
 from app.forecasting.expected import expected_cash
 from app.infra.database import ReadSession
@@ -41,6 +42,7 @@ SELECT t.instalment_id FROM legal_cases c
 JOIN legal_case_items t ON t.organization_id = $1 AND t.case_id = c.id AND t.active
 WHERE c.organization_id = $1 AND c.account_id = ANY($2::uuid[]) GROUP BY 1
 """
+_PARTS = {"disputed": DISPUTED, "held": HELD, "in_cases": IN_CASES}
 # A promise for the account as a whole holds what it names of no instalment.
 _HELD_WHOLE = """
 SELECT account_id, currency, sum(amount_minor - kept_minor)::bigint AS minor FROM promises
@@ -161,10 +163,20 @@ async def load_candidates(
             known = facts[account_id]
             signal = Signal(kind, row["count"], row["on_date"], amount)
             facts[account_id] = replace(known, signals=(*known.signals, signal))
+    for account_id, standing in (await dunned(session, account_ids, today, _PARTS)).items():
+        if account_id in facts:
+            facts[account_id] = _with_dunning(facts[account_id], standing)
     covers = await covers_on(session, today)
     return base, [
         Candidate(row["id"], covers.get(row["collector_id"], row["collector_id"]), facts[row["id"]]) for row in accounts
     ]
+
+
+def _with_dunning(facts: AccountFacts, standing: Dunned) -> AccountFacts:
+    signals, notice = facts.signals, standing.notice
+    if notice is not None and notice.state in NEEDS_SOMEBODY and facts.open_minor > 0:
+        signals = (*signals, Signal("notice_failed", 1, notice.on))
+    return replace(facts, dunned=standing, signals=signals)
 
 
 def _with_money(facts: AccountFacts, row: Any, base: str, rates: Rates) -> AccountFacts:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from uuid import UUID
 
 DAYS_LATE_CAP = 90
 RECENT_CONTACT_DAYS = 3
+NEAR_STEP_DAYS = 1
+MESSAGES = frozenset(("email", "letter", "sms"))
+WENT_OUT = frozenset(("sending", "sent", "delivered", "done"))
+WAITING = frozenset(("pending_approval", "approved"))
+NEEDS_SOMEBODY = frozenset(("failed", "bounced", "unknown"))
 FRESH_OVERDUE_DAYS = 7
 PRIOR_ITEMS, PRIOR_PERMILLE = 3, 700
 
@@ -19,6 +25,38 @@ class Signal:
     count: int = 1
     on: date | None = None
     amount_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The latest reminder of an account: its step, and what has become of it. `on`: when it went out or was made."""
+
+    id: UUID
+    step: int
+    name: str
+    channel: str
+    state: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The step of the dunning policy that comes next for an item of the account, and the first day on which it does."""
+
+    step: int
+    name: str
+    channel: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Dunned:
+    """How an account is dunned. `next_step` is None where nothing comes, or the account is blocked."""
+
+    notice: Notice | None = None
+    next_step: NextStep | None = None
+    blocked: bool = False
+    blocked_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +79,20 @@ class AccountFacts:
     score: int | None = None
     credit_status: str = "ok"
     last_contact_on: date | None = None
+    dunned: Dunned = Dunned()
     signals: tuple[Signal, ...] = ()
+
+    @property
+    def reminded(self) -> Notice | None:
+        """The latest notice, if it was a message that went out."""
+        notice = self.dunned.notice
+        return notice if notice is not None and notice.channel in MESSAGES and notice.state in WENT_OUT else None
+
+    @property
+    def touched_on(self) -> date | None:
+        """The last contact, by hand or by a reminder."""
+        days = [self.last_contact_on, None if self.reminded is None else self.reminded.on]
+        return max((day for day in days if day is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +124,7 @@ SIGNALS: dict[str, tuple[int, str]] = {
     "plan_broken": (40, "call_about_broken_plan"),
     "invoice_not_received": (20, "resend_invoice"),
     "contact_bounced": (15, "correct_contact"),
+    "notice_failed": (20, "attend_to_notice"),
     "contact_missing": (10, "find_contact"),
     "escalation_open": (20, "follow_escalation"),
     "credit_review_due": (5, "review_credit"),
@@ -124,10 +176,26 @@ def _factors(facts: AccountFacts, today: date) -> list[Factor]:
         made.append(Factor(name, 35 if fresh else 15, _risk_fact(facts)))
     if facts.held_minor > 0:
         made.append(Factor("held_by_promise", -10, "part of the debt is promised"))
-    contact = facts.last_contact_on
+    contact = facts.touched_on
     if contact is not None and (today - contact).days <= RECENT_CONTACT_DAYS and not facts.signals:
-        made.append(Factor("contacted_recently", -50, f"last contact on {contact.isoformat()}"))
+        made.append(Factor("contacted_recently", -50, _contact_fact(facts, contact)))
+    elif (near := _near_step(facts, today)) is not None and not facts.signals:
+        fact = f"step {near.step} ({near.channel}) comes on {near.on.isoformat()}"
+        made.append(Factor("reminder_comes", -20, fact))
     return made
+
+
+def _contact_fact(facts: AccountFacts, on: date) -> str:
+    notice = facts.reminded
+    if notice is None or notice.on != on:
+        return f"last contact on {on.isoformat()}"
+    return f"reminder of step {notice.step} ({notice.channel}, {notice.state}) on {on.isoformat()}"
+
+
+def _near_step(facts: AccountFacts, today: date) -> NextStep | None:
+    """The step that comes today or tomorrow. One whose day has passed was withheld: nothing comes of it by itself."""
+    step = facts.dunned.next_step
+    return step if step is not None and 0 <= (step.on - today).days <= NEAR_STEP_DAYS else None
 
 
 def next_action(facts: AccountFacts, today: date) -> str:
@@ -139,11 +207,22 @@ def next_action(facts: AccountFacts, today: date) -> str:
     if facts.overdue_minor > 0:
         if facts.days_late > 60 or facts.credit_status == "stop":
             return "escalate"
-        contact = facts.last_contact_on
-        if contact is not None and (today - contact).days <= RECENT_CONTACT_DAYS:
-            return "wait_for_reaction"
-        return "call" if facts.days_late > 14 or _is_risky(facts) else "email"
+        return _routine(facts, today)
     return next((action for kind, (_, action) in SIGNALS.items() if kind in kinds), "review")
+
+
+def _routine(facts: AccountFacts, today: date) -> str:
+    """A call or an e-mail, unless somebody has just been spoken or written to, or the next reminder does it."""
+    contact, notice = facts.touched_on, facts.dunned.notice
+    if contact is not None and (today - contact).days <= RECENT_CONTACT_DAYS:
+        return "wait_for_reaction"
+    if notice is not None and notice.state in WAITING:
+        return "approve_notice" if notice.state == "pending_approval" else "wait_for_reminder"
+    own = "call" if facts.days_late > 14 or _is_risky(facts) else "email"
+    near = _near_step(facts, today)
+    if near is None or (own == "call" and near.channel in MESSAGES):
+        return own
+    return "wait_for_reminder"
 
 
 _WEAK = frozenset(("contact_missing", "credit_review_due", "escalation_open"))

@@ -18,11 +18,13 @@ from app.infra.http.fields import AmountOut, BusinessDate, Input, Reason
 NextAction = Literal[
     "call_about_broken_promise", "press_dispute", "answer_inquiry", "check_promised_payment", "do_planned_action",
     "call_about_broken_plan", "resend_invoice", "correct_contact", "find_contact", "follow_escalation",
-    "review_credit", "escalate", "wait_for_reaction", "call", "email", "review",
+    "review_credit", "escalate", "wait_for_reaction", "call", "email", "review", "attend_to_notice", "approve_notice",
+    "wait_for_reminder",
 ]  # fmt: skip
 SignalKind = Literal[
     "promise_broken", "dispute_sla_breached", "reply_due", "promise_due_today", "action_due", "plan_broken",
     "invoice_not_received", "contact_bounced", "contact_missing", "escalation_open", "credit_review_due",
+    "notice_failed",
 ]  # fmt: skip
 
 
@@ -82,6 +84,26 @@ class FactorRead(BaseModel):
     fact: str
 
 
+class LastNoticeRead(BaseModel):
+    """The latest reminder of an account."""
+
+    id: UUID
+    step: int = Field(description="The level: the number of the step")
+    name: str
+    channel: str = Field(examples=["email"])
+    state: str = Field(examples=["delivered"], description="Of the notice; before it resolved, where it has")
+    on: date = Field(description="When it went out or was carried out, else when it was made")
+
+
+class NextDunningStepRead(BaseModel):
+    """The step of the dunning policy that comes next for an item of the account."""
+
+    step: int
+    name: str
+    channel: str = Field(examples=["letter"])
+    on: date = Field(description="The first day on which it comes; in the past: something withholds it")
+
+
 class WorklistEntryRead(BaseModel):
     """An account that asks for work, what to do next, and why it stands where it stands."""
 
@@ -101,6 +123,11 @@ class WorklistEntryRead(BaseModel):
     days_late: int
     signals: list[SignalRead]
     factors: list[FactorRead]
+    last_contact_on: date | None = Field(description="By a person or by a reminder that went out")
+    last_notice: LastNoticeRead | None
+    next_dunning_step: NextDunningStepRead | None = Field(description="Null while the account is not dunned or blocked")
+    dunning_blocked: bool
+    dunning_blocked_until: date | None
     snooze: SnoozeRead | None
     business_date: date = Field(description="The day for which it was ranked")
     allowed_actions: list[Literal["snooze", "wake"]]
@@ -227,6 +254,11 @@ def worklist_entry_read(
             for s in entry.signals
         ],
         factors=[FactorRead(**factor) for factor in entry.factors],
+        last_contact_on=entry.dunning.get("last_contact_on"),
+        last_notice=entry.dunning.get("last_notice"),
+        next_dunning_step=entry.dunning.get("next_step"),
+        dunning_blocked=bool(entry.dunning.get("blocked")),
+        dunning_blocked_until=entry.dunning.get("blocked_until"),
         snooze=None if snooze is None else snooze_read(snooze),
         business_date=entry.business_date,
         allowed_actions=["wake", "snooze"] if snooze is not None else ["snooze"],

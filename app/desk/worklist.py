@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from app.desk.errors import SnoozeInvalid
 from app.desk.facts import Candidate, load_candidates, next_accounts, survivors_of
 from app.desk.models import WorklistSnooze
-from app.desk.rules import Ranked, rank
+from app.desk.rules import AccountFacts, Ranked, rank
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database, WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
@@ -23,17 +24,18 @@ WITH gone AS (
     DELETE FROM worklist_entries WHERE organization_id = $1 AND id = ANY($2::uuid[]) AND id <> ALL($3::uuid[])
 )
 INSERT INTO worklist_entries AS w (organization_id, id, collector_id, score_minor, expected_minor, overdue_minor,
-    open_minor, currency, days_late, next_action, signals, factors, business_date, expected_from)
+    open_minor, currency, days_late, next_action, signals, factors, business_date, expected_from, dunning)
 SELECT $1, r.id, r.collector_id, r.score, r.expected, r.overdue, r.open, $4, r.late, r.action, r.signals, r.factors, $5,
-    r.origin
+    r.origin, r.dunning
 FROM unnest($3::uuid[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::text[],
-            $13::jsonb[], $14::jsonb[], $15::text[])
-    AS r(id, collector_id, score, expected, overdue, open, late, action, signals, factors, origin)
+            $13::jsonb[], $14::jsonb[], $15::text[], $16::jsonb[])
+    AS r(id, collector_id, score, expected, overdue, open, late, action, signals, factors, origin, dunning)
 ON CONFLICT (organization_id, id) DO UPDATE SET collector_id = excluded.collector_id,
     score_minor = excluded.score_minor, expected_minor = excluded.expected_minor,
     overdue_minor = excluded.overdue_minor, open_minor = excluded.open_minor, currency = excluded.currency,
     days_late = excluded.days_late, next_action = excluded.next_action, signals = excluded.signals,
-    factors = excluded.factors, business_date = excluded.business_date, expected_from = excluded.expected_from
+    factors = excluded.factors, business_date = excluded.business_date, expected_from = excluded.expected_from,
+    dunning = excluded.dunning
 """
 
 
@@ -81,7 +83,20 @@ async def _write(
         [json.dumps([asdict(signal) for signal in fact.signals], default=str) for fact in facts],
         [json.dumps([asdict(factor) for factor in place.factors]) for place in places],
         [place.expected_from for place in places],
+        [_dunning(fact) for fact in facts],
     )
+
+
+def _dunning(facts: AccountFacts) -> str:
+    """The stored form of how the account is dunned; only what there is."""
+    standing = facts.dunned
+    found: dict[str, Any] = {"last_contact_on": facts.touched_on, "blocked_until": standing.blocked_until}
+    if standing.notice is not None:
+        found["last_notice"] = asdict(standing.notice)
+    if standing.next_step is not None:
+        found["next_step"] = asdict(standing.next_step)
+    found = {name: value for name, value in found.items() if value is not None}
+    return json.dumps(found | ({"blocked": True} if standing.blocked else {}), default=str)
 
 
 async def snooze(

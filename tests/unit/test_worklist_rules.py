@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.desk.rules import SIGNALS, AccountFacts, Signal, next_action, rank, shrunk_share
+from app.desk.rules import (
+    SIGNALS,
+    AccountFacts,
+    Dunned,
+    NextStep,
+    Notice,
+    Signal,
+    next_action,
+    rank,
+    shrunk_share,
+)
 from app.desk.signals import SIGNAL_QUERIES
 
 TODAY = date(2026, 3, 16)
@@ -109,3 +120,41 @@ def test_more_overdue_money_never_ranks_lower_and_nothing_overflows(
     assert second is not None
     assert second.score_minor >= (0 if first is None else first.score_minor)
     assert 0 <= second.score_minor < 2**62
+
+
+def _dunned(channel: str = "email", *, state: str | None = None, sent: int = 1, comes: int | None = None) -> Dunned:
+    notice = None if state is None else Notice(UUID(int=1), 1, "First", "email", state, TODAY - timedelta(days=sent))
+    step = None if comes is None else NextStep(2, "Second", channel, TODAY + timedelta(days=comes))
+    return Dunned(notice, step)
+
+
+@pytest.mark.parametrize(
+    ("days_late", "dunned", "action"),
+    [
+        (5, _dunned(state="sent"), "wait_for_reaction"),
+        (30, _dunned(state="delivered"), "wait_for_reaction"),
+        (5, _dunned(state="delivered", sent=4), "email"),
+        (5, _dunned(comes=1), "wait_for_reminder"),
+        (5, _dunned(comes=0), "wait_for_reminder"),
+        (5, _dunned(comes=2), "email"),
+        (5, _dunned(comes=-1), "email"),  # withheld: nothing comes of it by itself
+        (30, _dunned(comes=1), "call"),  # a written reminder is no reason not to call
+        (30, _dunned("call_task", comes=1), "wait_for_reminder"),
+        (5, _dunned(state="pending_approval"), "approve_notice"),
+        (5, _dunned(state="approved"), "wait_for_reminder"),
+        (61, _dunned(state="sent"), "escalate"),
+    ],
+)
+def test_a_reminder_by_hand_does_not_run_into_those_of_the_policy(days_late: int, dunned: Dunned, action: str) -> None:
+    assert next_action(replace(LATE, days_late=days_late, dunned=dunned), TODAY) == action
+
+
+def test_the_latest_reminder_counts_as_contact_and_is_named() -> None:
+    place = rank(replace(LATE, dunned=_dunned(state="delivered"), last_contact_on=date(2026, 3, 14)), TODAY)
+    assert place is not None
+    assert place.factors[-1].fact == "reminder of step 1 (email, delivered) on 2026-03-15"
+    coming = rank(replace(LATE, dunned=_dunned(comes=1)), TODAY)
+    assert coming is not None
+    assert (coming.factors[-1].name, coming.factors[-1].fact) == (
+        "reminder_comes", "step 2 (email) comes on 2026-03-17",
+    )  # fmt: skip
