@@ -1,4 +1,4 @@
-"""The running service against its own OpenAPI document: schemathesis looks for any answer outside it.
+"""The running service against its own OpenAPI document: clients made from it, and any answer outside it (schemathesis).
 
 Thirty seconds in the suite; `SCHEMATHESIS_SECONDS=900` tries longer, `SCHEMATHESIS_SEED=7` another way.
 """
@@ -20,6 +20,7 @@ import pytest
 
 from app.infra.connection import APP_ROLE, DatabaseSettings, driver_url
 from app.infra.database import Database
+from clients.__main__ import run_stories
 from tests.benchmarks.servers import serving
 from tests.benchmarks.tokens import token_for
 from tests.factories import make_tenant
@@ -56,26 +57,41 @@ async def _token(url: str) -> str:
         await database.close()
 
 
-@pytest.mark.slow
-def test_no_answer_is_outside_the_document(own_database: str, redis_url: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def served(own_database: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a running service, and a token."""
     token = asyncio.run(_token(own_database))
-    with serving("app.main:create_app", own_database, redis_url, tmp_path) as port:
-        command = [
-            sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()",
-            "--config-file", str(HERE / "schemathesis.toml"), "--no-color",
-            "run", f"http://127.0.0.1:{port}/openapi.json", "--header", f"Authorization: Bearer {token}",
-            "--seed", str(SEED), "--max-time", str(SECONDS), "--request-timeout", "20", "--warnings", "off",
-            "--suppress-health-check", "all", "--no-shrink",
-        ]  # fmt: skip
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(HERE.parents[1]), "SCHEMATHESIS_HOOKS": "tests.api.schema_checks"},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS + 120,
-            check=False,
-        )
+    with serving("app.main:create_app", own_database, redis_url, tmp_path_factory.mktemp("data")) as port:
+        yield f"http://127.0.0.1:{port}", token
+
+
+@pytest.mark.slow
+def test_generated_clients_tell_their_stories(served: tuple[str, str]) -> None:
+    """TypeScript (strict) and Python. Generators and what they made are kept in `.venv` (`make check` made it)."""
+    said = run_stories(*served)
+    assert "the Python client did all of it" in said
+    assert "the TypeScript client did all of it" in said
+
+
+@pytest.mark.slow
+def test_no_answer_is_outside_the_document(served: tuple[str, str], tmp_path: Path) -> None:
+    address, token = served
+    command = [
+        sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()",
+        "--config-file", str(HERE / "schemathesis.toml"), "--no-color",
+        "run", f"{address}/openapi.json", "--header", f"Authorization: Bearer {token}",
+        "--seed", str(SEED), "--max-time", str(SECONDS), "--request-timeout", "20", "--warnings", "off",
+        "--suppress-health-check", "all", "--no-shrink",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1]), "SCHEMATHESIS_HOOKS": "tests.api.schema_checks"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS + 120,
+        check=False,
+    )
     print(done.stdout[-20_000:], done.stderr[-4_000:])
     assert done.returncode == 0, "see the output: each failure comes with a curl command"
     assert "Tested: " in done.stdout

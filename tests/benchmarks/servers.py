@@ -63,14 +63,18 @@ def serving(factory: str, database_url: str, redis_url: str, folder: Path, **env
         **environment,
     }
     command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port), "--no-access-log",
-               "--log-level", "error"]  # fmt: skip
+               "--log-level", "error", "--timeout-graceful-shutdown", "5"]  # fmt: skip
     process = subprocess.Popen(command, env=env)
     try:
         _wait_for(port, process)
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # a request that takes longer; the service itself is told how long to wait
+            process.kill()
+            process.wait(10)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
