@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from app.cash_application.hands import rare_collections
 from app.core.clock import utc_now
 from app.core.ids import OrganizationId
 from app.dunning.comparing.service import JOB as COMPARE_JOB
@@ -67,20 +68,21 @@ async def _finish(job: JobContext, run_id: UUID) -> None:
 
 async def run_to_end(database: Database, organization_id: OrganizationId, run_id: UUID) -> None:
     """Plan what is left of a run. While some accounts are written, what is due to the next ones is found out."""
-    ahead = await _look_ahead(database, organization_id, run_id, None)
-    for _ in range(STEPS_MAX):
-        reading = asyncio.create_task(_look_ahead(database, organization_id, run_id, ahead)) if ahead.more else None
-        try:
-            async with database.write(organization_id, SYSTEM) as session:
-                today = await local_today(session, utc_now())
-                more = await plan_next(session, run_id, today=today, ahead=ahead)
-            if not more:
-                return
-            ahead = await (reading or _look_ahead(database, organization_id, run_id, None))
-        finally:
-            if reading is not None and not reading.done():
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
+    with rare_collections():
+        ahead = await _look_ahead(database, organization_id, run_id, None)
+        for _ in range(STEPS_MAX):
+            reading = asyncio.create_task(_look_ahead(database, organization_id, run_id, ahead)) if ahead.more else None
+            try:
+                async with database.write(organization_id, SYSTEM) as session:
+                    today = await local_today(session, utc_now())
+                    more = await plan_next(session, run_id, today=today, ahead=ahead)
+                if not more:
+                    return
+                ahead = await (reading or _look_ahead(database, organization_id, run_id, None))
+            finally:
+                if reading is not None and not reading.done():
+                    reading.cancel()
+                    await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _look_ahead(

@@ -182,31 +182,20 @@ async def _items(
     blocks, holds = await _holds(session, list({row["account_id"] for row in rows}), ids, today)
     retries = await _retries(session, ids, today)
     by_account: defaultdict[UUID, list[Item]] = defaultdict(list)
-    for row in rows:
-        instalment_id = row["id"]
-        account_id = holders[row["account_id"]]
+    for instalment_id, holder, entity_id, currency, due_date, open_minor, ordinal, done_on, waits, _ in rows:
+        account_id = holders[holder]
         promise = promised.get(instalment_id)
         hold = holds.get(instalment_id)
-        if hold is None and account_id != row["account_id"]:
-            hold = blocks.get(row["account_id"])
-        standing: Standing = "unknown" if instalment_id in unknown else "waiting" if row["waits"] else "free"
+        if hold is None and account_id != holder:
+            hold = blocks.get(holder)
+        standing: Standing = "unknown" if instalment_id in unknown else "waiting" if waits else "free"
         by_account[account_id].append(
             Item(
-                instalment_id,
-                row["legal_entity_id"],
-                row["currency"],
-                row["due_date"],
-                row["open_minor"],
-                row["step_ordinal"],
-                row["done_on"],
-                standing,
-                disputed.get(instalment_id, 0),
-                0 if promise is None else promise.held_minor,
-                None if promise is None else _promise_hold(promise),
-                hold,
-                retries.get(instalment_id, _NO_RETRIES),
+                instalment_id, entity_id, currency, due_date, open_minor, ordinal, done_on, standing,
+                disputed.get(instalment_id, 0), 0 if promise is None else promise.held_minor,
+                None if promise is None else _promise_hold(promise), hold, retries.get(instalment_id, _NO_RETRIES),
             )
-        )
+        )  # fmt: skip
     return _Items(dict(by_account), blocks)
 
 

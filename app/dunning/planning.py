@@ -209,8 +209,11 @@ def _before(policy: Policy, item: Item, step: Step) -> date:
 
 def due_step(policy: Policy, item: Item, today: date) -> Step | None:
     """The step whose time has come on `today`, or None. It says nothing of what withholds it, nor of what waits."""
-    step = next_step(policy, item, today)
-    return step if step is not None and due_on(policy, item, step) <= today else None
+    late = (today - item.due_date).days
+    step = _next(policy, item.last_ordinal, late)
+    if step is None or (step.offset_days is not None and late < step.offset_days):
+        return None
+    return step if step.gap_days is None or due_on(policy, item, step) <= today else None
 
 
 def plan_account(facts: Account, policy: Policy, today: date) -> Plan:
