@@ -20,6 +20,7 @@ from app.infra.rendering.papers import Grid, Paper, paper_pdf
 from app.settings import Settings
 from tests.conftest import RolledBackDatabase, StaticAuthenticator
 from tests.factories import Tenant
+from tests.pictures import png
 from tests.receivables import credit, issue, pay, settle
 
 DAY = date(2026, 3, 2)
@@ -101,10 +102,11 @@ async def _case(database: RolledBackDatabase, tenant: Tenant, data_dir: Settings
     (invoice_id, _) = await _owing(database, tenant)
     enclosed = paper_pdf(Paper("Proof of delivery", (Grid(("a",), (("b",),)),)), DAY)
     proof = await keep_content(document_store(data_dir), tenant.organization_id, enclosed, "proof.pdf")
-    photo = await keep_content(document_store(data_dir), tenant.organization_id, b"\x89PNG\r\n\x1a\n..", "photo.png")
+    photo = await keep_content(document_store(data_dir), tenant.organization_id, png(40, 30), "photo.png")
+    bomb = await keep_content(document_store(data_dir), tenant.organization_id, png(30_000, 30_000, rows=1), "bomb.png")
     broken = await keep_content(document_store(data_dir), tenant.organization_id, b"%PDF-1.7 broken", "broken.pdf")
     async with database.write(tenant.organization_id, tenant.actor) as session:
-        for kept in (proof, photo, broken):
+        for kept in (proof, photo, bomb, broken):
             await add_document(session, kept, Subject("invoice", invoice_id), category="proof_of_delivery")
         today = business_date(utc_now(), "Europe/Berlin")
         return await prepare_case(
@@ -122,14 +124,15 @@ async def test_an_evidence_file_binds_what_proves_the_claim(
     total = len(pages)
     assert "Proof of delivery" in pages[-1]
     assert f"{total} / {total}" in pages[-1], "pages from elsewhere carry a number, too"
+    assert [len(page.images) for page in PdfReader(io.BytesIO(made.content)).pages][-2] == 1, "the photograph is a page"
     assert f"1 / {total}" in pages[0]
     text = "".join(pages)
-    assert "Attachment 1: =RE-1: proof.pdf" in text
+    assert "Attachment 2: =RE-1: proof.pdf" in text
     assert "photo.png" in text
     state = (await client.get(made.headers["content-location"])).json()
-    assert (state["state"], state["pages"], state["attached"]) == ("completed", total, 1)
+    assert (state["state"], state["pages"], state["attached"]) == ("completed", total, 2)
     assert {(row["name"], row["reason"]) for row in state["left_out"]} == {
-        ("=RE-1: photo.png", "image/png"), ("=RE-1: broken.pdf", "unreadable"),
+        ("=RE-1: bomb.png", "too_many_pixels"), ("=RE-1: broken.pdf", "unreadable"),
     }  # fmt: skip
     kept = await client.get(f"/v1/documents/{state['document_id']}/content")
     assert kept.content == made.content

@@ -21,6 +21,7 @@ from app.exports.service import Export, record_export
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import Actor, Database, ReadSession, WriteSession
 from app.infra.jobs import owe
+from app.infra.rendering.images import PICTURES, PictureRefused, picture_page_pdf
 from app.infra.rendering.papers import paper_pdf
 from app.infra.versions import RECORDED_NOW
 from app.settings import Settings
@@ -32,6 +33,8 @@ DIRECT_BYTES_MAX = 4_000_000
 DIRECT_DOCUMENTS_MAX = 12
 DIRECT_ROWS_MAX = 400
 PDF = "application/pdf"
+BOUND = frozenset((PDF, *PICTURES))
+PICTURES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,11 @@ class Made:
 
 def is_large(facts: EvidenceFacts) -> bool:
     """Whether the file is made in the background: a request should not bind dozens of documents."""
-    pdfs = [row for row in facts.documents if row["media_type"] == PDF]
+    pages = [row for row in facts.documents if row["media_type"] in BOUND]
     rows = len(facts.statement.items) + len(facts.letters) + len(facts.timeline) // 4
     return (
-        len(pdfs) > DIRECT_DOCUMENTS_MAX
-        or sum(row["size_bytes"] for row in pdfs) > DIRECT_BYTES_MAX
+        len(pages) > DIRECT_DOCUMENTS_MAX
+        or sum(row["size_bytes"] for row in pages) > DIRECT_BYTES_MAX
         or rows > DIRECT_ROWS_MAX
     )
 
@@ -62,7 +65,7 @@ async def bind_evidence(settings: Settings, organization_id: UUID, facts: Eviden
     """
     account = facts.statement.account
     words = Words(language or account["language"], account["country"])
-    enclosures, left_out = await _enclosures(settings, organization_id, facts.documents)
+    enclosures, left_out = await _enclosures(settings, organization_id, facts.documents, as_of)
 
     def front(placed: tuple[Placed, ...], refused: tuple[tuple[str, str], ...], total: int) -> bytes:
         return paper_pdf(evidence_paper(facts, words, placed, (*left_out, *refused), total, as_of), as_of)
@@ -78,20 +81,23 @@ async def bind_evidence(settings: Settings, organization_id: UUID, facts: Eviden
 
 
 async def _enclosures(
-    settings: Settings, organization_id: UUID, documents: list[Any]
+    settings: Settings, organization_id: UUID, documents: list[Any], as_of: date
 ) -> tuple[list[Enclosure], tuple[tuple[str, str], ...]]:
-    """The PDFs among the documents as far as they fit; each content once. Other types are named only."""
+    """The PDFs and pictures among the documents as far as they fit; each content once. Other types are named only."""
     found: list[Enclosure] = []
     left_out: list[tuple[str, str]] = []
     seen: set[str] = set()
-    size = 0
+    size = pictures = 0
     for row in documents:
         if row["sha256"] in seen:
             continue
         seen.add(row["sha256"])
         name = f"{row['subject']}: {row['name']}"
-        if row["media_type"] != PDF:
+        is_picture = row["media_type"] in PICTURES
+        if row["media_type"] not in BOUND:
             left_out.append((name, row["media_type"]))
+        elif is_picture and pictures >= PICTURES_MAX:
+            left_out.append((name, "too_many_pages"))
         elif size + row["size_bytes"] > ENCLOSED_BYTES_MAX:
             left_out.append((name, "too_large"))
         else:
@@ -101,6 +107,13 @@ async def _enclosures(
                 left_out.append((name, "missing"))
                 continue
             size += row["size_bytes"]
+            pictures += is_picture
+            try:
+                if is_picture:
+                    content = await asyncio.to_thread(picture_page_pdf, content, row["media_type"], as_of)
+            except PictureRefused as refusal:
+                left_out.append((name, refusal.reason))
+                continue
             found.append(Enclosure(name, content))
     return found, tuple(left_out)
 

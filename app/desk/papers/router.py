@@ -56,7 +56,7 @@ async def get_evidence(
     language: Annotated[PaperLanguage | None, Query(description="The account's own when missing")] = None,
 ) -> Response:
     """The claim, the statement, actions, letters, promises, disputes, payments, costs and the timeline, with the stored
-    PDFs bound in behind, an index and page numbers. What is no PDF is listed.
+    PDFs and pictures (PNG, JPEG) bound in behind, an index and page numbers. What is neither is listed.
 
     A small file is answered at once. A large one is made in the background: 202 with its resource, and the bytes when
     asked again. Each is kept as a document of the case.
