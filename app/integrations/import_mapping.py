@@ -31,7 +31,7 @@ _DATE_FORMAT = re.compile(r"(?:%[Ymdy]|[./ -])+", re.ASCII)
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _SECTIONS = {
     "kind", "format", "columns", "joined", "constants", "values", "where", "empty", "absolute", "add_days",
-    "other_headers", "blank_when", "optional_columns", "source_table", "cell_values", "options",
+    "other_headers", "blank_when", "optional_columns", "fallback", "less", "source_table", "cell_values", "options",
     "title", "about",
 }  # fmt: skip
 JOIN = "/"
@@ -40,6 +40,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "rounding": ("refuse", "half_up"),
     "late_facts": ("refuse", "post_in_open_period"),
     "on_missing_account": ("refuse", "create"),
+    "on_missing_legal_entity": ("refuse", "use_only"),
     "on_missing_bank_account": ("refuse", "create"),
     "on_missing_payment_terms": ("refuse", "create"),
     "matching": ("run", "held"),
@@ -73,12 +74,13 @@ class ImportMapping:
 
     `joined`: fields made of several columns, with a slash between. `where`: rows count only when the column has one of
     these texts (`<0`, `>0`, `=0` compare numbers, `!text` is anything else). `empty`: texts that mean nothing.
-    `absolute`: amounts whose sign is dropped. `add_days`: columns of days that are added to a date. `other_headers`:
+    `absolute`: amounts whose sign is dropped. `add_days`: columns of days, the first with any counts. `other_headers`:
     what a header may also be called. `blank_when`: a field is empty where a column has one of these texts.
     `optional_columns`: columns of the mapping that the file lacks are left out; needed fields stay needed.
     `tables`: names of the source's tables, the first where a file's name has none of them; `changed_at`: the column
     that says when a row was changed there last. `cell_values`: by header, texts that are read as others, before
-    anything else looks at the row.
+    anything else looks at the row. `fallback`: columns that a field is taken from when its own is empty.
+    `less`: columns of amounts that are taken off an amount.
     """
 
     format: TextFormat = TextFormat()
@@ -89,13 +91,15 @@ class ImportMapping:
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
     absolute: tuple[str, ...] = ()
-    add_days: Mapping[str, str] = field(default_factory=dict)
+    add_days: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     other_headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     blank_when: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     optional_columns: bool = False
     tables: tuple[str, ...] = ()
     changed_at: str | None = None
     cell_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    fallback: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    less: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class ImportOptions:
     rounding: str = "refuse"
     late_facts: str = "refuse"
     on_missing_account: str = "refuse"
+    on_missing_legal_entity: str = "refuse"
     on_missing_bank_account: str = "refuse"
     on_missing_payment_terms: str = "refuse"
     matching: str = "run"
@@ -152,7 +157,7 @@ def read_mapping(kind: str, content: Mapping[str, Any]) -> ImportMapping:
         _lists(content.get("where"), "/where", fault),
         frozenset(_list(content.get("empty"), "/empty", fault)),
         tuple(n for n in _list(content.get("absolute"), "/absolute", fault) if _is_field(n, "/absolute", known, fault)),
-        _texts(content.get("add_days"), "/add_days", known, fault),
+        _add_days(content.get("add_days"), known, fault),
         _lists(content.get("other_headers"), "/other_headers", fault),
         {
             name: _lists(columns_, f"/blank_when/{name}", fault)
@@ -165,10 +170,26 @@ def read_mapping(kind: str, content: Mapping[str, Any]) -> ImportMapping:
             header: _texts(table, f"/cell_values/{header}", None, fault)
             for header, table in _section(content.get("cell_values"), "/cell_values", fault).items()
         },
+        {
+            name: titles
+            for name, titles in _lists(content.get("fallback"), "/fallback", fault).items()
+            if _is_field(name, f"/fallback/{name}", known, fault)
+        },
+        _texts(content.get("less"), "/less", known, fault),
     )
     if faults:
         raise MappingInvalid("the mapping is refused; see errors", errors=tuple(faults[:100]))
     return mapping
+
+
+def _add_days(found: Any, known: KindFields, fault: Any) -> dict[str, tuple[str, ...]]:
+    """Columns of days by field: one, or several of which the first that is not zero counts."""
+    given = {
+        name: [titles] if isinstance(titles, str) else titles
+        for name, titles in _section(found, "/add_days", fault).items()
+        if _is_field(name, f"/add_days/{name}", known, fault)
+    }
+    return _lists(given, "/add_days", fault)
 
 
 def _source_table(found: Any, fault: Any) -> tuple[tuple[str, ...], str | None]:

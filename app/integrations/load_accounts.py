@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.accounts.commands import UNSET, AccountCommand, ContactCommand
@@ -14,8 +14,9 @@ from app.accounts.terms_notation import parse_terms_text
 from app.accounts.upsert import upsert_accounts
 from app.core.errors import DomainError
 from app.infra.database import ReadSession, WriteSession
+from app.integrations import queries
 from app.integrations.import_fields import ACCOUNTS, KindFields
-from app.integrations.loader import ParsedRow, Reading
+from app.integrations.loader import AccountRef, ParsedRow, Reading, account_unknown
 from app.integrations.row_values import Fault, currency_of, flag
 
 _OPTIONAL = {
@@ -35,6 +36,8 @@ _OPTIONAL = {
     "collector": "collector_email",
 }
 """Fields that an empty cell clears, when the file has them at all."""
+KEPT = "(kept)"
+"""As name: the account is on record, and keeps its name and currency."""
 _CONTACT = {"contact_name": "name", "contact_email": "email", "contact_phone": "phone"}
 
 
@@ -99,6 +102,21 @@ class AccountLoader:
                 continue
             await create_payment_terms(session, terms)
 
+    async def _keep_names(self, session: WriteSession, rows: Sequence[ParsedRow]) -> dict[int, AccountRef]:
+        """Give rows that keep the name that of the account; those (by identity) of which there is no account."""
+        kept = [row for row in rows if row.draft.name == KEPT]
+        if not kept:
+            return {}
+        found = await queries.accounts_on_record(session, [row.draft.number for row in kept])
+        unknown: dict[int, AccountRef] = {}
+        for row in kept:
+            account = found.get(row.draft.number)
+            if account is None:
+                unknown[id(row)] = AccountRef(row.draft.number, "", "", "", "")
+            else:
+                row.draft = replace(row.draft, name=account["name"], currency=account["currency"])
+        return unknown
+
     def _contact(self, cell: dict[str, str]) -> ContactCommand | None:
         """The contact of the row; what the file does not say keeps its value."""
         if not any(cell[name] for name in _CONTACT):
@@ -112,5 +130,10 @@ class AccountLoader:
         """Create or update the accounts of a chunk."""
         if self.reading.options.on_missing_payment_terms == "create":
             await self._create_terms(session, rows)
+        unknown = await self._keep_names(session, rows)
+        if unknown:
+            rest = [row for row in rows if id(row) not in unknown]
+            done = dict(zip(map(id, rest), await self.load(session, rest), strict=True)) if rest else {}
+            return [done.get(id(row)) or account_unknown(unknown[id(row)]) for row in rows]
         results = await upsert_accounts(session, [row.draft for row in rows])
         return [result if isinstance(result, DomainError) else result.outcome for result in results]

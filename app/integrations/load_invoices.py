@@ -65,6 +65,7 @@ class InvoiceLoader:
 
     async def prepare(self, session: ReadSession) -> None:
         """Legal entities and payment terms by code. Raises RowRefused for an unknown one in the options."""
+        self.entities.use_only = self.reading.options.on_missing_legal_entity == "use_only"
         await self.entities.prepare(session, self.reading.options.legal_entity)
         self.terms = await queries.payment_terms_ids(session)
 

@@ -75,6 +75,7 @@ class PaymentLoader:
 
     async def prepare(self, session: ReadSession) -> None:
         """Legal entities by code, own bank accounts by identifier. Raises RowRefused."""
+        self.entities.use_only = self.reading.options.on_missing_legal_entity == "use_only"
         await self.entities.prepare(session, self.reading.options.legal_entity)
         self.banks = await queries.bank_account_ids(session)
 

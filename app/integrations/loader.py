@@ -102,6 +102,7 @@ class LegalEntities:
     ids: dict[str, UUID] = field(default_factory=dict)
     codes: dict[UUID, str] = field(default_factory=dict)
     default: UUID | None = None
+    use_only: bool = False
 
     async def prepare(self, session: ReadSession, code: str | None) -> None:
         """Raises RowRefused when the code of the options is unknown."""
@@ -117,6 +118,8 @@ class LegalEntities:
     def find(self, code: str, faults: list[Fault]) -> UUID | None:
         """The legal entity of that code, or the default for none."""
         found = self.ids.get(code) if code else self.default
+        if found is None and code and self.use_only and len(self.ids) == 1:
+            found = self.default
         if found is None:
             detail = f"no legal entity has the code {code[:40]!r}" if code else "several legal entities: name one"
             faults.append(Fault("legal_entity", "import.legal_entity_unknown", detail))

@@ -230,6 +230,17 @@ async def account_ids(session: ReadSession, numbers: Iterable[str]) -> dict[str,
     return {row["number"]: row["id"] for row in rows}
 
 
+async def accounts_on_record(session: ReadSession, numbers: Iterable[str]) -> dict[str, Any]:
+    """Name and currency of accounts that are not merged, by number."""
+    rows = await session.driver.fetch(
+        "SELECT number, name, currency FROM accounts WHERE organization_id = $1 AND number = ANY($2::text[])"
+        " AND status <> 'merged'",
+        session.organization_id,
+        list(numbers),
+    )
+    return {row["number"]: row for row in rows}
+
+
 async def account_ids_by_reference(
     session: ReadSession, references: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], UUID]:

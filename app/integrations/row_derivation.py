@@ -24,7 +24,9 @@ class Derivation:
     tests: list[tuple[int, list[Test]]] = field(default_factory=list)
     joined: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # field, columns
     absolute: list[int] = field(default_factory=list)
-    add_days: list[tuple[int, int]] = field(default_factory=list)  # field, column of the days
+    add_days: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # field, columns of the days
+    fallback: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # field, columns
+    less: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # field, column of what is taken off
     empty: frozenset[str] = frozenset()
     formats: tuple[str, ...] = ()
     blank_when: list[tuple[int, list[tuple[int, list[Test]]]]] = field(default_factory=list)
@@ -50,10 +52,17 @@ class Derivation:
         for index, conditions in self.blank_when:
             if any(any(test(self._cell(cells, column)) for test in tests) for column, tests in conditions):
                 fields[index] = ""
+        for index, columns in self.less:
+            for column in columns:
+                fields[index] = _less(fields[index], self._cell(cells, column))
         for index in self.absolute:
             fields[index] = _without_sign(fields[index])
-        for index, column in self.add_days:
-            fields[index] = self._later(fields[index], cells[column].strip())
+        for index, columns in self.fallback:
+            if not fields[index]:
+                fields[index] = next((text for column in columns if (text := self._cell(cells, column))), "")
+        for index, columns in self.add_days:
+            days = (self._cell(cells, column) for column in columns)
+            fields[index] = self._later(fields[index], next((text for text in days if _sign(text)), "0"))
 
     def _later(self, text: str, days: str) -> str:
         """The day so many days later, in the first of the file's forms; the text itself when it is none."""
@@ -72,13 +81,15 @@ class Derivation:
 def derivation(header: list[str], mapping: ImportMapping, known: KindFields) -> Derivation | None:
     """The derived parts, or None where the mapping has none. Raises ImportFileRefused for a header that is missing."""
     given = (mapping.joined, mapping.where, mapping.empty, mapping.absolute, mapping.add_days, mapping.blank_when)
-    if not any(given):
+    if not any(given) and not mapping.fallback and not mapping.less:
         return None
     return Derivation(
         tests=_tests(header, mapping.where),
         joined=_places(header, mapping.joined, known),
         absolute=[known.names.index(name) for name in mapping.absolute],
-        add_days=[(known.names.index(name), _column(header, title)) for name, title in mapping.add_days.items()],
+        add_days=_places(header, mapping.add_days, known),
+        fallback=_places(header, mapping.fallback, known),
+        less=_places(header, {name: (title,) for name, title in mapping.less.items()}, known),
         empty=mapping.empty,
         formats=mapping.format.date_formats,
         blank_when=[(known.names.index(name), _tests(header, texts)) for name, texts in mapping.blank_when.items()],
@@ -94,12 +105,18 @@ def fitted(header: list[str], mapping: ImportMapping) -> ImportMapping:
         mapping,
         columns={name: title for name, title in mapping.columns.items() if title.strip() in there},
         where={title: texts for title, texts in mapping.where.items() if title.strip() in there},
-        add_days={name: title for name, title in mapping.add_days.items() if title.strip() in there},
+        add_days=_present(mapping.add_days, there),
+        fallback=_present(mapping.fallback, there),
+        less={name: title for name, title in mapping.less.items() if title.strip() in there},
         blank_when={
             name: {title: texts for title, texts in conditions.items() if title.strip() in there}
             for name, conditions in mapping.blank_when.items()
         },
     )
+
+
+def _present(columns: Mapping[str, tuple[str, ...]], there: set[str]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(title for title in titles if title.strip() in there) for name, titles in columns.items()}
 
 
 def _tests(header: list[str], wanted: Mapping[str, tuple[str, ...]]) -> list[tuple[int, list[Test]]]:
@@ -136,6 +153,14 @@ def _without_sign(text: str) -> str:
     if text[:1] == "(" and text[-1:] == ")":
         return text[1:-1]
     return text[1:] if text[:1] == "-" else text[:-1] if text[-1:] == "-" else text
+
+
+def _less(text: str, other: str) -> str:
+    """The plain number less another one; the text itself where one of them is none."""
+    try:
+        return str(Decimal(text) - Decimal(other)) if text and other else text
+    except InvalidOperation:
+        return text
 
 
 def _sign(text: str) -> int | None:

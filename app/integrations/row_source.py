@@ -276,6 +276,10 @@ def read_rows(stream: BinaryIO, media_format: str, mapping: ImportMapping, known
     return CsvRows(stream, form)
 
 
+ANYTHING = "*"
+"""In a table of values: what stands for every text that the table does not name, also for none."""
+
+
 class RowShape:
     """Puts the cells of a row into the order of the fields, with constants, trimmed and translated."""
 
@@ -334,19 +338,31 @@ class RowShape:
         if self._derived is not None:
             self._derived.derive(cells, changed)
         for index, table in self._tables:
-            changed[index] = table.get(changed[index], changed[index])
+            changed[index] = table.get(changed[index], table.get(ANYTHING, changed[index]))
         return tuple(changed)
 
 
 def _renamed(header: list[str], mapping: ImportMapping) -> list[str]:
-    """Headers by their first name, where the mapping knows other ones for them."""
+    """Headers by their first name, where the mapping knows other ones for them, or writes them in another case."""
     found = list(header)
+    titles = {*mapping.columns.values(), *mapping.where, *mapping.cell_values, *mapping.other_headers}
+    for listed in (*mapping.joined.values(), *mapping.add_days.values(), *mapping.fallback.values()):
+        titles.update(listed)
+    folded = [_folded(title) for title in found]
+    for title in titles:
+        if title.strip() not in found and folded.count(_folded(title)) == 1:
+            found[folded.index(_folded(title))] = title.strip()
     for name, others in mapping.other_headers.items():
         if name not in found:
-            place = next((found.index(other) for other in others if found.count(other) == 1), None)
-            if place is not None:
+            known = (_folded(other) for other in others)
+            place = next((folded.index(other) for other in known if folded.count(other) == 1), None)
+            if place is not None and found[place] not in titles - {*others}:
                 found[place] = name
     return found
+
+
+def _folded(title: str) -> str:
+    return "".join(title.casefold().split()).replace("_", "")
 
 
 def _places(header: list[str], columns: Mapping[str, str], known: KindFields) -> dict[str, int]:

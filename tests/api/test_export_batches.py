@@ -145,7 +145,7 @@ async def test_cash_goes_to_dynamics_gp_and_comes_back_known(
         "DISTKNAM": "0.00", "WROFAMNT": "0.00", "APPLYDATE": "2026-03-21", "GLPOSTDT": "2026-03-21",
     }  # fmt: skip
     lines = (await client.get(f"{path}/file?format=csv&part=applications")).text.splitlines()
-    assert lines[0].startswith("ROW,APTODCNM,") and len(lines) == 3
+    assert (lines[0].split(",")[:2], len(lines)) == (["ROW", "APTODCNM"], 3)
     # The ERP refuses the receipt: what it settles falls with it, and all three leave again under another number.
     answer = {"results": [{"ordinal": 1, "state": "rejected", "error": "customer on hold"}]}
     done = await post(client, f"cash-receipt-exports/{batch['id']}/acknowledge", answer, 200)

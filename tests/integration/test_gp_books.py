@@ -204,7 +204,8 @@ async def test_contacts_and_accounts_that_the_balances_do_not_name(
     lines = await fetch(
         database, tenant, "SELECT * FROM source_balances WHERE import_id = $1 ORDER BY account_key", done["id"]
     )
-    assert [(x["account_key"], x["stated_minor"], x["documents_minor"], x["here_minor"], x["verdict"]) for x in lines] == [
+    names = ("account_key", "stated_minor", "documents_minor", "here_minor", "verdict")
+    assert [tuple(line[name] for name in names) for line in lines] == [
         ("AARON001", None, 9_000, 10_000, "differs_here"), ("ADAMPARK0001", 0, None, 0, "agrees"),
         ("GONE", 300, None, 0, "unknown_account"),
     ]  # fmt: skip

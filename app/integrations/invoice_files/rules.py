@@ -9,7 +9,7 @@ from app.accounts.rules import MAX_CODE_LENGTH, DiscountTier, PaymentTerms, Paym
 from app.accounts.terms_notation import terms_text
 from app.core.errors import RuleViolation
 from app.integrations.invoice_formats.records import EInvoice
-from app.integrations.invoice_formats.rules import DEBIT_TYPES
+from app.integrations.invoice_formats.totals import DEBIT_TYPES
 from app.invoices.rules import LINES_LIMIT, InstalmentCommand, LineCommand
 
 SOURCE = "e-invoice"

@@ -21,8 +21,8 @@ from app.integrations.invoice_files.rules import CREDIT_MEMO, SOURCE, Owed, disc
 from app.integrations.invoice_formats.records import EInvoice
 from app.invoices.credit_memo_upsert import upsert_credit_memo
 from app.invoices.credit_memos import IssueCreditMemo
-from app.invoices.payment_references import set_payment_references
 from app.invoices.rules import IssueInvoice
+from app.invoices.sql.payment_references import set_payment_references
 from app.invoices.upsert import upsert_invoice
 
 INVOICE_COPY = "invoice_copy"

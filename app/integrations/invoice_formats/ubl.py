@@ -8,7 +8,7 @@ from datetime import date
 from app.integrations.bank_formats.xml_stream import Node
 from app.integrations.invoice_formats.reading import Reader, all_at, schemed, skonto, texts
 from app.integrations.invoice_formats.records import EDiscount, EInstalment, EInvoice, ELine, EParty, Syntax
-from app.integrations.invoice_formats.rules import CREDIT_TYPES, Totals, check_type, settle_totals
+from app.integrations.invoice_formats.totals import CREDIT_TYPES, Totals, check_type, settle_totals
 
 ROOTS = frozenset({"Invoice", "CreditNote"})
 _TOTAL = "LegalMonetaryTotal"
