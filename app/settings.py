@@ -21,6 +21,7 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     database_owner_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_OWNER_URL")
+    report_database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_REPORT_URL")
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     data_dir: Path = Path(".duecourse")

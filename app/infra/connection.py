@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -46,6 +46,14 @@ def driver_url(url: str) -> str:
     parts = urlsplit(url)
     query = [("ssl" if key == "sslmode" else key, value) for key, value in parse_qsl(parts.query)]
     return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path or "/", urlencode(query), ""))
+
+
+def report_settings(settings: Settings, *, role: str | None) -> DatabaseSettings | None:
+    """The pool of the replica that reports read from; None when they read from the database itself."""
+    if settings.report_database_url is None:
+        return None
+    url = driver_url(settings.report_database_url.get_secret_value())
+    return replace(database_settings(settings, role=role, pool_size=settings.read_pool_size), url=url)
 
 
 def database_settings(settings: Settings, *, role: str | None, pool_size: int | None = None) -> DatabaseSettings:

@@ -33,6 +33,7 @@ ROOMS_TOO_LARGE: dict[str, str] = {
 }
 """Rooms past the bound, each with the reason. Then each package inside, and the rest, keeps to the bound."""
 PARTS_TOO_LARGE = {
+    "app/invoices": "invoices, credit memos and adjustments, each also upserted from its source",
     "app/cash_application": "the runner of long runs, learning and its judge, settings, and the benchmark command",
     "app/cash_application/matching": "one pure engine: strategies, readings of text and sums side by side",
     "app/integrations": "two pipelines that share loader, upload and control totals: row files and bank statements",
