@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from app.infra.database import ReadSession
+from tests.wide_histories import minor_factor
 
 TABLES = (
     "accounts", "instalments", "applications", "adjustments", "instalment_changes", "credit_memos",
@@ -90,10 +91,16 @@ class Book:
             return None
         found = {
             "account": account["id"],
-            "parent_group": account["parent_id"] or account["id"],
+            "parent_group": self.top(account),
             "collector": account["collector_id"],
         }.get(self.group_by, account[self.group_by] if self.group_by in ("segment", "country", "risk_class") else None)
         return None if found is None else str(found)
+
+    def top(self, account: Any) -> Any:
+        """The account at the top of the tree."""
+        while account["parent_id"] is not None:
+            account = self.accounts[account["parent_id"]]
+        return account["id"]
 
     def of(self, part: Any) -> Key:
         """Group and currency of an instalment or a credit memo."""
@@ -279,19 +286,20 @@ def key_figures(book: Book, day: date, days: int, upper: tuple[int, ...]) -> dic
         values[name] for name in values if name.endswith("_amount"))}  # fmt: skip
 
 
-def in_euros(tables: dict[str, list[Any]], dollar: int) -> dict[str, list[Any]]:
-    """The same ledger as if every dollar had been so many euros: what a conversion at a whole rate must give."""
+def in_euros(tables: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The same ledger as if all had been in euros from the beginning: what a conversion at whole rates must give."""
     found = {name: [dict(row) for row in rows] for name, rows in tables.items()}
-    currencies = {row["id"]: row["currency"] for name in ("payments", "credit_memos") for row in tables[name]}
+    currencies = {row["id"]: row["currency"] for name in ("instalments", "payments", "credit_memos")
+                  for row in tables[name]}  # fmt: skip
     for name, rows in found.items():
         for row in rows:
             source = currencies.get(row.get("payment_id") or row.get("credit_memo_id"))
-            code = row.get("currency") or source
+            code = row.get("currency") or currencies.get(row.get("instalment_id")) or source or "EUR"
             for column in ("amount_minor", "discount_minor", "write_off_minor"):
-                if name != "accounts" and row.get(column) is not None and code == "USD":
-                    row[column] *= dollar
-            if row.get("source_currency") == "USD":
-                row["source_amount_minor"] *= dollar
+                if name != "accounts" and row.get(column) is not None:
+                    row[column] *= minor_factor(code)
+            if name == "applications":
+                row["source_amount_minor"] *= minor_factor(row["source_currency"])
             if name in ("instalments", "adjustments", "payments", "credit_memos"):
                 row["currency"] = "EUR"
     return found

@@ -168,9 +168,11 @@ SEGMENTS = ("retail", "industry", None, "retail")
 COUNTRIES = ("DE", "FR", "DE", None)
 
 
-async def begin(database: RolledBackDatabase, tenant: Tenant, source: random.Random) -> History:
+async def begin(
+    database: RolledBackDatabase, tenant: Tenant, source: random.Random, kind: type[History] = History
+) -> History:
     """Four accounts: of two segments and two countries, the last a daughter of the first; the first has a collector."""
-    history, collector = History(tenant, source), new_id()
+    history, collector = kind(tenant, source), new_id()
     async with database.write(tenant.organization_id, tenant.actor) as session:
         await session.driver.execute(
             "INSERT INTO users (organization_id, id, email, display_name) VALUES ($1, $2, 'c@example.com', 'Carla')",

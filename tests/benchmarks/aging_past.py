@@ -1,7 +1,9 @@
 """Aging as of past dates over 1,000,000 invoices and 1,500,000 applications, against the best SQL written by hand.
 
 By hand only the open items by account are summed, in any order; ours gives credit memos, unapplied cash, counts, totals
-and the order too. Every figure is compared with the slow reference once. $1 organization, $2 as_of.
+and the order too. By hand it is done twice in each round, as the server plans it by itself and with scans in one
+process, which is quicker for some days; the better one counts. Every figure is compared with the slow reference once.
+$1 organization, $2 as_of.
 """
 
 from __future__ import annotations
@@ -55,10 +57,16 @@ FROM (
 """
 
 
+_PLANS = ({"random_page_cost": "1.1"}, {"random_page_cost": "2", "max_parallel_workers_per_gather": "0"})
+
+
 async def _by_hand(url: str, organization_id: UUID, as_of: date) -> tuple[float, int]:
-    connection = await asyncpg.connect(
-        url, server_settings={"jit": "off", "work_mem": "128MB", "random_page_cost": "1.1"}
-    )
+    """The better of both plans."""
+    return min([await _planned(url, organization_id, as_of, plan) for plan in _PLANS])
+
+
+async def _planned(url: str, organization_id: UUID, as_of: date, plan: dict[str, str]) -> tuple[float, int]:
+    connection = await asyncpg.connect(url, server_settings={"jit": "off", "work_mem": "128MB", **plan})
     await connection.execute("SET plan_cache_mode = force_custom_plan")
     started = time.perf_counter()
     rows = await connection.fetch(_BY_HAND, organization_id, as_of)

@@ -19,6 +19,7 @@ from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant, make_tenant
 from tests.reference_reports import Book, Key, key_figures, read_tables
 from tests.trade_histories import DAYS, START, begin, run, step
+from tests.wide_histories import begin_wide
 
 ALL = FIGURE_REPORTS[0]
 UPPER = (0, 30, 60, 90)
@@ -62,7 +63,8 @@ async def test_every_figure_equals_the_reference(
     database: RolledBackDatabase, seed: int, group_by: str, day: int, days: int, known: int
 ) -> None:
     tenant = await make_tenant(database)
-    history = await begin(database, tenant, random.Random(seed))
+    start: Any = begin_wide if seed % 2 else begin
+    history = await start(database, tenant, random.Random(seed))
     instants: list[datetime | None] = [*await run(database, history, 70), None]
     options = {"period_days": str(days)}
     request = ReportRequest(

@@ -7,6 +7,7 @@ from typing import Any
 from app.core.aging import AgingBounds
 from app.infra.database import ReadSession
 from app.reports.definitions import ReportDefinition, ReportRequest
+from app.reports.grouping import TOP, accounts_of
 from app.reports.performance.framing import Record, in_one_currency, totals_of
 from app.reports.portfolio.framing import (
     GROUP_COLUMNS,
@@ -28,7 +29,7 @@ _GROUPS = {
     "currency": "NULL::text",
     "legal_entity": "cash.legal_entity_id::text",
     "account": "cash.account_id::text",
-    "parent_group": "coalesce(a.parent_id, a.id)::text",
+    "parent_group": f"a.{TOP}::text",
     "collector": "a.collector_id::text",
     "segment": "a.segment",
     "country": "a.country",
@@ -65,7 +66,7 @@ _BY_GROUP = """
 SELECT {group} AS key, cash.currency, count(*)::int AS payments, {buckets},
        coalesce(sum(minor) FILTER (WHERE cash.account_id IS NULL), 0)::bigint AS unidentified,
        sum(minor)::bigint AS total, max($2::date - value_date)::int AS oldest_days
-FROM cash LEFT JOIN accounts a ON a.organization_id = $1 AND a.id = cash.account_id GROUP BY 1, 2
+FROM cash LEFT JOIN {accounts} a ON a.organization_id = $1 AND a.id = cash.account_id GROUP BY 1, 2
 """
 _DETAIL = """
 SELECT cash.*, a.number, a.name, e.code AS entity FROM cash
@@ -99,7 +100,9 @@ async def unapplied_aging(session: ReadSession, request: ReportRequest) -> Repor
     arguments: list[Any] = [session.organization_id, request.as_of, request.known_at, request.account_id,
                             request.legal_entity_id, request.currency]  # fmt: skip
     await session.driver.execute(PLANNER)
-    statement = _CASH + _BY_GROUP.format(group=_GROUPS[request.group_by], buckets=_bucket_sums(bounds))
+    statement = _CASH + _BY_GROUP.format(
+        group=_GROUPS[request.group_by], accounts=accounts_of(request.group_by), buckets=_bucket_sums(bounds)
+    )
     found = await session.driver.fetch(statement, *arguments)
     names = [f"b{index}" for index in range(bounds.bucket_count)]
     amounts = (*names, "unidentified", "total")

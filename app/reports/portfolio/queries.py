@@ -18,13 +18,14 @@ from uuid import UUID
 
 from app.core.aging import AgingBounds
 from app.infra.database import ReadSession
+from app.reports.grouping import TOP, accounts_of
 
 _KEYS = {
     "organization": "NULL::text",
     "currency": "NULL::text",
     "legal_entity": "m.legal_entity_id",
     "account": "m.account_id",
-    "parent_group": "coalesce(acc.parent_id, acc.id)",
+    "parent_group": f"acc.{TOP}",
     "collector": "acc.collector_id",
     "segment": "acc.segment",
     "country": "acc.country",
@@ -213,7 +214,9 @@ class Statement:
         self.parts = {"days": DAYS, "changed": _CHANGED, "due": DUE, "key": _KEYS[scope.group_by]}
         joined = "acc." in self.parts["key"]
         self.parts["accounts"] = (
-            " LEFT JOIN accounts acc ON acc.organization_id = $1 AND acc.id = m.account_id" if joined else ""
+            f" LEFT JOIN {accounts_of(scope.group_by)} acc ON acc.organization_id = $1 AND acc.id = m.account_id"
+            if joined
+            else ""
         )
         cash = self.filters("i", ("legal_entity_id", "currency"))
         self.parts["filters_cash"] = cash

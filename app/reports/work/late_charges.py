@@ -7,6 +7,7 @@ from typing import Any
 
 from app.infra.database import ReadSession
 from app.reports.definitions import ReportDefinition, ReportRequest
+from app.reports.grouping import TOP, accounts_of
 from app.reports.performance.framing import in_one_currency, period_of, totals_of
 from app.reports.portfolio.framing import (
     GROUP_COLUMNS,
@@ -27,7 +28,7 @@ _GROUPS = {
     "currency": "NULL::text",
     "legal_entity": "c.legal_entity_id::text",
     "account": "c.account_id::text",
-    "parent_group": "coalesce(a.parent_id, a.id)::text",
+    "parent_group": f"a.{TOP}::text",
     "collector": "a.collector_id::text",
     "segment": "a.segment",
     "country": "a.country",
@@ -41,7 +42,7 @@ SELECT {group} AS key, c.currency, count(*)::int AS charges, sum(c.interest_mino
     sum(coalesce(paid.minor, 0))::bigint AS paid_minor,
     sum(coalesce(p.amount_minor - coalesce(taken.minor, 0) - coalesce(paid.minor, 0), 0))::bigint AS open_minor
 FROM charges c
-JOIN accounts a ON a.organization_id = $1 AND a.id = c.account_id
+JOIN {accounts} a ON a.organization_id = $1 AND a.id = c.account_id
 LEFT JOIN instalments p ON p.organization_id = $1 AND p.invoice_id = c.invoice_id
 LEFT JOIN LATERAL (
     SELECT sum(d.amount_minor) AS minor, sum(d.amount_minor) FILTER (
@@ -78,9 +79,10 @@ COLUMNS = (
 async def build(session: ReadSession, request: ReportRequest) -> Report:
     """Charges dated in the period that ends on the report's day, by group and currency. Raises ReportOptionInvalid."""
     start, end = period_of(request, request.as_of - timedelta(days=PERIOD_DAYS))
+    statement = _CHARGES.format(group=_GROUPS[request.group_by], accounts=accounts_of(request.group_by))
     found = await session.driver.fetch(
-        _CHARGES.format(group=_GROUPS[request.group_by]), session.organization_id, start, end, request.known_at,
-        request.account_id, request.legal_entity_id, request.currency,
+        statement, session.organization_id, start, end, request.known_at, request.account_id, request.legal_entity_id,
+        request.currency,
     )  # fmt: skip
     records, converter = await in_one_currency(session, request, found, ("key",), ("charges",), _AMOUNTS)
     shown, more = page_of(records, request)
