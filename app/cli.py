@@ -163,9 +163,16 @@ def import_file(
     option: Annotated[list[str] | None, typer.Option(help="name=value; may be given several times.")] = None,
     url: Annotated[str | None, typer.Option(help="Where the service answers; on this machine when left out.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Check everything, write nothing.")] = False,
+    guess: Annotated[bool, typer.Option("--guess", help="Load nothing: propose a mapping, with reasons.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Load a file into a running service, and wait. Exit status 1 when it failed, 2 when rows were refused."""
+    if guess:
+        from rich.console import Console
+
+        from app.integrations.guess_command import propose
+
+        raise typer.Exit(propose(file, kind=kind, as_json=as_json, out=Console(), err=Console(stderr=True)))
     from app.integrations.import_command import import_file as load
 
     settings = Settings()
