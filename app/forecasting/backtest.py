@@ -97,7 +97,7 @@ class Plan:
         """Weekly origins from the evaluation's start while a full week follows; a fit every four weeks."""
         begin = int(ledger.issued.min())
         billed = billed_until(ledger, until)
-        first = day_of(evaluate_from) if evaluate_from else begin + (billed - begin + 1) // 2
+        first = max(day_of(evaluate_from), begin) if evaluate_from else begin + (billed - begin + 1) // 2
         if first > until:
             raise NothingToScore(f"the ledger ends on {date_of(until)}, before the first day to score")
         step = 7 * max(-(-(billed - first) // 7 // origins_max), 1)
@@ -172,6 +172,8 @@ def backtest(
         "segments": segments,
         "skipped_credits": read.skipped_credits,
         "paid_before_issue": read.moved_to_issue,
+        "repeated_rows": read.repeated,
+        "currencies": list(read.currencies),
     }
     return {**head, **figures, **totals}
 

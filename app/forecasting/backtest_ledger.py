@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from pathlib import Path
@@ -18,6 +18,8 @@ from app.forecasting.model.interface import Ledger, day_of
 REQUIRED = ("invoice", "cust", "issue", "due", "paid", "amount")
 SEGMENT_COLUMNS = ("segment", "country", "region")
 ROWS_MAX = 3_000_000
+MINOR_MAX = 10**15
+"""Larger than any invoice."""
 YEARS_MAX = 60
 UNNAMED_CURRENCY = "XXX"
 """ISO 4217's code for no currency: all rows are summed as one, with two places."""
@@ -41,10 +43,15 @@ class ReadLedger:
     """Rows of zero or less: credits are not collected."""
     moved_to_issue: int
     """Payments dated before the issue count as paid on the day of issue."""
+    repeated: int = 0
+    """Rows that repeat another one in every value."""
+    currencies: tuple[str, ...] = ()
+    """More than one: amounts were brought to one scale, on which an average invoice of each weighs the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    invoice: str
     account: str
     issued: date
     due: date
@@ -61,7 +68,7 @@ def read_ledger(path: Path) -> ReadLedger:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restkey="")
             header = [name.strip().lower() for name in reader.fieldnames or ()]
             missing = [name for name in REQUIRED if name not in header]
             if missing:
@@ -75,9 +82,10 @@ def read_ledger(path: Path) -> ReadLedger:
         raise LedgerUnreadable(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LedgerUnreadable(f"{path.name} cannot be read: {error}") from error
-    good = [row for row in rows if row.minor > 0]
-    if not good:
+    positive = [row for row in rows if row.minor > 0]
+    if not positive:
         raise LedgerUnreadable(f"{path.name} has no invoice above zero")
+    good = [row for row in dict.fromkeys(positive) if row.invoice] + [row for row in positive if not row.invoice]
     early = sum(row.paid is not None and row.paid < row.issued for row in good)
     paid = [day_of(row.paid and max(row.paid, row.issued)) for row in good]
     issued = [day_of(row.issued) for row in good]
@@ -94,7 +102,34 @@ def read_ledger(path: Path) -> ReadLedger:
     )
     known = ledger.paid[ledger.paid < day_of(None)]
     until = int(max(np.max(known, initial=0), np.max(ledger.issued)))
-    return ReadLedger(ledger, until, segment_column, len(rows) - len(good), early)
+    return ReadLedger(
+        on_one_scale(ledger),
+        until,
+        segment_column,
+        skipped_credits=len(rows) - len(positive),
+        moved_to_issue=early,
+        repeated=len(positive) - len(good),
+        currencies=ledger.currencies,
+    )
+
+
+def on_one_scale(ledger: Ledger) -> Ledger:
+    """Of several currencies the amounts in units of the most frequent one: equal average invoices, since no rates
+    are at hand. Every figure of a backtest is relative, so that the unit does not matter.
+    """
+    if len(ledger.currencies) < 2:
+        return ledger
+    count = np.bincount(ledger.currency)
+    mean = np.bincount(ledger.currency, ledger.amount_minor.astype(np.float64)) / count
+    most = int(count.argmax())
+    scaled = np.maximum(np.rint(ledger.amount_minor * (mean[most] / mean)[ledger.currency]), 1).astype(np.int64)
+    return replace(
+        ledger,
+        amount_minor=scaled,
+        open_minor=scaled,
+        currency=np.zeros_like(ledger.currency),
+        currencies=(ledger.currencies[most],),
+    )
 
 
 def _rows(reader: csv.DictReader[str], segment_column: str | None) -> Iterator[_Row]:
@@ -102,14 +137,17 @@ def _rows(reader: csv.DictReader[str], segment_column: str | None) -> Iterator[_
         line = reader.line_num
         if line > ROWS_MAX:
             raise LedgerUnreadable(f"a ledger has at most {ROWS_MAX} lines")
+        if reader.restkey in row:
+            raise LedgerUnreadable(f"line {line}: more values than columns; a comma within a value needs quotes")
         account = (row["cust"] or "").strip()
         if not account:
             raise LedgerUnreadable(f"line {line}: cust is empty")
         issued, due = _date(row["issue"], "issue", line), _date(row["due"], "due", line)
         if issued is None or due is None:
-            raise LedgerUnreadable(f"line {line}: issue and due are needed")
+            raise LedgerUnreadable(f"line {line}: {'issue' if issued is None else 'due'} is empty")
         currency = (row.get("currency") or UNNAMED_CURRENCY).strip().upper()
         yield _Row(
+            invoice=(row["invoice"] or "").strip(),
             account=account,
             issued=issued,
             due=due,
@@ -135,6 +173,9 @@ def _minor(text: str | None, currency: str, line: int) -> int:
     try:
         amount = Decimal((text or "").strip())
         places = exponent(currency) if currency in CURRENCIES else 2
-        return int(amount.scaleb(places).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
-    except (InvalidOperation, ValueError):
+        minor = int(amount.scaleb(places).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+        if abs(minor) > MINOR_MAX:
+            raise ValueError
+        return minor
+    except (InvalidOperation, ValueError, OverflowError):
         raise LedgerUnreadable(f"line {line}: amount {(text or '')[:40]!r} is not a number like 1250.00") from None

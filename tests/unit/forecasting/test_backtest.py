@@ -66,8 +66,13 @@ def test_the_command_prints_all_figures(path: Path) -> None:
         (HEADER + "I1,A,2025-01-32,2025-02-01,,5\n", "line 2: issue '2025-01-32' is not a date"),
         (HEADER + "I1,A,2025-01-02,2025-02-01,,five\n", "line 2: amount 'five' is not a number"),
         (HEADER + "I1,,2025-01-02,2025-02-01,,5\n", "line 2: cust is empty"),
-        (HEADER + "I1,A,,2025-02-01,,5\n", "line 2: issue and due are needed"),
+        (HEADER + "I1,A,,2025-02-01,,5\n", "line 2: issue is empty"),
         (HEADER + "I1,A,1025-01-02,1025-02-01,,5\nI2,A,2025-01-02,2025-02-01,,5\n", "a date is wrong"),
+        (HEADER + "I1,A,2025-01-02,,,5\n", "line 2: due is empty"),
+        (HEADER + "I1,A,2025-01-02,2025-02-01,,1,250.00\n", "line 2: more values than columns"),
+        (HEADER + "I1,A,2025-01-02,2025-02-01,,1e30\n", "line 2: amount '1e30' is not a number"),
+        (HEADER + "I1,A,2025-01-02,2025-02-01,02.03.2025,5\n", "line 2: paid '02.03.2025' is not a date"),
+        (HEADER.replace(",", ";") + "I1;A;2025-01-02;2025-02-01;;5\n", "no column invoice"),
         ("", "no column invoice"),
     ],
 )
@@ -88,6 +93,25 @@ def test_credits_and_early_payments_are_counted(tmp_path: Path) -> None:
     assert (read.skipped_credits, read.moved_to_issue) == (1, 1)
     assert read.ledger.amount_minor.tolist() == [500]
     assert read.ledger.paid.tolist() == read.ledger.issued.tolist()
+
+
+def test_repeated_rows_count_once_and_parts_of_an_invoice_each(tmp_path: Path) -> None:
+    target = tmp_path / "ledger.csv"
+    row = "I1,A,2025-01-02,2025-02-01,,5\n"
+    target.write_text(HEADER + row + row + "I1,A,2025-01-02,2025-03-01,,5\n" + ",A,2025-01-02,2025-02-01,,5\n" * 2)
+    read = read_ledger(target)
+    assert (len(read.ledger), read.repeated) == (4, 1)
+
+
+def test_currencies_are_brought_to_one_scale(tmp_path: Path) -> None:
+    target = tmp_path / "ledger.csv"
+    rows = ("I1,A,2025-01-02,2025-02-01,,100,EUR", "I2,A,2025-01-02,2025-02-01,,300,EUR",
+            "I3,B,2025-01-02,2025-02-01,,5000,JPY")  # fmt: skip
+    target.write_text(HEADER.strip() + ",currency\n" + "\n".join(rows) + "\n")
+    read = read_ledger(target)
+    assert read.currencies == ("EUR", "JPY")
+    assert read.ledger.currencies == ("EUR",)
+    assert read.ledger.amount_minor.tolist() == [100_00, 300_00, 200_00]
 
 
 def test_nothing_that_was_paid_is_refused(tmp_path: Path) -> None:
