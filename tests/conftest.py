@@ -261,7 +261,7 @@ async def client(
     app = service
     configure_logs("error")
     app.state.settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
-    app.state.database = app.state.read_database = database
+    app.state.database = app.state.read_database = app.state.report_database = database
     app.state.limits = Limits.of(None, None)
     app.state.authenticator = authenticator
     headers = {"Authorization": f"Bearer {authenticator.grant(tenant)}"}

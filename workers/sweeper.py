@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from app.infra import heartbeats, job_leases
+from app.infra.database import settled_here
 from app.infra.seal import Unsealed
 from app.settings import Settings
 from workers.figures import Figures
@@ -62,12 +63,13 @@ class Sweep:
         found: set[UUID] = set(await self._unsealed.find())
         self._sealing.wake(found)
         state = await job_leases.queue_state(self._claims)
-        facts = {
+        facts: dict[str, object] = {
             "oldest_due_seconds": state.oldest_due_seconds,
             "expired_leases": state.expired_leases,
             **await self._figures.look(),
         }
         async with self._claims.across() as driver:
+            facts["settled_before"] = (await settled_here(driver)).isoformat()  # for replicas, which cannot tell
             await heartbeats.beat(driver, heartbeats.SWEEPER, facts)
             await heartbeats.latest(driver)
         late = state.oldest_due_seconds > LATE_SECONDS

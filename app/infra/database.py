@@ -22,6 +22,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from app.core.errors import Unavailable
 from app.core.ids import OrganizationId
 from app.infra.connection import DatabaseSettings
 from app.infra.lookups import Lookups, open_lookups
@@ -31,6 +32,15 @@ from app.infra.tracing import current as current_trace
 PERIOD_LOCK_SPACE = 7301  # class of the two-key advisory locks of an organization's open period
 RECORDING_LOCK_SPACE = 7302  # class of the locks whose second key is the writer's start, in seconds
 SEAL_LOCK_SPACE = 7303
+_TOLD_BY_SWEEPER = """
+SELECT max((facts ->> 'settled_before')::timestamptz) FROM heartbeats WHERE kind = 'sweeper'
+"""
+
+
+class ReplicaTooYoung(Unavailable):
+    """The replica that reports read from cannot tell yet which instants are settled."""
+
+    code = "replica.too_young"
 
 
 class TransactionAborted(RuntimeError):
@@ -306,12 +316,27 @@ async def settled_before(session: ReadSession) -> datetime:
 
     Read it *before* the snapshot that a report uses. Writers take their lock before their recorded instant is fixed,
     therefore whoever is not in the list and not yet visible records later than the answer.
+
+    A replica cannot see those locks. There it is what the sweeper found before its last sign of life that has arrived:
+    whatever is recorded before that was committed before the sign, hence is there too. Raises ReplicaTooYoung.
     """
-    row = await session.driver.fetchval(
+    if await session.driver.fetchval("SELECT pg_is_in_recovery()"):
+        settled = await session.driver.fetchval(_TOLD_BY_SWEEPER)
+        if settled is None:
+            raise ReplicaTooYoung("the replica for reports has not heard of the sweeper yet; ask again in a moment")
+    else:
+        settled = await settled_here(session.driver)
+    assert isinstance(settled, datetime)
+    return settled
+
+
+async def settled_here(driver: asyncpg.Connection) -> datetime:
+    """The same, asked where rows are written."""
+    settled = await driver.fetchval(
         "SELECT least(clock_timestamp(), to_timestamp(min(objid::bigint))) FROM pg_locks"
         " WHERE locktype = 'advisory' AND classid = $1 AND granted AND pid <> pg_backend_pid()"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
         RECORDING_LOCK_SPACE,
     )
-    assert isinstance(row, datetime)
-    return row
+    assert isinstance(settled, datetime)
+    return settled

@@ -25,13 +25,14 @@ from app.organizations.queries import local_today, organization_facts
 from app.reports.aging import AgingReport, group_names
 from app.reports.definitions import ReportRequest
 from app.reports.output.router_files import FILE_CONTENT, Format
+from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_file, answer_report, asked
 from app.reports.rules import AgingRequest
 from app.reports.schemas import AgingRead, GroupBy, aging_cells, aging_header, row_read
 from app.reports.schemas_table import ReportRead
 from app.reports.work.aging import DEFINITION, DETAIL_DEFINITION, aging_in, converter_of
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 InCurrency = Annotated[Currency | None, Query(description="Convert everything to it by dated rates and add it up")]
 BOUNDS_TEXT = r"^[0-9]{1,4}(,[0-9]{1,4}){0,11}$"
 
@@ -70,7 +71,7 @@ async def aging(
     JSON rows come in pages; the totals and the files hold everything. Credits stand in columns of their own, or are
     netted oldest first.
     """
-    database: Database = request.app.state.read_database
+    database: Database = request.app.state.report_database
     async with database.read(principal.organization_id) as session:
         today = await local_today(session, utc_now())
         times = await resolve_times(session, as_of, known_at, today)

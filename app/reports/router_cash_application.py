@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from app.cash_application.report import cash_application_report
@@ -23,10 +23,11 @@ from app.infra.rendering.csv_text import csv_chunks
 from app.organizations.queries import local_today
 from app.reports.definitions import ReportRequest
 from app.reports.output.router_files import FILE_CONTENT, Format, make_download, send_download
+from app.reports.router_parameters import known_parameters
 from app.reports.schemas_cash_application import CSV_HEADER, CashApplicationRead, csv_rows, report_read
 from app.reports.work.cash_application import as_report
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 DAYS_BACK = 90
 DAYS_MAX = 1_100
 
@@ -57,7 +58,7 @@ async def cash_application(
     format: Format = "json",
 ) -> Response:
     """Of the receipts of a window: how many, by payment, line and value, were applied by themselves, and rightly."""
-    database: Database = request.app.state.read_database
+    database: Database = request.app.state.report_database
     async with database.read(principal.organization_id, snapshot=True) as session:
         last = value_to or await local_today(session, utc_now())
         first = value_from or last - timedelta(days=DAYS_BACK)

@@ -19,11 +19,12 @@ from app.infra.rendering.csv_text import csv_chunks
 from app.reports.definitions import ReportRequest
 from app.reports.disputes import DisputeGroup, DisputeReportRequest, dispute_report
 from app.reports.output.router_files import FILE_CONTENT, Format
+from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import answer_file, today_of
 from app.reports.schemas_disputes import HEADER, DisputeReportRead, report_cells, report_row
 from app.reports.work.disputes import DEFINITION
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 
 
 @router.get(
@@ -44,6 +45,7 @@ async def disputes(
     opened_from: Annotated[BusinessDate | None, Query(description="Opened on or after")] = None,
     opened_to: Annotated[BusinessDate | None, Query(description="Opened on or before")] = None,
     account_id: UUID | None = None,
+    legal_entity_id: UUID | None = None,
     currency: Currency | None = None,
     format: Format = "json",
 ) -> Response:
@@ -55,10 +57,10 @@ async def disputes(
         today = await today_of(request, principal)
         days = {"opened_from": opened_from, "opened_to": opened_to or today}
         options = {name: str(day) for name, day in days.items() if day is not None}
-        asked = ReportRequest(today, None, group_by, None, account_id, currency, options=options)
+        asked = ReportRequest(today, None, group_by, legal_entity_id, account_id, currency, options=options)
         return await answer_file(request, principal, DEFINITION.build, asked, format)
-    database: Database = request.app.state.read_database
-    wanted = DisputeReportRequest(group_by, opened_from, opened_to, account_id, currency)
+    database: Database = request.app.state.report_database
+    wanted = DisputeReportRequest(group_by, opened_from, opened_to, account_id, currency, legal_entity_id)
     start = _offset(page)
     async with database.read(principal.organization_id, snapshot=True) as session:
         limit = None if format == "csv" else page.limit

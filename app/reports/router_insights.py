@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from app.core.clock import utc_now
@@ -21,10 +21,11 @@ from app.organizations.queries import local_today
 from app.reports.definitions import ReportRequest
 from app.reports.insights import monthly_insights
 from app.reports.output.router_files import FILE_CONTENT, Format, make_download, send_download
+from app.reports.router_parameters import known_parameters
 from app.reports.schemas_insights import CSV_HEADER, InsightsRead, insight_cells, insights_read
 from app.reports.work.insights import as_report
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 MONTH_TEXT = r"^(19[0-9]{2}|2[01][0-9]{2})-(0[1-9]|1[0-2])$"
 
 
@@ -56,7 +57,7 @@ async def insights(
 
     Each figure carries its formula and inputs. What is overdue is what is open now and was due in or before the month.
     """
-    database: Database = request.app.state.read_database
+    database: Database = request.app.state.report_database
     async with database.read(principal.organization_id, snapshot=True) as session:
         today = await local_today(session, utc_now())
         first = today.replace(day=1) if month is None else date.fromisoformat(f"{month}-01")

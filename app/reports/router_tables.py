@@ -75,7 +75,7 @@ async def answer_report(
     whole = asked.format != "json"
     given = {name: str(value) for name, value in options.items() if value is not None}
     start = 0 if whole else _offset(asked.page)
-    read: Database = asked.request.app.state.read_database
+    read: Database = asked.request.app.state.report_database
     made = None
     async with snapshot_at(read, principal.organization_id, asked.as_of, asked.known_at, utc_now()) as (session, times):
         wanted = ReportRequest(
@@ -93,7 +93,7 @@ async def answer_report(
 
 async def today_of(request: Request, principal: Principal) -> date:
     """The organization's local date."""
-    read: Database = request.app.state.read_database
+    read: Database = request.app.state.report_database
     async with read.read(principal.organization_id) as session:
         return await local_today(session, utc_now())
 
@@ -102,7 +102,7 @@ async def answer_file(
     request: Request, principal: Principal, build: Build, wanted: ReportRequest, form: str
 ) -> Response:
     """The report as a file, which is logged, for routers whose JSON has a shape of its own. Raises what it raises."""
-    read: Database = request.app.state.read_database
+    read: Database = request.app.state.report_database
     async with read.read(principal.organization_id, snapshot=True) as session:
         report = await build(session, wanted)
         made = await make_download(session, report, form)

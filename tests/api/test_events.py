@@ -37,7 +37,7 @@ async def client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
     app = create_app(settings, committed)
-    app.state.database = app.state.read_database = committed
+    app.state.database = app.state.read_database = app.state.report_database = committed
     app.state.authenticator = authenticator
     headers = {"Authorization": f"Bearer {authenticator.grant(tenant)}"}
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

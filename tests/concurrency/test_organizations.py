@@ -41,7 +41,7 @@ async def acme(impatient: Database) -> Tenant:
 async def caller(impatient: Database, acme: Tenant, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
     app = create_app(settings, impatient)
-    app.state.database = app.state.read_database = impatient
+    app.state.database = app.state.read_database = app.state.report_database = impatient
     app.state.authenticator = authenticator = StaticAuthenticator()
     headers = {"Authorization": f"Bearer {authenticator.grant(acme)}"}
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -259,8 +259,7 @@ async def _write(
 
 
 @asynccontextmanager
-async def _reading(request: Request, principal: Principal) -> AsyncIterator[ReadSession]:
-    database: Database = request.app.state.read_database
+async def _reading(database: Database, principal: Principal) -> AsyncIterator[ReadSession]:
     try:
         async with database.read(principal.organization_id) as session:
             yield session
@@ -274,14 +273,14 @@ async def _reading(request: Request, principal: Principal) -> AsyncIterator[Read
 
 
 async def _read(request: Request, principal: Annotated[Principal, Security(_caller)]) -> AsyncIterator[ReadSession]:
-    async with _reading(request, principal) as session:
+    async with _reading(request.app.state.read_database, principal) as session:
         yield session
 
 
 async def _read_as_report(
     request: Request, principal: Annotated[Principal, Security(_report_caller)]
 ) -> AsyncIterator[ReadSession]:
-    async with _reading(request, principal) as session:
+    async with _reading(request.app.state.report_database, principal) as session:
         yield session
 
 
@@ -291,7 +290,10 @@ def reads(*scopes: str) -> Any:
 
 
 def reports_to(*scopes: str) -> Any:
-    """Dependency: a read-only session; the caller may also send id and secret of an API client as HTTP Basic."""
+    """Dependency: a read-only session on the replica for reports, if there is one.
+
+    The caller may also send id and secret of an API client as HTTP Basic.
+    """
     return _with_scopes(_read_as_report, scopes)
 
 
