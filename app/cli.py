@@ -191,6 +191,24 @@ def import_file(
     raise typer.Exit(status)
 
 
+@app.command("import-extract")
+def import_extract(
+    folder: Annotated[Path, typer.Argument(help="Folder with one file for each table.", exists=True, file_okay=False)],
+    system: Annotated[str, typer.Option(help="gp, gp-open-only, sap or d365.")] = "gp",
+    token: Annotated[str, typer.Option(envvar="DUECOURSE_TOKEN", help="Access token of the caller.")] = "",
+    option: Annotated[list[str] | None, typer.Option(help="name=value; may be given several times.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the service answers; on this machine when left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load the tables of an extract in their order. Exit status 2 when rows were refused or balances differ."""
+    from app.integrations.extract_command import import_extract as load
+
+    settings = Settings()
+    address = url or settings.public_url or f"http://127.0.0.1:{settings.port}"
+    status = load(folder, system=system, base_url=address, token=token, options=option or (), as_json=as_json)
+    raise typer.Exit(status)
+
+
 @audit_app.command("verify")
 def verify(
     organization: Annotated[UUID | None, typer.Option(help="One organization; all of them when left out.")] = None,

@@ -45,8 +45,8 @@ def import_file(
         with httpx.Client(
             base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         ) as http:
-            made = _upload(http, file, kind, mapping, preset, options, dry_run)
-            done = _wait(http, made, console, quiet=as_json)
+            made = upload(http, file, kind, mapping, preset, options, dry_run)
+            done = wait_for(http, made, console, quiet=as_json)
             if as_json:
                 console.print_json(json.dumps(done))
             else:
@@ -59,7 +59,7 @@ def import_file(
     return 2 if done["rows_refused"] else 0
 
 
-def _upload(
+def upload(
     http: httpx.Client,
     file: Path,
     kind: str | None,
@@ -68,6 +68,7 @@ def _upload(
     options: Sequence[str],
     dry_run: bool,
 ) -> dict[str, Any]:
+    """Send the file with what is said about it; the import as it was made. Raises CommandFailed."""
     said: dict[str, str] = {}
     for option in options:
         name, sign, value = option.partition("=")
@@ -82,10 +83,11 @@ def _upload(
     if mapping is not None:
         form["mapping"] = mapping.read_text(encoding="utf-8")
     with file.open("rb") as stream:
-        return _answer(http.post("/v1/imports", data=form, files={"file": (file.name, stream)}))
+        return answer_of(http.post("/v1/imports", data=form, files={"file": (file.name, stream)}))
 
 
-def _answer(answer: httpx.Response) -> dict[str, Any]:
+def answer_of(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON of an answer. Raises CommandFailed with the problem's code and reasons."""
     if answer.is_success:
         return dict(answer.json())
     try:
@@ -97,7 +99,7 @@ def _answer(answer: httpx.Response) -> dict[str, Any]:
     raise CommandFailed(f"{answer.status_code} {text}")
 
 
-def _wait(http: httpx.Client, made: dict[str, Any], console: Console, *, quiet: bool) -> dict[str, Any]:
+def wait_for(http: httpx.Client, made: dict[str, Any], console: Console, *, quiet: bool) -> dict[str, Any]:
     """Ask until the import has ended; a service that is just restarting is waited for."""
     columns = (
         TextColumn("{task.description}"),
@@ -118,7 +120,7 @@ def _wait(http: httpx.Client, made: dict[str, Any], console: Console, *, quiet: 
                 continue
             if answer.status_code in (429, 503) and time.monotonic() < deadline:
                 continue
-            made = _answer(answer)
+            made = answer_of(answer)
             deadline = time.monotonic() + RETRY_SECONDS
             progress.update(task, completed=made["percent"], rows=made["rows_read"])
     return made
@@ -140,7 +142,9 @@ def _show(http: httpx.Client, done: dict[str, Any], console: Console) -> None:
     console.print(table)
     if not done["rows_refused"]:
         return
-    page = _answer(http.get(f"/v1/imports/{done['id']}/errors", params={"limit": ERRORS_SHOWN, "severity": "refused"}))
+    page = answer_of(
+        http.get(f"/v1/imports/{done['id']}/errors", params={"limit": ERRORS_SHOWN, "severity": "refused"})
+    )
     for error in page["data"]:
         where = f"line {error['row_number']}" + (f", {error['field']}" if error["field"] else "")
         console.print(f"  {where}: {error['code']}: {error['detail']}", markup=False)
