@@ -13,7 +13,7 @@ from app.reports.tables import Report
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a report is asked for; a report ignores what it has no use for.
+    """What a report is asked for; `parameters.py` says which report takes what.
 
     `months`: how many month ends the series has. `in_currency`: everything converted to it by dated rates (None: each
     currency for itself). `start` and `limit` page the main table (limit None: all rows). `options` are a report's own

@@ -45,6 +45,7 @@ SELECT {key} AS key, d.currency, count(*)::int AS disputes,
 FROM disputes d
 WHERE d.organization_id = $1 AND ($2::date IS NULL OR d.opened_on >= $2) AND ($3::date IS NULL OR d.opened_on <= $3)
     AND ($4::uuid IS NULL OR d.account_id = $4) AND ($5::text IS NULL OR d.currency = $5)
+    AND ($6::uuid IS NULL OR d.legal_entity_id = $6)
 GROUP BY 1, 2 ORDER BY d.currency, sum(d.amount_minor) DESC, 1 NULLS LAST
 """
 
@@ -58,6 +59,7 @@ class DisputeReportRequest:
     opened_to: date | None = None
     account_id: UUID | None = None
     currency: str | None = None
+    legal_entity_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ async def _fetch(session: ReadSession, request: DisputeReportRequest, group_by: 
             request.opened_to,
             request.account_id,
             request.currency,
+            request.legal_entity_id,
         )
     )
 

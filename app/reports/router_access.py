@@ -19,6 +19,7 @@ from app.organizations.queries import local_today
 from app.reports import access
 from app.reports.definitions import ReportRequest
 from app.reports.output.router_files import FILE_CONTENT, Format
+from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import answer_file
 from app.reports.schemas_access import (
     AccessHolderRead,
@@ -30,7 +31,7 @@ from app.reports.schemas_access import (
 )
 from app.reports.work.access import REVIEW, SCOPES, SEGREGATION
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 Reading = Annotated[ReadSession, reads(*SCOPES)]
 Caller = Annotated[Principal, callers(*SCOPES)]
 RESPONSES: dict[int | str, dict[str, Any]] = {

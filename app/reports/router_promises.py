@@ -19,11 +19,12 @@ from app.organizations.queries import local_today
 from app.promises import lists
 from app.reports.definitions import ReportRequest
 from app.reports.output.router_files import FILE_CONTENT, Format
+from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import answer_file
 from app.reports.schemas_promises import PromiseReport, report_row
 from app.reports.work.promises import DEFINITION
 
-router = APIRouter(tags=["promises"])
+router = APIRouter(tags=["promises"], dependencies=[Depends(known_parameters)])
 REPORT_DAYS_DEFAULT = 365
 
 

@@ -23,7 +23,8 @@ from app.reports.tables import Cell, Chart, Column, Report, ReportTable
 WINDOW_DAYS = 14
 WINDOW_DAYS_MAX = 90
 PERIOD_DAYS = 90
-# $1 organization, $2 first day, $3 last day, $4 days of the window, $5 known_at, $6 account, $7 currency.
+# $1 organization, $2 first day, $3 last day, $4 days of the window, $5 known_at, $6 account, $7 currency,
+# $8 legal entity.
 # An instalment that was withheld at a step and reminded of it within the window counts as reminded only.
 _ITEMS = """
 WITH reminded AS (
@@ -33,6 +34,7 @@ WITH reminded AS (
     JOIN dunning_notices n ON n.organization_id = $1 AND n.id = i.notice_id
     WHERE i.organization_id = $1 AND i.live AND NOT i.covered AND i.done_on BETWEEN $2 AND $3
       AND ($6::uuid IS NULL OR n.account_id = $6) AND ($7::text IS NULL OR n.currency = $7)
+      AND ($8::uuid IS NULL OR n.legal_entity_id = $8)
 ), withheld AS (
     SELECT DISTINCT ON (w.instalment_id, w.step_ordinal) w.instalment_id, w.step_ordinal, NULL::text AS channel,
            w.reason, w.account_id, w.currency, r.business_date AS day, w.amount_minor AS asked
@@ -40,6 +42,9 @@ WITH reminded AS (
     JOIN dunning_runs r ON r.organization_id = $1 AND r.id = w.run_id AND r.kind <> 'simulation'
     WHERE w.organization_id = $1 AND r.business_date BETWEEN $2 AND $3
       AND ($6::uuid IS NULL OR w.account_id = $6) AND ($7::text IS NULL OR w.currency = $7)
+      AND ($8::uuid IS NULL OR EXISTS (
+          SELECT FROM instalments e
+          WHERE e.organization_id = $1 AND e.id = w.instalment_id AND e.legal_entity_id = $8))
     ORDER BY w.instalment_id, w.step_ordinal, r.business_date, w.id
 ), item AS (
     SELECT * FROM reminded
@@ -124,7 +129,8 @@ async def dunning_effect(session: ReadSession, request: ReportRequest) -> Report
     last = request.as_of - timedelta(days=window)
     start, _ = period_of(request, last - timedelta(days=PERIOD_DAYS - 1))
     await session.driver.execute(PLANNER)
-    arguments = [session.organization_id, start, last, window, request.known_at, request.account_id, request.currency]
+    arguments = [session.organization_id, start, last, window, request.known_at, request.account_id, request.currency,
+                 request.legal_entity_id]  # fmt: skip
     by_step, converter = await _rows(session, request, "NULL::text", arguments)
     by_reason, _ = await _rows(session, request, "reason", arguments)
     by_channel, _ = await _rows(session, request, "channel", arguments)

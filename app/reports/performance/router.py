@@ -11,11 +11,12 @@ from app.infra.http.requests import callers
 from app.infra.principal import Principal
 from app.reports.performance import collectors, dunning_effect, status, unapplied
 from app.reports.portfolio.rules import PERIOD_DAYS, PERIOD_DAYS_MAX
+from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_report, asked
 from app.reports.schemas_table import ReportRead
 from app.reports.work import credit_holds, credit_limits, late_charges
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 Question = Annotated[Asked, Depends(asked)]
 Bounds = Annotated[
     str | None,

@@ -13,10 +13,11 @@ from app.reports.portfolio.key_figures import FIGURE_REPORTS
 from app.reports.portfolio.roll_rates import COHORT_DAYS, COHORT_MONTHS, roll_rates
 from app.reports.portfolio.rules import MONTHS_MAX, PERIOD_DAYS, PERIOD_DAYS_MAX
 from app.reports.portfolio.write_offs import write_offs
+from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_report, asked
 from app.reports.schemas_table import ReportRead
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 Reading = Annotated[Principal, callers("reports:read")]
 Question = Annotated[Asked, Depends(asked)]
 Bounds = Annotated[

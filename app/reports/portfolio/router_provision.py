@@ -32,10 +32,11 @@ from app.reports.portfolio.schemas import (
     run_detail,
     run_read,
 )
+from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import REPORT_RESPONSES, answer_report
 from app.reports.schemas_table import ReportRead
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 _SORTS = {"created": (SortKey(ProvisionRun.id, UUID),)}
 RunReading = Annotated[ReadSession, reads("reports:read")]
 

@@ -11,6 +11,7 @@ from app.core.errors import DomainError
 from app.core.money import exponent
 from app.reports.catalogue import REPORTS
 from app.reports.definitions import ReportDefinition, ReportRequest
+from app.reports.parameters import check_group, check_names
 from app.reports.schedules.errors import ParametersInvalid, ReportUnknown
 
 PARAMETERS_MAX = 24
@@ -31,7 +32,9 @@ def definition_of(name: str) -> ReportDefinition:
 def request_of(definition: ReportDefinition, parameters: Mapping[str, str], today: date) -> ReportRequest:
     """What the report is asked, all rows of it; `as_of` is today when it is missing.
 
-    Names that every report knows are read here, any other is left to the report itself. Raises ParametersInvalid.
+    Names that every report knows are read here, its own options are left to the report itself.
+
+    Raises ParametersInvalid, ReportOptionInvalid.
     """
     if len(parameters) > PARAMETERS_MAX:
         raise ParametersInvalid(f"at most {PARAMETERS_MAX} parameters", pointer="/parameters")
@@ -40,8 +43,8 @@ def request_of(definition: ReportDefinition, parameters: Mapping[str, str], toda
         if not _NAME.fullmatch(name) or len(value) > VALUE_LENGTH_MAX:
             raise ParametersInvalid("parameters are texts under names such as group_by", pointer="/parameters")
     group_by = given.pop("group_by", definition.groups[0] if definition.groups else "organization")
-    if definition.groups and group_by not in definition.groups:
-        raise _invalid("group_by", f"one of {', '.join(definition.groups)}")
+    check_group(definition, group_by, "/parameters")
+    check_names(definition, frozenset(given), "/parameters")
     as_of, known_at = given.pop("as_of", None), given.pop("known_at", None)
     return ReportRequest(
         as_of=today if as_of is None else _date("as_of", as_of),

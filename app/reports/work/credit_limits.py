@@ -43,7 +43,7 @@ COLUMNS = (
     Column("limit_valid_until", "date"),
     Column("next_review_on", "date", "Next review"),
 )
-# $1 organization, $2 behind this number, $3 how many, $4 account, $5 only those with a limit
+# $1 organization, $2 behind this number, $3 how many, $4 account, $5 only those with a limit, $6 currency
 _ACCOUNTS = """
 SELECT a.id, a.number, a.name, a.country, a.segment, a.risk_class, u.display_name AS collector, a.currency,
        a.credit_status, a.credit_limit_minor, p.score, p.limit_valid_until, p.next_review_on
@@ -51,7 +51,7 @@ FROM accounts a
 LEFT JOIN users u ON u.organization_id = $1 AND u.id = a.collector_id
 LEFT JOIN credit_profiles p ON p.organization_id = $1 AND p.id = a.id
 WHERE a.organization_id = $1 AND a.status <> 'merged' AND a.number > $2 AND ($4::uuid IS NULL OR a.id = $4)
-  AND (NOT $5 OR a.credit_limit_minor IS NOT NULL)
+  AND (NOT $5 OR a.credit_limit_minor IS NOT NULL) AND ($6::text IS NULL OR a.currency = $6)
 ORDER BY a.number LIMIT $3
 """
 
@@ -68,7 +68,7 @@ async def build(session: ReadSession, request: ReportRequest) -> Report:
         after = ""
         while True:
             found = await session.driver.fetch(
-                _ACCOUNTS, session.organization_id, after, BATCH, request.account_id, show != "all"
+                _ACCOUNTS, session.organization_id, after, BATCH, request.account_id, show != "all", request.currency
             )
             if not found:
                 return

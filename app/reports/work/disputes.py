@@ -39,7 +39,7 @@ async def build(session: ReadSession, request: ReportRequest) -> Report:
     opened_from = date_option(request, "opened_from", date.min) if "opened_from" in request.options else None
     wanted = DisputeReportRequest(
         cast(DisputeGroup, request.group_by), opened_from, date_option(request, "opened_to", request.as_of),
-        request.account_id, request.currency,
+        request.account_id, request.currency, request.legal_entity_id,
     )  # fmt: skip
     found = await dispute_report(session, wanted, start=request.start, limit=request.limit)
     return as_report(found, request)
