@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = []
 
     token_secret: SecretStr | None = None
+    token_secret_previous: SecretStr | None = None
     token_issuer: str = "duecourse"
     token_audience: str = "duecourse"
     token_lifetime_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 3600
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
     client_requests_per_minute: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
     organization_requests_per_minute: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
     secrets_key: SecretStr | None = None
+    secrets_key_previous: SecretStr | None = None
     webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0
     webhook_deliveries_kept_days: Annotated[int, Field(ge=4, le=3650)] = 30
     outbound_private_allowed: bool = False
@@ -133,6 +135,12 @@ class Settings(BaseSettings):
     def key_of_secrets(self) -> SecretStr | None:
         """What secrets of others are encrypted with: `DUECOURSE_SECRETS_KEY`, else the key that signs tokens."""
         return self.secrets_key or self.token_secret
+
+    @property
+    def earlier_keys_of_secrets(self) -> list[SecretStr]:
+        """What secrets of others may still be encrypted with, while a key is exchanged."""
+        named = (self.secrets_key_previous, self.token_secret, self.token_secret_previous)
+        return [key for key in named if key is not None and key != self.key_of_secrets]
 
     @property
     def owner_url(self) -> str | None:

@@ -33,6 +33,7 @@ from workers import (
     promises,
     remittances,
     reports,
+    secret_keys,
     statements,
     webhooks,
 )
@@ -55,6 +56,7 @@ NIGHTLY: dict[str, Handler] = {
     forecasting.NIGHT: forecasting.night,
     "invoice_receipt": correspondence.ask_for_receipt,
     "mailbox.start": mailbox.start,
+    secret_keys.NIGHT: secret_keys.handle_night,
     webhooks.NIGHT: webhooks.handle_night,
 }
 """Kind of work → handler. `workers/registry.py` makes them known to the workers."""

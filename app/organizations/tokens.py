@@ -11,6 +11,7 @@ import json
 import time
 import warnings
 from base64 import urlsafe_b64decode
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -85,6 +86,9 @@ class TokenKey:
                 " process; make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         self._key = OctKey.import_key(secret)
+        self._read_by = [self._key]  # and what signed before, while a secret is exchanged
+        if settings.token_secret_previous is not None:
+            self._read_by.append(OctKey.import_key(settings.token_secret_previous.get_secret_value()))
         self.issuer, self._audience = settings.token_issuer, settings.token_audience
 
     def issue(self, grant: Grant, now: datetime, lifetime_seconds: int) -> str:
@@ -107,7 +111,7 @@ class TokenKey:
 
     def read(self, token: str) -> tuple[Grant, float]:
         """What the token says, and its end in seconds since 1970. Raises TokenInvalid, TokenExpired."""
-        claims = _decode(token, self._key, JWSRegistry(algorithms=OWN_ALGORITHMS))
+        claims = self._claims(token)
         _check(claims, self.issuer, self._audience, leeway_seconds=0)
         try:
             kind, _, subject = claims["sub"].partition(":")
@@ -122,6 +126,14 @@ class TokenKey:
         except (KeyError, ValueError, TypeError, AttributeError):
             raise TokenInvalid("the token is not valid") from None
         return grant, float(claims["exp"])
+
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        registry = JWSRegistry(algorithms=OWN_ALGORITHMS)
+        for key in self._read_by[:-1]:
+            with suppress(TokenInvalid):
+                return _decode(token, key, registry)
+        return _decode(token, self._read_by[-1], registry)
 
 
 async def find_grant(

@@ -22,6 +22,7 @@ from app.core.ids import new_id
 from app.infra import tracing
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database, WriteSession
+from app.infra.jobs import owe
 from app.infra.outbound import OutboundHttp
 from app.infra.seal import seal
 from app.integrations.webhooks import service
@@ -31,7 +32,7 @@ from app.integrations.webhooks.models import WebhookDelivery, WebhookEndpoint
 from app.integrations.webhooks.queries import attempts_of, deliveries_statement, get_endpoint
 from app.integrations.webhooks.service import NewEndpoint
 from app.settings import Settings
-from workers import webhooks
+from workers import secret_keys, webhooks
 from workers.drain import drain
 from workers.runner import Services
 
@@ -349,3 +350,22 @@ async def test_the_trace_of_the_change_goes_on_at_the_receiver(
     await drain(services, HANDLERS)
     traces = {json.loads(body)["type"]: headers.get("traceparent") for headers, body in receiver.got}
     assert traces == {"invoice.issued": given, "invoice.voided": None}
+
+
+async def test_a_night_encrypts_secrets_under_the_present_key(
+    services: Services, organization: UUID, receiver: Receiver
+) -> None:
+    endpoint_id, secret = await add(services, organization, receiver.url, "invoice.*")
+    earlier = services.settings.token_secret
+    exchanged = services.settings.model_copy(
+        update={"token_secret": SecretStr("n" * 48), "token_secret_previous": earlier}
+    )
+    during = Services(services.database, services.claims, exchanged)
+    async with services.database.write(organization, SYSTEM) as session:
+        owe(session, secret_keys.NIGHT, "2026-03-02")
+    await drain(during, {secret_keys.NIGHT: secret_keys.handle_night})
+    after = exchanged.model_copy(update={"token_secret_previous": None})
+    await happen(Services(services.database, services.claims, after), organization, "invoice.issued")
+    (headers, body) = receiver.got[0]
+    Webhook(secret).verify(body.decode(), headers)
+    assert (await endpoint(services, organization, endpoint_id)).state == "active"

@@ -18,7 +18,7 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
 from app.infra.jobs import owe
 from app.infra.outbound import check_host
-from app.infra.sealed_secrets import SecretUnreadable, open_secret, seal_secret
+from app.infra.sealed_secrets import SecretUnreadable, open_secret, resealed, seal_secret
 from app.infra.versions import RECORDED_NOW, check_version
 from app.settings import Settings
 
@@ -129,6 +129,16 @@ def _secret(session: WriteSession, settings: Settings, entry: MailboxEntry, row:
     if row is None or not same or weaker:
         raise MailboxInvalid("give the password with a new server, user or security", pointer="/password")
     return row.secret
+
+
+async def reseal_password(session: WriteSession, settings: Settings) -> int:
+    """Encrypt a password that stands under an earlier key under the present one; 1 when it was so."""
+    row = await session.get(MailboxConnection, (session.organization_id, session.organization_id), with_for_update=True)
+    found = None if row is None else resealed(settings, row.secret, _belongs_to(session.organization_id))
+    if row is None or found is None:
+        return 0
+    row.secret = found
+    return 1
 
 
 def _belongs_to(organization_id: UUID) -> str:

@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from sqlalchemy import select
+
 from app.core.ids import new_id
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.jobs import owe
 from app.infra.outbound import check_url
-from app.infra.sealed_secrets import seal_secret
+from app.infra.sealed_secrets import resealed, seal_secret
 from app.infra.versions import RECORDED_NOW, check_version
 from app.integrations.webhooks.errors import (
     DeliveryUnderWay,
@@ -96,6 +98,22 @@ def make_secret(settings: Settings, endpoint_id: UUID) -> tuple[str, str]:
     if sealed is None:
         raise SecretsNotConfigured("set DUECOURSE_SECRETS_KEY or DUECOURSE_TOKEN_SECRET")
     return new_secret(raw), sealed
+
+
+async def reseal_secrets(session: WriteSession, settings: Settings) -> int:
+    """Encrypt secrets that stand under an earlier key under the present one; how many endpoints."""
+    rows = (
+        await session.scalars(
+            select(WebhookEndpoint).where(WebhookEndpoint.organization_id == session.organization_id).with_for_update()
+        )
+    ).all()
+    count = 0
+    for row in rows:
+        secret = resealed(settings, row.secret, str(row.id))
+        previous = None if row.previous_secret is None else resealed(settings, row.previous_secret, str(row.id))
+        row.secret, row.previous_secret = secret or row.secret, previous or row.previous_secret
+        count += secret is not None or previous is not None
+    return count
 
 
 async def update_endpoint(
