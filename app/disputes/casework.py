@@ -15,6 +15,7 @@ from app.disputes.errors import AssigneeUnknown, CreditPending
 from app.disputes.models import Dispute, DisputeComment, DisputeTransition
 from app.disputes.moves import move, touch
 from app.disputes.notices import tell_assigned
+from app.disputes.past import keep_lines
 from app.disputes.rules import (
     ACTIVE,
     DisputedTooMuch,
@@ -82,6 +83,7 @@ async def edit_dispute(
     if before:
         touch(dispute)
         await session.flush()
+        await keep_lines(session, dispute, today)
         record_change(session, ChangeRow("dispute", dispute.id, "dispute.changed", before, after, today))
 
 

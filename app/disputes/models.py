@@ -151,6 +151,27 @@ class DisputeLine(TenantTable, Base):
     )  # fmt: skip
 
 
+class DisputeLineChange(TenantTable, Recorded, Base):
+    """How much of a line was disputed from a day on: what a report of a past date reads. Append-only."""
+
+    __tablename__ = "dispute_line_changes"
+    line_id: Mapped[UUID]
+    dispute_id: Mapped[UUID]
+    instalment_id: Mapped[UUID]
+    effective_date: Mapped[date]
+    disputed_minor: Mapped[int] = minor()
+    __table_args__ = (
+        organization_fk(),
+        tenant_fk("line_id", "dispute_lines"),
+        tenant_fk("dispute_id", "disputes"),
+        tenant_fk("instalment_id", "instalments"),
+        CheckConstraint("disputed_minor >= 0", name="disputed_not_negative"),
+        Index(None, "organization_id", "line_id", "effective_date", "id"),
+        Index("ix_dispute_line_changes_instalment", "organization_id", "instalment_id"),
+        append_only(),
+    )
+
+
 class DisputeTransition(TenantTable, Recorded, Base):
     """One step of a dispute's life. Append-only."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.ids import new_id
 from app.disputes.models import Dispute, DisputeTransition
+from app.disputes.past import keep_lines
 from app.disputes.rules import RESOLVED, check_move, sla_after_pause
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
@@ -41,6 +42,7 @@ async def move(
     touch(dispute)
     add_transition(session, dispute, before, on, note)
     await session.flush()
+    await keep_lines(session, dispute, on)
     after = {"state": to_state, "account_id": dispute.account_id, "currency": dispute.currency, **(facts or {})}
     event = "dispute.reopened" if to_state == "open" else f"dispute.{to_state}"
     record_change(session, ChangeRow("dispute", dispute.id, event, {"state": before}, after, on, note))

@@ -17,6 +17,7 @@ from app.disputes.errors import AssigneeUnknown, DisputedInstalmentNotOpen, Disp
 from app.disputes.models import Dispute, DisputeLine, DisputeReason
 from app.disputes.moves import add_transition
 from app.disputes.notices import tell_assigned
+from app.disputes.past import keep_lines
 from app.disputes.rules import (
     LINES_MAX,
     DisputedTooMuch,
@@ -249,6 +250,7 @@ async def _insert(
         )
     add_transition(session, dispute, None, command.opened_on, command.description)
     await session.flush()
+    await keep_lines(session, dispute, command.opened_on)
     after = {
         "number": dispute.number,
         "account_id": dispute.account_id,

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from app.disputes.past import disputed_on_sql
 from app.infra.database import ReadSession
 from app.reports.aging_forms import Form, FormName, form_of
 from app.reports.grouping import TOP, accounts_of
@@ -263,8 +264,7 @@ def _credits(filters: list[str], quick: bool, *, ids: bool = False) -> str:
 # One row for each open item, credits with a minus: so the rows of an account add up to its net amount.
 _DETAIL = """
 WITH o AS MATERIALIZED ({open}), c AS MATERIALIZED ({credits}), disputed AS (
-    SELECT instalment_id, sum(disputed_minor)::bigint AS minor FROM dispute_lines
-    WHERE organization_id = $1 AND disputed_minor > 0 GROUP BY 1
+{disputed}
 ), promised AS (
     SELECT i.instalment_id, sum(i.amount_minor - i.kept_minor)::bigint AS minor, min(p.promised_date) AS day
     FROM promise_items i JOIN promises p ON p.organization_id = $1 AND p.id = i.promise_id
@@ -317,6 +317,7 @@ async def detail_statement(
         opened = opened.replace("SELECT p.id, ", "SELECT p.id, d.due_date, ", 1)
     arguments += [limit, start]
     statement = _DETAIL.format(
+        disputed=disputed_on_sql("$2::date"),
         open=opened, credits=_credits(filters, quick, ids=True), due=due, limit=len(arguments) - 1,
         start=len(arguments),
     )  # fmt: skip

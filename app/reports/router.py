@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from app.core.aging import AgingBounds, AgingBoundsInvalid
 from app.core.clock import utc_now
 from app.core.money import to_text
+from app.disputes.past import disputed_totals_on
 from app.disputes.queries import disputed_totals
 from app.exports.service import Export, log_export
 from app.infra.database import Database
@@ -96,9 +97,9 @@ async def aging(
         limit = None if format == "csv" else page.limit
         report = await aging_in(session, wanted, converter, start=start, limit=limit)
         names = await group_names(session, group_by, [row.key for row in report.rows])
-        disputed = await disputed_totals(
-            session, account_id=account_id, legal_entity_id=legal_entity_id, currency=currency
-        )
+        narrowed: Any = {"account_id": account_id, "legal_entity_id": legal_entity_id, "currency": currency}
+        disputed = await disputed_totals(session, **narrowed)
+        then = disputed if wanted.as_of >= today else await disputed_totals_on(session, wanted.as_of, **narrowed)
     if format == "csv":
         export = Export("aging", "csv", request.query_params, len(report.rows))
         await log_export(request.app.state.database, principal, export)
@@ -106,7 +107,7 @@ async def aging(
         headers = {"Content-Disposition": f'attachment; filename="aging-{wanted.as_of}.csv"'}
         chunks = csv_chunks(aging_header(report), cells)
         return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
-    return resource_response(_read(report, page, start, names, disputed))
+    return resource_response(_read(report, page, start, names, disputed, then))
 
 
 @router.get(
@@ -144,7 +145,12 @@ def _wished(wanted: AgingRequest, in_currency: str | None, *, detail: bool) -> R
 
 
 def _read(
-    report: AgingReport, page: PageRequest, start: int, names: dict[Any, tuple[str, str]], disputed: dict[str, int]
+    report: AgingReport,
+    page: PageRequest,
+    start: int,
+    names: dict[Any, tuple[str, str]],
+    disputed: dict[str, int],
+    then: dict[str, int],
 ) -> AgingRead:
     wanted = report.request
     return AgingRead.model_validate(
@@ -154,6 +160,7 @@ def _read(
             "group_by": wanted.group_by,
             "basis": "invoice_date" if wanted.by_invoice_date else "due_date",
             "credits": "netted" if wanted.net_credits else "separate",
+            "disputed": [{"currency": code, "amount": to_text(minor, code)} for code, minor in then.items()],
             "disputed_now": [{"currency": code, "amount": to_text(minor, code)} for code, minor in disputed.items()],
             "totals": [row_read(row, report.labels, {}) for row in report.totals],
             "rows": [row_read(row, report.labels, names) for row in report.rows],

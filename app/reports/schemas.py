@@ -60,6 +60,7 @@ class AgingRead(BaseModel):
     attributes_as_of_now: bool = Field(
         default=True, description="Collector, segment, country and parents are those of today"
     )
+    disputed: list[DisputedTotal] = Field(description="Disputed on the day `as_of`: part of the open amounts")
     disputed_now: list[DisputedTotal] = Field(
         description="Disputed at this moment, whatever `as_of` is: part of the open amounts, not off them"
     )

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from app.disputes.past import disputed_on
 from app.infra.database import ReadSession
 
 _FAMILY = """
@@ -58,11 +59,6 @@ _DUE = """
 SELECT DISTINCT ON (instalment_id) instalment_id, due_date FROM instalment_changes
 WHERE organization_id = $1 AND instalment_id = ANY($2::uuid[]) AND effective_date <= $3
 ORDER BY instalment_id, effective_date DESC, recorded_at DESC, id DESC
-"""
-_DISPUTED = """
-SELECT l.instalment_id, sum(l.disputed_minor)::bigint AS minor FROM dispute_lines l
-JOIN disputes c ON c.organization_id = $1 AND c.id = l.dispute_id AND c.opened_on <= $3
-WHERE l.organization_id = $1 AND l.instalment_id = ANY($2::uuid[]) AND l.disputed_minor > 0 GROUP BY l.instalment_id
 """
 _PROMISED = """
 SELECT instalment_id, sum(minor)::bigint AS minor FROM (
@@ -160,7 +156,7 @@ async def open_items(
             row["open_minor"] = row["amount_minor"] - taken.get(at, 0) - adjusted.get(at, 0)
         rows = [row for row in rows if row["open_minor"] != 0 and row["accounting_date"] <= as_of]
     due = {row["instalment_id"]: row["due_date"] for row in await driver.fetch(_DUE, key, ids, as_of)}
-    disputed = await _by_instalment(session, _DISPUTED, ids, as_of)
+    disputed = await disputed_on(session, ids, as_of)
     promised = await _by_instalment(session, _PROMISED, ids, as_of)
     invoices = list({row["invoice_id"] for row in rows})
     parts = {row["invoice_id"]: row["parts"] for row in await driver.fetch(_PARTS, key, invoices)}

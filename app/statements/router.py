@@ -61,7 +61,7 @@ async def get_statement(
 ) -> Response:
     """Open items with days late, disputed and promised parts, credits, unapplied cash, totals by currency and bucket.
 
-    Open amounts are those of the business date; disputed and promised parts are shown as they stand now. The paper is
+    Open and disputed amounts are those of the business date; promised parts are shown as they stand now. The paper is
     written in the account's language and country. What leaves as a file stands in the export log.
     """
     database: Database = request.app.state.read_database

@@ -1,7 +1,8 @@
 """The account statement: what is open on a day, with what is contested, promised and credited, and how to pay it.
 
-Open amounts are those of the business date: rows dated up to `as_of` count, as in the aging report. What is disputed
-or promised is shown as it stands now, never more than is open. Accounts merged into this one belong to it.
+Open amounts are those of the business date: rows dated up to `as_of` count, as in the aging report. What was
+disputed on the day is shown, and what is promised now, never more than is open. Accounts merged into this one belong to
+it.
 """
 
 from __future__ import annotations

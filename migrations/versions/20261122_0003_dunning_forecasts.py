@@ -2539,6 +2539,52 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "dispute_line_changes",
+        sa.Column("organization_id", sa.UUID(), nullable=False),
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("line_id", sa.UUID(), nullable=False),
+        sa.Column("dispute_id", sa.UUID(), nullable=False),
+        sa.Column("instalment_id", sa.UUID(), nullable=False),
+        sa.Column("effective_date", sa.Date(), nullable=False),
+        sa.Column("disputed_minor", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "recorded_at",
+            postgresql.TIMESTAMP(timezone=True),
+            server_default=sa.text("nullif(current_setting('app.recorded_at', true), '')::timestamptz"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("disputed_minor >= 0", name=op.f("ck_dispute_line_changes_disputed_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "dispute_id"],
+            ["disputes.organization_id", "disputes.id"],
+            name=op.f("fk_dispute_line_changes_organization_id_dispute_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "instalment_id"],
+            ["instalments.organization_id", "instalments.id"],
+            name=op.f("fk_dispute_line_changes_organization_id_instalment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "line_id"],
+            ["dispute_lines.organization_id", "dispute_lines.id"],
+            name=op.f("fk_dispute_line_changes_organization_id_line_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.id"], name=op.f("fk_dispute_line_changes_organization_id")
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_dispute_line_changes")),
+        info={"append_only": True},
+    )
+    op.create_index(
+        "ix_dispute_line_changes_instalment", "dispute_line_changes", ["organization_id", "instalment_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_dispute_line_changes_organization_id_line_id_effective_date_id"),
+        "dispute_line_changes",
+        ["organization_id", "line_id", "effective_date", "id"],
+        unique=False,
+    )
+    op.create_table(
         "dunning_address_marks",
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("id", sa.UUID(), nullable=False),
@@ -2830,6 +2876,7 @@ def upgrade() -> None:
     secure_table("account_statements")
     secure_table("charge_items")
     secure_table("charge_waivers", append_only=True)
+    secure_table("dispute_line_changes", append_only=True)
     secure_table("dunning_address_marks")
     secure_table(
         "dunning_message_contents", append_only=True, erasable=("subject", "text", "html", "letter", "unsubscribe_url")
@@ -2967,6 +3014,11 @@ def downgrade() -> None:
         postgresql_where=sa.text("cleared_at IS NULL"),
     )
     op.drop_table("dunning_address_marks")
+    op.drop_index(
+        op.f("ix_dispute_line_changes_organization_id_line_id_effective_date_id"), table_name="dispute_line_changes"
+    )
+    op.drop_index("ix_dispute_line_changes_instalment", table_name="dispute_line_changes")
+    op.drop_table("dispute_line_changes")
     op.drop_index(op.f("ix_charge_waivers_organization_id_charge_id"), table_name="charge_waivers")
     op.drop_table("charge_waivers")
     op.drop_index(

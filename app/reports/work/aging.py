@@ -45,7 +45,7 @@ DETAIL = (
     Column("currency"),
     Column("amount", "money"),
     Column("open_amount", "money", "Open"),
-    Column("disputed_amount", "money", "Disputed now"),
+    Column("disputed_amount", "money", "Disputed"),
     Column("promised_amount", "money", "Promised now"),
     Column("promised_date", "date", "Promised for"),
     Column("reminder_step", "count", "Last reminder"),
@@ -104,8 +104,8 @@ async def by_item(session: ReadSession, request: ReportRequest) -> Report:
         found = await session.driver.fetch(statement, *arguments)
         rows = [_item(row, wanted) for row in found[: request.limit]]
         main = ReportTable("items", "Open items", DETAIL, rows, has_more=len(found) > request.limit)
-    notes = ["Credit memos and unapplied payments stand with a minus and without a bucket. Collector, segment, country "
-             "and disputed parts are those of today."]  # fmt: skip
+    notes = ["Credit memos and unapplied payments stand with a minus and without a bucket. Collector, segment and "
+             "country are those of today, disputed parts those of the day."]  # fmt: skip
     return framed("aging-detail", "Aging, item by item", request, (main,), notes, **_words(wanted))
 
 
