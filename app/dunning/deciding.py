@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -73,8 +73,7 @@ async def approve_notices(session: WriteSession, notice_ids: Sequence[UUID], *, 
     rows = {row["id"]: row for row in await session.driver.fetch(_PENDING, session.organization_id, sorted(wanted))}
     gone = await still_due(session, list(rows), now) if rows else {}
     today = await local_today(session, now)
-    for notice_id, why in gone.items():
-        await cancel_not_due(session, notice_id, why, today)
+    await cancel_not_due(session, gone, today)
     standing = [notice_id for notice_id in rows if notice_id not in gone]
     refused = await postings.charge(session, standing, today) if standing else {}
     approved = [notice_id for notice_id in standing if notice_id not in refused]
@@ -98,10 +97,16 @@ def _outcome(notice_id: UUID, rows: Any, gone: dict[UUID, NotDue], refused: dict
     return Approved(notice_id, "approved")
 
 
-async def cancel_not_due(session: WriteSession, notice_id: UUID, why: NotDue, today: date) -> None:
-    """A notice that waited is no longer due: it is gone, its items are looked at again by the next run."""
-    before = ("pending_approval", "approved")
-    await give_back(session, [notice_id], "cancelled", today, why.reason, before)
+async def cancel_not_due(session: WriteSession, gone: Mapping[UUID, NotDue], today: date) -> None:
+    """Notices that waited are no longer due: they are gone, their items are looked at again by the next run."""
+    by_reason: dict[tuple[str, str], list[UUID]] = {}
+    for notice_id, why in gone.items():
+        by_reason.setdefault((why.reason, str(why.until)), []).append(notice_id)
+    for _, notice_ids in sorted(by_reason.items()):
+        why = gone[notice_ids[0]]
+        await give_back(
+            session, notice_ids, "cancelled", today, why.reason, ("pending_approval", "approved"), why.until
+        )
 
 
 async def pending_ids(session: ReadSession, run_id: UUID, limit: int = APPROVE_LIMIT) -> list[UUID]:

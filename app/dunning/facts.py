@@ -109,9 +109,11 @@ async def load_facts(
     today: date,
     *,
     instalment_ids: Collection[UUID] | None = None,
+    channels: Collection[str] = (),
 ) -> Loaded:
     """Facts of these accounts, each with its policy; with `instalment_ids` of those only, whether due or not.
 
+    Whom a message may go to is found for the channels of the policies, and for `channels` beside them.
     Money of the account is shared out over everything that it owes also then.
     """
     ids = list(policies)
@@ -135,7 +137,7 @@ async def load_facts(
     items = [row for row in rows if row["id"] is not None]
     if items:
         used = {policy.version_id: policy for policy in policies.values()}
-        channels = frozenset(step.channel for policy in used.values() for step in policy.steps)
+        channels = {*channels, *(step.channel for policy in used.values() for step in policy.steps)}
         parts = await _items(session, items, holders, frozenset(unknown), today)
         reaches = await reaches_of(session, list(parts.by_account), channels)
         loaded.accounts = [

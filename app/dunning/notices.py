@@ -94,7 +94,9 @@ async def still_due(session: ReadSession, notice_ids: Collection[UUID], now: dat
     policies = {row["account_id"]: versions[row["version_id"]] for row in rows}
     facts: dict[UUID, Account] = {}
     if rows:
-        loaded = await load_facts(session, policies, today, instalment_ids={row["instalment_id"] for row in rows})
+        channels = {step.channel for version in versions.values() for step in version.steps}
+        ids = {row["instalment_id"] for row in rows}
+        loaded = await load_facts(session, policies, today, instalment_ids=ids, channels=channels)
         facts = {account.account_id: account for account in loaded.accounts}
     covered = {
         account_id: covered_by_credit(account, policies[account_id], today) for account_id, account in facts.items()
@@ -237,9 +239,8 @@ async def give_back(
     moved = await _move(session, notice_ids, state, before, event=state, reason=reason, until=until, note=note)
     if moved:
         await session.driver.execute(_GIVE_BACK, session.organization_id, list(moved))
-    for notice_id in sorted(moved):
-        refusal = await postings.undo(session, notice_id, on, f"notice {state}: {reason}")
-        if refusal is not None:
+        kept = await postings.undo(session, moved, on, f"notice {state}: {reason}")
+        for notice_id, refusal in kept.items():
             facts = {"reason": refusal.code}
             record_change(session, ChangeRow("dunning_notice", notice_id, "dunning_notice.charge_kept", None, facts))
     return moved

@@ -3,7 +3,7 @@ does not go out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from app.core.errors import DomainError
 from app.dunning import writes
 from app.dunning.charges.charging import ChargeRequest, FeeRule, charge_notices, quote, reverse_source
+from app.dunning.charges.queries import find_posted
 from app.infra.database import ReadSession, WriteSession, attempt
 
 # Notices whose step charges something, with the items that are still in them.
@@ -83,11 +84,19 @@ async def charge(session: WriteSession, notice_ids: Sequence[UUID], on: date) ->
     return refused
 
 
-async def undo(session: WriteSession, notice_id: UUID, on: date, reason: str) -> DomainError | None:
-    """Take back what a notice charged that did not go out. Answers why where it was paid already and stays."""
-    try:
-        async with attempt(session):
-            await reverse_source(session, source_key(notice_id), on=on, reason=reason)
-    except DomainError as refusal:
-        return refusal
-    return None
+async def undo(session: WriteSession, notice_ids: Collection[UUID], on: date, reason: str) -> dict[UUID, DomainError]:
+    """Take back what notices charged that did not go out. Answers why where it was paid already and stays.
+
+    Most have charged nothing: only the others are gone through one by one.
+    """
+    keys = {source_key(notice_id): notice_id for notice_id in sorted(notice_ids)}
+    standing = await find_posted(session, list(keys))
+    kept: dict[UUID, DomainError] = {}
+    for key, notice_id in keys.items():
+        if key in standing:
+            try:
+                async with attempt(session):
+                    await reverse_source(session, key, on=on, reason=reason)
+            except DomainError as refusal:
+                kept[notice_id] = refusal
+    return kept

@@ -12,9 +12,18 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from app.accounts.errors import AccountNotFound
+from app.accounts.models import Account
 from app.dunning.errors import ComparisonNotFound
-from app.dunning.models import DunningComparison, DunningNotice, DunningRun, DunningStep, DunningWithheldItem
+from app.dunning.models import (
+    DunningComparison,
+    DunningNotice,
+    DunningNoticeItem,
+    DunningRun,
+    DunningStep,
+    DunningWithheldItem,
+)
 from app.infra.database import ReadSession
+from app.invoices.models import Instalment
 
 ATTENTION = ("unknown", "failed", "bounced")
 _ITEMS = """
@@ -73,6 +82,8 @@ class NoticeFilter:
     start: date | None = None
     end: date | None = None
     updated_since: datetime | None = None
+    invoice_id: UUID | None = None
+    collector_id: UUID | None = None
 
 
 def runs_statement(organization_id: UUID, kind: str | None, state: str | None) -> Select[Any]:
@@ -105,6 +116,13 @@ def notices_statement(organization_id: UUID, wanted: NoticeFilter) -> Any:
             statement = statement.where(column == value)
     if wanted.run_id is None:
         statement = statement.where(DunningNotice.state != "simulated")
+    if wanted.invoice_id is not None:
+        statement = statement.where(DunningNotice.id.in_(_notices_of_invoice(organization_id, wanted.invoice_id)))
+    if wanted.collector_id is not None:
+        accounts = select(Account.id).where(
+            Account.organization_id == organization_id, Account.collector_id == wanted.collector_id
+        )
+        statement = statement.where(DunningNotice.account_id.in_(accounts))
     if wanted.needs_attention:
         statement = statement.where(DunningNotice.state.in_(ATTENTION))
     if wanted.start is not None:
@@ -112,6 +130,16 @@ def notices_statement(organization_id: UUID, wanted: NoticeFilter) -> Any:
     if wanted.updated_since is not None:
         statement = statement.where(DunningNotice.updated_at >= wanted.updated_since)
     return statement if wanted.end is None else statement.where(DunningNotice.business_date <= wanted.end)
+
+
+def _notices_of_invoice(organization_id: UUID, invoice_id: UUID) -> Any:
+    """Live items and those that were given back have an index each: asked for both."""
+    item = DunningNoticeItem
+    parts = select(Instalment.id).where(
+        Instalment.organization_id == organization_id, Instalment.invoice_id == invoice_id
+    )
+    found = select(item.notice_id).where(item.organization_id == organization_id, item.instalment_id.in_(parts))
+    return found.where(item.live).union_all(found.where(~item.live))
 
 
 async def get_step(session: ReadSession, step_id: UUID) -> DunningStep:

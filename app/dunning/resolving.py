@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from app.dunning import postings
+from app.dunning.deciding import cancel_not_due
 from app.dunning.errors import RunOpen
 from app.dunning.notices import SETTLED, give_back, still_due
 from app.dunning.runs import Scope, StartRun, start_run
@@ -168,11 +169,7 @@ async def _withdraw(session: WriteSession, ids: Collection[UUID], *, now: dateti
     if not rows:
         return
     gone = await still_due(session, [row["id"] for row in rows], now)
-    by_reason: dict[tuple[str, date | None], list[UUID]] = {}
-    for notice_id, why in gone.items():
-        by_reason.setdefault((why.reason, why.until), []).append(notice_id)
-    for (reason, until), notice_ids in sorted(by_reason.items(), key=lambda one: str(one[0])):
-        await give_back(session, notice_ids, "cancelled", today, reason, ("pending_approval", "approved"), until)
+    await cancel_not_due(session, gone, today)
 
 
 async def plan_again(session: WriteSession, notice_ids: Collection[UUID], *, today: date) -> None:

@@ -93,11 +93,14 @@ async def list_notices(
     from_date: BusinessDate | None = None,
     to_date: BusinessDate | None = None,
     updated_since: Instant | None = None,
+    invoice_id: Annotated[UUID | None, Query(description="Notices in which one of its instalments stands")] = None,
+    collector_id: Annotated[UUID | None, Query(description="Of the accounts that are this collector's now")] = None,
 ) -> Response:
     """The latest first. Notices of a simulation are listed only with its run."""
     wanted = queries.NoticeFilter(
-        account_id, run_id, state, needs_attention, channel, step, legal_entity_id, from_date, to_date, updated_since
-    )
+        account_id, run_id, state, needs_attention, channel, step, legal_entity_id, from_date, to_date, updated_since,
+        invoice_id, collector_id,
+    )  # fmt: skip
     return await _page(read, page, wanted)
 
 

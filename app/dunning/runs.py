@@ -51,8 +51,10 @@ SELECT a.id FROM accounts a WHERE a.organization_id = $1 {_SCOPE} AND a.id > $5 
               AND i.account_id > $5)
 """
 _SURVIVING = f"""
-SELECT a.id FROM accounts m JOIN accounts a ON a.organization_id = $1 AND a.id = m.parent_id {_SCOPE}
-WHERE m.organization_id = $1 AND m.parent_id > $5 AND m.status = 'merged'
+SELECT a.id FROM account_merges g
+JOIN accounts m ON m.organization_id = $1 AND m.id = g.merged_id AND m.status = 'merged'
+JOIN accounts a ON a.organization_id = $1 AND a.id = m.parent_id AND a.id > $5 {_SCOPE}
+WHERE g.organization_id = $1 AND g.state = 'merged'
   AND EXISTS (SELECT FROM instalments i WHERE i.organization_id = $1 AND i.account_id = m.id AND i.open_minor <> 0)
 """
 _NEXT = f"({_OWING} ORDER BY a.id LIMIT $6) UNION ({_SURVIVING} ORDER BY a.id LIMIT $6) ORDER BY 1 LIMIT $6"
@@ -69,24 +71,32 @@ WHERE organization_id = $1 AND id = $2
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which accounts a run looks at; all that owe where nothing is named."""
+    """Which accounts a run looks at, and debts of which legal entity; all that owe where nothing is named."""
 
     account_ids: tuple[UUID, ...] = ()
     segment: str | None = None
     collector_id: UUID | None = None
+    legal_entity_id: UUID | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What the run's row keeps."""
         named: dict[str, Any] = {"account_ids": sorted(str(account_id) for account_id in set(self.account_ids))}
         named |= {"segment": self.segment, "collector_id": str(self.collector_id) if self.collector_id else None}
+        named |= {"legal_entity_id": str(self.legal_entity_id) if self.legal_entity_id else None}
         return {name: value for name, value in named.items() if value}
 
     @staticmethod
     def of_json(scope: Mapping[str, Any]) -> Scope:
         """From what the row keeps."""
-        collector = scope.get("collector_id")
+        collector, entity = (
+            UUID(scope[name]) if name in scope else None for name in ("collector_id", "legal_entity_id")
+        )
         accounts = tuple(UUID(account_id) for account_id in scope.get("account_ids", ()))
-        return Scope(accounts, scope.get("segment"), UUID(collector) if collector else None)
+        return Scope(accounts, scope.get("segment"), collector, entity)
+
+    def takes(self, legal_entity_id: UUID) -> bool:
+        """Whether debts of this legal entity are looked at. A notice is always of one."""
+        return self.legal_entity_id is None or self.legal_entity_id == legal_entity_id
 
     def arguments(self) -> tuple[Any, ...]:
         """$2 to $4 of the statements."""
@@ -273,8 +283,10 @@ async def _plan(session: ReadSession, run: DunningRun, after_id: UUID | None, to
         planned.waiting = loaded.waiting
         for facts in loaded.accounts:
             plan = plan_account(facts, policies[facts.account_id], run.business_date)
-            planned.notices += plan.notices
-            planned.withheld += [(facts.account_id, one) for one in plan.withheld]
+            planned.notices += [one for one in plan.notices if scope.takes(one.legal_entity_id)]
+            planned.withheld += [
+                (facts.account_id, one) for one in plan.withheld if scope.takes(one.item.legal_entity_id)
+            ]
             planned.waiting += plan.waiting
     return planned
 

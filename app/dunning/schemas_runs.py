@@ -19,15 +19,16 @@ from app.infra.http.fields import AmountOut, BusinessDate, Input, text
 
 
 class RunScope(Input):
-    """Which accounts; all that owe where nothing is named."""
+    """Which accounts, and debts of which legal entity; all that owe where nothing is named."""
 
     account_ids: Annotated[list[UUID], Field(max_length=1_000)] = []
     segment: Annotated[str, text(64)] | None = None
     collector_id: UUID | None = None
+    legal_entity_id: UUID | None = None
 
     def plain(self) -> Scope:
         """The plain scope."""
-        return Scope(tuple(self.account_ids), self.segment, self.collector_id)
+        return Scope(tuple(self.account_ids), self.segment, self.collector_id, self.legal_entity_id)
 
 
 class RunCreate(Input):

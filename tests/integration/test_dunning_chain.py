@@ -219,6 +219,23 @@ async def test_a_notice_is_looked_at_just_before_it_goes_out(session: WriteSessi
     assert (await still_due(session, [first["id"]], noon(march(6))))[first["id"]].reason == "unapplied_cash"
 
 
+async def test_each_notice_is_judged_by_the_channels_of_its_own_version(session: WriteSession, tenant: Tenant) -> None:
+    await use_policy(session, [StepDraft("Text", "sms", 5, template_code="first_reminder"), email(20)], code="texts")
+    contact = await reachable(session, tenant)
+    await session.driver.execute("UPDATE contacts SET consents = '{\"sms\": true}' WHERE id = $1", contact)
+    await owed(session, tenant, 10_000)
+    (text,) = await notices_of(session, await run_on(session, march(6)))
+    await use_policy(session, [email(1), email(2)], code="mails", since=march(7))
+    await owed(session, tenant, 20_000, march(6))
+    (mail,) = [row for row in await notices_of(session, await run_on(session, march(7))) if row["channel"] == "email"]
+    both = [text["id"], mail["id"]]
+    assert await still_due(session, both, noon(march(7))) == {}
+    await session.driver.execute("UPDATE contacts SET consents = '{\"sms\": false}' WHERE id = $1", contact)
+    for ids in (both, both[::-1]):
+        found = await still_due(session, ids, noon(march(7)))
+        assert {key: why.reason for key, why in found.items()} == {text["id"]: "no_consent"}
+
+
 async def test_work_is_carried_out_once(session: WriteSession, tenant: Tenant) -> None:
     steps = [
         StepDraft("Call them", "call_task", 5), StepDraft("Up", "escalate", 6), StepDraft("Hold", "credit_hold", 7),

@@ -49,6 +49,12 @@ class Orders(Story):
         self.parts = [part["id"] for part in made["instalments"]]
         return str(self.parts[0])
 
+    async def invoice_of(self, instalment_id: str) -> str:
+        """The invoice that has this instalment."""
+        async with self.database.read(self.tenant.organization_id) as read:
+            found = await read.driver.fetchval("SELECT invoice_id FROM instalments WHERE id = $1", instalment_id)
+        return str(found)
+
     async def money(self, amount: str, late: int, **more: Any) -> str:
         """A receipt of the account."""
         body = {
@@ -186,8 +192,14 @@ async def test_each_instalment_currency_and_legal_entity_is_asked_for_by_itself(
             " VALUES ($1, gen_random_uuid(), 'uk', 'Acme Ltd', 'GB', 'GBP') RETURNING id",
             session.organization_id,
         )
-    await story.owed("80.00", late=20, legal_entity_id=str(other))
-    assert await story.run_on(35) == [(1, "80.00", "approved"), (2, "40.00", "approved")]
+    third = await story.owed("80.00", late=20, legal_entity_id=str(other))
+    body = {"business_date": story.day(35), "scope": {"legal_entity_id": str(other)}}
+    run = await story.call("POST", "/dunning/runs", body, 202)
+    assert (run["notices"], run["scope"]["legal_entity_id"]) == (1, str(other))
+    assert await story.run_on(35) == [(2, "40.00", "approved")]
+    listed = await story.call("GET", f"/dunning/notices?invoice_id={await story.invoice_of(third)}")
+    assert [(one["legal_entity_id"], one["amount"]) for one in listed["data"]] == [(str(other), "80.00")]
+    assert (await story.call("GET", f"/dunning/notices?collector_id={other}"))["data"] == []
 
 
 async def test_the_minimum_to_the_cent_and_what_is_contested(story: Orders) -> None:

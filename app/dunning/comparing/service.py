@@ -148,7 +148,8 @@ async def compare_next(session: WriteSession, comparison_id: UUID, *, limit: int
         policy = await load_version(session, version_id)
         for one in past.values():
             period = (row.start_date, row.end_date)
-            replay(policy, one.items, period, calendar.is_business_day, rates, tally, one.promises)
+            items = [item for item in one.items if scope.takes(item.legal_entity_id)]
+            replay(policy, items, period, calendar.is_business_day, rates, tally, one.promises)
         results[side] = _kept(tally)
     more = len(ids) == limit
     row.results = results
