@@ -35,7 +35,8 @@ def parse_bank_file(
     head = source.head()
     if not head.strip():
         raise BankFileRefused("bank_file.empty", "the file is empty")
-    text = head.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    plain = head.decode("utf-16", "ignore").encode() if head[:2] in (b"\xff\xfe", b"\xfe\xff") else head
+    text = plain.removeprefix(b"\xef\xbb\xbf").decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
     if looks_like_ofx(text):
         return parse_ofx(source, default_currency=default_currency)
     if looks_like_xml(head):
@@ -48,6 +49,8 @@ def parse_bank_file(
 
 def looks_like_xml(head: bytes) -> bool:
     """Whether the first bytes begin an XML file, in UTF-8, a single-byte encoding or UTF-16."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")):
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head.decode("utf-16", "ignore").lstrip().startswith("<")
+    if head.startswith((b"<\x00", b"\x00<")):
         return True
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")

@@ -49,7 +49,7 @@ _LOOKS = re.compile(r"(?m)^(?:\{1:F01|:(?:20|25P?|28C?|60[FM]|61|940|942):)")
 _BALANCE = re.compile(r"([CD])([0-9]{6})([A-Z]{3})\s*([0-9][0-9,.]*)\s*", re.ASCII)
 _LINE = re.compile(
     r"(?P<valued>[0-9]{6})(?P<booked>[0-9]{4})?\s*(?P<mark>R?[CD]|E[CD])(?P<funds>[A-Z])?\s*"
-    r"(?P<amount>[0-9]+[,.]?[0-9]*)(?P<kind>[A-Z][A-Z0-9 ]{3})?(?P<rest>[^\n]*)",
+    r"(?P<amount>[0-9][0-9,.]*)(?P<kind>[A-Z][A-Z0-9 ]{3})?(?P<rest>[^\n]*)",
     re.ASCII,
 )
 _FLOOR = re.compile(r"([A-Z]{3})[CD]?[0-9]", re.ASCII)

@@ -23,7 +23,7 @@ from app.integrations.bank_formats.fields import (
     read_money,
 )
 from app.integrations.bank_formats.finish import finish_statement
-from app.integrations.bank_formats.line_text import MAX_LINE_FORMAT_BYTES, decode, squeeze_spaces
+from app.integrations.bank_formats.line_text import MAX_LINE_FORMAT_BYTES, comma_money, decode, squeeze_spaces
 from app.integrations.bank_formats.records import (
     Balance,
     Effect,
@@ -182,12 +182,22 @@ def _ledger_balance(raw: _Raw, currency: str, problems: list[Problem]) -> Balanc
     if text is None:
         return None
     try:
-        money = read_money(text.replace(",", "."), currency)
+        money = _signed(text, currency)
         on = _date(raw.get("DTASOF", "LEDGERBAL"))
     except FieldRefused as refused:
         problems.append(Problem("balance LEDGERBAL", f"balance.{refused.code}", refused.detail))
         return None
     return Balance(money.minor, money.currency, on, "LEDGERBAL")
+
+
+def _signed(text: str | None, currency: str) -> Money:
+    """A signed amount; point or comma is the decimal sign. Raises FieldRefused."""
+    plain = (text or "").strip()
+    digits = plain[1:] if plain[:1] in ("+", "-") else plain
+    if digits[:1].isdigit():
+        found = comma_money(digits, currency)
+        return Money(-found.minor if plain.startswith("-") else found.minor, found.currency)
+    return read_money(plain.replace(",", "."), currency)
 
 
 def _optional_date(text: str | None, problems: list[Problem]) -> date | None:
@@ -212,7 +222,7 @@ def _entry(raw: _Raw, number: int, account_currency: str) -> Entry:
     where = f"entry {number}"
     # CURRENCY says that the amount is in another currency, ORIGCURRENCY only where it came from
     currency = raw.get("CURSYM", "CURRENCY") or account_currency
-    signed = read_money((raw.get("TRNAMT") or "").replace(",", "."), currency)
+    signed = _signed(raw.get("TRNAMT"), currency)
     is_credit = signed.minor >= 0
     problems = list(_problems(raw, is_credit, where))
     dates: list[date | None] = []

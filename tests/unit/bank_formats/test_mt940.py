@@ -343,3 +343,23 @@ def test_the_same_money_in_camt_and_mt940_has_the_same_key() -> None:
 
     assert key(read(LINE, text)) == key(by_reference)
     assert key(read(":61:2403150314CR100,00NTRFNONREF", text)) == key(by_text)
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"), [("1.250,00", 125_000), ("1,250.00", 125_000), ("1.234.567,8", 123_456_780)]
+)
+def test_thousands_signs_are_read_where_both_signs_stand(text: str, minor: int) -> None:
+    assert one(f":61:2403150314C{text}NTRFNONREF//B1").amount_minor == minor
+
+
+@pytest.mark.parametrize("text", ["1.250", "1,250", "1,2,3", "1.2.3", "12,345.678,9"])
+def test_an_amount_that_may_be_two_things_is_refused(text: str) -> None:
+    (found,) = read(f":61:2403150314C{text}NTRFNONREF//B1").statements
+    assert (found.entries, found.refused_entry_count) == ((), 1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_unicode_by_its_mark(encoding: str) -> None:
+    text = mt940(LINE).decode().replace("STMT", "STÜCK")
+    data = (b"\xfe\xff" if encoding == "utf-16-be" else b"") + text.encode(encoding)
+    assert parse_bank_file(data).statements[0].statement_id == "STÜCK"

@@ -69,7 +69,7 @@ def test_signed_amounts(amount: str, signed: int) -> None:
     assert one(f"<TRNTYPE>OTHER<DTPOSTED>20240314<TRNAMT>{amount}<FITID>1").signed_minor == signed
 
 
-@pytest.mark.parametrize("amount", ["1,234.56", "1.001", "abc", "", "--5", "1e5"])
+@pytest.mark.parametrize("amount", ["1,234.567,8", "1.234", "1.001", "abc", "", "--5", "1e5"])
 def test_what_is_no_amount_is_refused(amount: str) -> None:
     (found,) = parse_bank_file(sgml(f"<DTPOSTED>20240314<TRNAMT>{amount}<FITID>1", ENTRY)).statements
     assert found.refused_entry_count == 1
