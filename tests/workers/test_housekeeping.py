@@ -200,7 +200,8 @@ async def test_dead_jobs_and_unknown_outcomes_are_counted_over_all_organizations
     async with services.database.write(organization, SYSTEM) as session:
         await session.driver.execute(
             "INSERT INTO jobs (organization_id, id, kind, key, state) VALUES ($1, gen_random_uuid(), $2, 'd', 'dead')",
-            organization, kind,
+            organization,
+            kind,
         )
         await session.driver.execute(
             "INSERT INTO outgoing_emails (organization_id, id, recipient, subject, text, purpose, subject_kind,"
