@@ -75,7 +75,8 @@ def _totals(statement: Statement, totals: Totals, words: Words) -> Grid:
     rows = tuple((name, words.amount(minor, totals.currency)) for name, minor in shown)
     parts = [(words("overdue"), totals.overdue_minor), (words("disputed"), totals.disputed_minor)]
     parts.append((words("promised"), totals.promised_minor))
-    aside = [(name, words.amount(minor, totals.currency)) for name, minor in parts] + [("", "")] * len(rows)
+    aside = [(f"\u2003{name}", words.amount(minor, totals.currency)) for name, minor in parts]
+    aside += [("", "")] * len(rows)
     joined = tuple((*row, *aside[index]) for index, row in enumerate(rows))
     last, opened = len(rows) - 1, len(statement.labels)
     return Grid(("", totals.currency, "", totals.currency), joined, (2, 1, 2, 1), (1, 3), (opened, last))

@@ -7,6 +7,9 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from app.core.errors import RuleViolation
 
@@ -79,6 +82,14 @@ def _paragraphs(text: str) -> list[list[str]]:
     return [part.split("\n") for part in parts if part.strip()]
 
 
+@lru_cache(maxsize=1)
+def fonts() -> Any:
+    """The fonts of the typesetter and our own, read once; they do not change, so that threads may share them."""
+    import typst
+
+    return typst.Fonts(include_system_fonts=False, font_paths=[Path(__file__).with_name("fonts")])
+
+
 def letter_pdf(letter: Letter, on: date) -> bytes:
     """The letter as PDF (A4). The same letter of the same day gives the same bytes. Raises LetterTooLong.
 
@@ -95,8 +106,9 @@ def letter_pdf(letter: Letter, on: date) -> bytes:
     )
     stamp = int(datetime.combine(on, time(), UTC).timestamp())
     made = typst.compile(
-        _TYPST, format="pdf", ignore_system_fonts=True, sys_inputs={"letter": json.dumps(facts)}, timestamp=stamp
-    )
+        _TYPST, format="pdf", font_paths=fonts(), ignore_system_fonts=True,
+        sys_inputs={"letter": json.dumps(facts)}, timestamp=stamp,
+    )  # fmt: skip
     assert isinstance(made, bytes)
     return made
 

@@ -1,6 +1,7 @@
 """The payment part of a Swiss QR-bill with its receipt, at the foot of a page of its own.
 
-Measures: SIX "Style Guide QR-bill": 210 x 105 mm, receipt 62 mm wide, code 46 x 46 mm with 5 mm around it.
+Measures: SIX "Style Guide QR-bill": 210 x 105 mm, receipt 62 mm wide, code 46 x 46 mm with 5 mm around it; its fonts
+are Arial, Frutiger, Helvetica and Liberation Sans, the last of which comes with the service.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SLIP_TYPST = b"""
 }
 #let payment-slip(slip) = page(flipped: false, margin: 0mm, footer: none, background: none, {
   set par(leading: 0.35em, spacing: 0.5em)
-  set text(8pt, lang: "de", hyphenate: false)
+  set text(8pt, lang: "de", hyphenate: false, font: "Liberation Sans")
   let words = slip.words
   place(bottom + left, box(width: 210mm, height: 105mm, {
     place(top + left, dy: -4mm, box(width: 210mm, align(center, text(7pt, words.separate))))

@@ -7,14 +7,14 @@ import re
 import pytest
 import segno
 
-from app.infra.rendering.qr_codes import QUIET_MODULES, SWISS_CROSS_SHARE, payment_code_svg, swiss_code_svg
+from app.infra.rendering.qr_codes import MASK, QUIET_MODULES, SWISS_CROSS_SHARE, payment_code_svg, swiss_code_svg
 
 
 def _modules(svg: str, offset: int, side: int) -> list[list[int]]:
-    """The dark modules of the first path after the background."""
+    """The dark modules: strokes of the width of one."""
     rows = [[0] * side for _ in range(side)]
-    path = next(found for found in re.findall(r' d="([^"]+)"', svg) if "v1h-" in found)
-    for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\d+z", path):
+    path = next(found for found in re.findall(r'stroke="#000" d="([^"]+)"', svg))
+    for x, y, length in re.findall(r"M(\d+) (\d+)\.5h(\d+)", path):
         for step in range(int(length)):
             rows[int(y) - offset][int(x) - offset + step] = 1
     return rows
@@ -22,7 +22,8 @@ def _modules(svg: str, offset: int, side: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("payload", ["BCD\n002\n1\nSCT\n\nAcme\nDE89370400440532013000\nEUR1.00", "Grüße, Łódź"])
 def test_what_is_drawn_is_the_code(payload: str) -> None:
-    wanted = [list(row) for row in segno.make_qr(payload, error="m", boost_error=False, encoding="utf-8").matrix]
+    made = segno.make_qr(payload, error="m", boost_error=False, encoding="utf-8", mask=MASK)
+    wanted = [list(row) for row in made.matrix]
     side = len(wanted)
     svg = payment_code_svg(payload, version_max=13)
     assert f'viewBox="0 0 {side + 2 * QUIET_MODULES} {side + 2 * QUIET_MODULES}"' in svg
