@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
-from uuid import UUID
 
 from app.infra.database import ReadSession
 from app.reports.aging_queries import AgingRow, aging_row, fetch_aging
@@ -100,7 +99,7 @@ async def group_names(session: ReadSession, group_by: str, keys: Sequence[Any]) 
     if group_by not in tables:
         return {}
     table, code, name = tables[group_by]
-    ids = [UUID(key) for key in keys if key is not None]
+    ids = [key for key in keys if key is not None]  # the driver reads the texts much faster than `UUID` would
     found = await session.driver.fetch(
         f"SELECT id, {code} AS code, {name} AS name FROM {table} WHERE organization_id = $1 AND id = ANY($2::uuid[])",
         session.organization_id,

@@ -30,6 +30,8 @@ from tests.factories import make_tenant
 ACCOUNTS, INVOICES = 100_000, 100_000
 AS_OF = date(2026, 6, 30)
 SECONDS_MAX = 15.0
+PROCESSOR_SECONDS_MAX = 8.0
+"""Of this process, the database beside it not counted: what does not change with the load of the machine."""
 MEGABYTES_MORE_MAX = 24.0
 """What ten times the rows may add to the peak: what the allocator keeps, not the rows."""
 
@@ -85,6 +87,7 @@ async def run() -> list[dict[str, Any]]:
             assert long["rows"] >= INVOICES * 0.6, long
             print(json.dumps({"report": name, "short": short, "long": long}))
             rows.append(_row(f"{name} workbook, {long['rows']:,} rows: seconds", long["seconds"], SECONDS_MAX, "s"))
+            rows.append(_row(f"{name} workbook: processor seconds", long["processor"], PROCESSOR_SECONDS_MAX, "s"))
             more = long["megabytes"] - short["megabytes"]
             what = f"{name} workbook: memory for ten times the rows"
             rows.append(_row(what, max(more, 0.0), MEGABYTES_MORE_MAX, "MB"))

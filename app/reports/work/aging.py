@@ -102,7 +102,8 @@ async def by_item(session: ReadSession, request: ReportRequest) -> Report:
     else:
         statement, arguments = await detail_statement(session, wanted, start=request.start, limit=request.limit + 1)
         found = await session.driver.fetch(statement, *arguments)
-        rows = [_item(row, wanted) for row in found[: request.limit]]
+        labels = _labels(wanted.bounds)
+        rows = [_item(row, wanted, labels) for row in found[: request.limit]]
         main = ReportTable("items", "Open items", DETAIL, rows, has_more=len(found) > request.limit)
     notes = ["Credit memos and unapplied payments stand with a minus and without a bucket. Collector, segment and "
              "country are those of today, disputed parts those of the day."]  # fmt: skip
@@ -240,8 +241,9 @@ def _groups(
 def _items(session: ReadSession, wanted: AgingRequest) -> Callable[[], AsyncIterator[Sequence[Row]]]:
     async def stream() -> AsyncIterator[Sequence[Row]]:
         statement, arguments = await detail_statement(session, wanted)
+        labels = _labels(wanted.bounds)
         async for records in _pieces(session, statement, arguments):
-            yield [_item(record, wanted) for record in records]
+            yield [_item(record, wanted, labels) for record in records]
 
     return stream
 
@@ -253,8 +255,8 @@ async def _pieces(session: ReadSession, statement: str, arguments: Sequence[Any]
         yield list(records)
 
 
-def _item(row: Any, wanted: AgingRequest) -> Row:
-    bucket = CREDITS if row["age"] is None else _labels(wanted.bounds)[wanted.bounds.bucket_index(row["age"])]
+def _item(row: Any, wanted: AgingRequest, labels: Sequence[str]) -> Row:
+    bucket = CREDITS if row["age"] is None else labels[wanted.bounds.bucket_index(row["age"])]
     return (
         str(row["id"]), row["account_number"], row["account_name"], row["legal_entity"], row["collector"],
         row["segment"], row["country"], row["risk_class"], _KINDS[row["kind"]], row["number"], row["ordinal"],
