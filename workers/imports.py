@@ -23,6 +23,8 @@ ANALYZED = {
     "accounts": ("accounts", "contacts", "payer_identities"),
     "invoices": ("invoices", "instalments", "credit_memos", "transfers"),
     "payments": ("payments", "applications", "instalments", "transfers"),
+    "applications": ("payments", "credit_memos", "applications", "instalments", "transfers"),
+    "original_amounts": ("source_documents",),
     "bank_statement": ("payments", "transfers"),
 }
 """Tables that a large import of a kind changes beyond what the planner knows of them."""
@@ -45,7 +47,7 @@ async def handle(job: JobContext) -> None:
     async with job.database.read(job.organization_id) as session:
         done = await get_import(session, import_id)
         kind, created = done.kind, done.rows_created
-    if created >= ANALYZED_FROM_ROWS and not done.dry_run:
+    if created >= ANALYZED_FROM_ROWS and not done.dry_run and kind in ANALYZED:
         await analyze(job.settings, ANALYZED[kind])
 
 

@@ -41,8 +41,29 @@ UPDATE bank_entries SET statement_id = $3, bank_status = 'booked', position = $4
 WHERE organization_id = $1 AND id = $2
 """
 _KNOWN = """
-SELECT id, identity, entry_identity, bank_status FROM bank_entries
-WHERE organization_id = $1 AND bank_account_id = $2 AND (identity = ANY($3::text[]) OR entry_identity = ANY($3::text[]))
+SELECT e.id, e.identity, e.entry_identity, e.bank_status, s.format, e.details -> 'also_read' AS also_read
+FROM bank_entries e JOIN bank_statements s ON s.organization_id = $1 AND s.id = e.statement_id
+WHERE e.organization_id = $1 AND e.bank_account_id = $2
+    AND (e.identity = ANY($3::text[]) OR e.entry_identity = ANY($3::text[]))
+"""
+# Statements of other formats that reach into these days, and their booking lines (a batch is one).
+_LINES_OF_OTHERS = """
+SELECT e.entry_identity, array_agg(e.id ORDER BY e.id) AS ids, bool_and(e.bank_status = 'booked') AS is_booked,
+    e.currency, sum(CASE WHEN e.is_credit THEN e.amount_minor ELSE -e.amount_minor END)::bigint AS signed_minor,
+    min(e.booking_date) AS booking_date, min(e.value_date) AS value_date, min(e.bank_reference) AS bank_reference,
+    CASE WHEN count(*) = 1 THEN min(e.end_to_end_id) END AS end_to_end_id,
+    CASE WHEN count(*) = 1 THEN min(e.counterparty_identifier) END AS counterparty_identifier,
+    (array_agg(e.details -> 'also_read'))[1] AS also_read
+FROM bank_statements s JOIN bank_entries e ON e.organization_id = $1 AND e.statement_id = s.id
+WHERE s.organization_id = $1 AND s.bank_account_id = $2 AND s.format <> $3 AND s.to_date >= $4
+    AND (s.from_date IS NULL OR s.from_date <= $5) AND e.bank_status <> 'info'
+    AND e.outcome_detail IS DISTINCT FROM 'shown in its parts'
+GROUP BY e.entry_identity, e.currency ORDER BY ids
+"""
+_ALSO_READ = """
+UPDATE bank_entries e SET details = e.details || jsonb_build_object('also_read',
+    coalesce(e.details -> 'also_read', '{}'::jsonb) || jsonb_build_object($2::text, r.key))
+FROM unnest($3::uuid[], $4::text[]) AS r(id, key) WHERE e.organization_id = $1 AND e.id = r.id
 """
 _REVERSIBLE = """
 SELECT p.id, p.payer_bank_identifier, p.end_to_end_id, p.bank_reference, p.value_date FROM payments p
@@ -162,6 +183,24 @@ async def statement_id_of(session: ReadSession, bank_account_id: UUID, identity:
 async def known_entries(session: ReadSession, bank_account_id: UUID, keys: Sequence[str]) -> list[Any]:
     """Entries on record that have one of the keys, as part or as whole booking line."""
     return list(await session.driver.fetch(_KNOWN, session.organization_id, bank_account_id, list(keys)))
+
+
+async def lines_of_other_formats(
+    session: ReadSession, bank_account_id: UUID, file_format: str, since: date, until: date
+) -> list[Any]:
+    """Booking lines on record that statements of other formats brought, about these days; batches as one."""
+    return list(
+        await session.driver.fetch(
+            _LINES_OF_OTHERS, session.organization_id, bank_account_id, file_format, since, until
+        )
+    )
+
+
+async def remember_readings(session: WriteSession, file_format: str, keys: Sequence[tuple[UUID, str]]) -> None:
+    """Write down that these entries were read in that format, too, and by which key."""
+    await session.driver.execute(
+        _ALSO_READ, session.organization_id, file_format, [id_ for id_, _ in keys], [key for _, key in keys]
+    )
 
 
 async def insert_entries(session: WriteSession, rows: Sequence[EntryRow]) -> None:

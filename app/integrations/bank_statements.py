@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -17,10 +17,13 @@ from app.core.ids import new_id
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession, attempt
 from app.integrations import bank_queries
+from app.integrations.bank_batches import give_way, whole_entry
 from app.integrations.bank_formats.control import control_totals
 from app.integrations.bank_formats.identity import EntryIdentity, identify, new_transactions
 from app.integrations.bank_formats.records import Balance, Entry, EntryStatus, Statement, Transaction
 from app.integrations.bank_queries import EntryRow, StatementRow
+from app.integrations.bank_twins import Stored
+from app.integrations.bank_twins_found import find_twins
 from app.integrations.entry_records import (
     REMITTANCE_LENGTH_MAX,
     clean,
@@ -103,7 +106,8 @@ async def load_statement(
     identities = list(identify(statement, account=str(account.id)))
     keys = list({key for identity in identities for key in identity.keys})
     known = await bank_queries.known_entries(session, account.id, keys)
-    await _load_entries(session, loaded, identities, known, account)
+    twins = await find_twins(session, account.id, identities, known, file_format)
+    await _load_entries(session, loaded, identities, known, account, twins)
     if is_new:
         await _settle_continuity(session, row)
         facts = {"bank_account_id": account.id, "format": file_format, "entries": len(loaded.created)}
@@ -165,6 +169,7 @@ async def _load_entries(
     identities: Sequence[EntryIdentity],
     known: Sequence[Any],
     account: OwnAccount,
+    twins: Mapping[str, Stored],
 ) -> None:
     counted = {
         key for row in known if row["bank_status"] == "booked" for key in (row["identity"], row["entry_identity"])
@@ -174,7 +179,16 @@ async def _load_entries(
     for identity in identities:
         entry = identity.entry
         booked = entry.status is EntryStatus.BOOKED
-        fresh = new_transactions(identity, counted if booked else counted | waiting.keys())
+        twin = twins.get(identity.entry_key)
+        whole = whole_entry(identity, known, twin)
+        parts_come = whole is not None and await give_way(session, whole)
+        if twin is not None and (twin.is_booked or not booked) and not parts_come:
+            loaded.unchanged += entry.transactions
+            continue
+        if twin is not None and len(twin.ids) == len(identity.transaction_keys) == 1:
+            waiting[identity.transaction_keys[0]] = twin.ids[0]
+        seen = counted if booked else counted | waiting.keys()
+        fresh = new_transactions(identity, frozenset() if parts_come else seen)
         fresh_keys = {key for key, _ in fresh}
         pairs = zip(identity.transaction_keys, entry.transactions, strict=True)
         loaded.unchanged += [transaction for key, transaction in pairs if key not in fresh_keys]

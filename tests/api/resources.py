@@ -93,6 +93,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "template_code": ("dunning_templates", "code"),
     "template_language": ("dunning_templates", "language"),
     "unsubscribe_token": ("dunning_templates", "code"),
+    "copy_token": ("dunning_templates", "code"),
     "secret_id": ("api_client_secrets", "id"),
     "source": ("accounts", "source"),
     "strategy": ("matching_rules", "strategy"),
@@ -102,8 +103,8 @@ RESOURCES: dict[str, tuple[str, str]] = {
 }
 """Path parameter → table and column of the resource that it names."""
 KEYS = {
-    "source", "external_id", "strategy", "template_code", "template_language", "unsubscribe_token", "table_code",
-    "valid_from", "currency",
+    "source", "external_id", "strategy", "template_code", "template_language", "unsubscribe_token", "copy_token",
+    "table_code", "valid_from", "currency",
 }  # fmt: skip
 """Path parameters that the caller chooses: another tenant may use the same ones for its own records."""
 
@@ -196,6 +197,9 @@ COMPLETE = (
     "dunning_message_contents",
 )
 """Tables whose rows others are never without: an invoice has at least one instalment."""
+
+ROWS_OF_PARAMETERS: dict[str, dict[str, Any]] = {"cash_receipt_export_id": {"kind": "cash_receipts"}}
+"""Path parameters that name another kind of rows than the first one of their table."""
 
 BYTES_ELSEWHERE = {"getDocumentContent", "getReportRunFile", "downloadAccountStatement"}
 """Operations whose answer is not in the database: a row alone does not make it."""

@@ -15,7 +15,7 @@ import pytest
 
 from app.organizations.rules import SCOPES
 from tests.api.operations import METHODS, Operation, document, example, operations, properties_of
-from tests.api.resources import BODIES, BYTES_ELSEWHERE, COMPLETE, KEYS, RESOURCES, ROW_VALUES
+from tests.api.resources import BODIES, BYTES_ELSEWHERE, COMPLETE, KEYS, RESOURCES, ROW_VALUES, ROWS_OF_PARAMETERS
 from tests.architecture.catalog import CatalogTable, read_catalog
 from tests.architecture.row_factory import RowFactory
 from tests.conftest import RolledBackDatabase, StaticAuthenticator
@@ -25,6 +25,7 @@ OPEN = {
     "createToken": "takes the client's secret",
     "showUnsubscribe": "a customer's link, with a secret of its own",
     "unsubscribeAddress": "a customer's link, with a secret of its own",
+    "openInvoiceCopy": "a customer's link, signed by the service",
     "receiveMessageEvents": "signed by the provider",
     "getLiveness": "asked by the supervisor",
     "getReadiness": "asked by the supervisor",
@@ -112,7 +113,14 @@ async def _resources(
             factory.made[table] = await factory.insert(table, **values)
         for table in COMPLETE:
             await factory.parent(table)
-        return {name: (await factory.parent(RESOURCES[name][0]))[RESOURCES[name][1]] for name in names}
+        others = {
+            name: await factory.insert(RESOURCES[name][0], **ROWS_OF_PARAMETERS[name])
+            for name in names
+            if name in ROWS_OF_PARAMETERS
+        }
+        return {
+            name: (others.get(name) or await factory.parent(RESOURCES[name][0]))[RESOURCES[name][1]] for name in names
+        }
 
 
 @guarded

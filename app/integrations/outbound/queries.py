@@ -98,6 +98,12 @@ WHERE p.organization_id = $1 AND p.source <> $2 AND p.withdrawn_minor < p.amount
     AND ($4::date IS NULL OR p.accounting_date >= $4) AND ($5::date IS NULL OR p.accounting_date <= $5)
     AND (a.source IS DISTINCT FROM $2 OR a.external_id IS NULL)
 """
+# The ERP has no node for it: a person voids them there.
+_REVERSED_LATER = """
+SELECT count(*) FROM export_rows x JOIN payments p ON p.organization_id = $1 AND p.id = x.subject_id
+WHERE x.organization_id = $1 AND x.kind = 'receipt' AND x.target = $2 AND x.state <> 'rejected'
+    AND p.withdrawn_as = 'reversed'
+"""
 _INSERT_ROWS = """
 INSERT INTO export_rows (organization_id, id, batch_id, ordinal, kind, subject_id, depends_on, content, target,
     external_id)
@@ -189,7 +195,9 @@ async def undone_to_export(session: ReadSession, target: str, scope: Scope, rows
 async def left_out(session: ReadSession, target: str, scope: Scope) -> dict[str, int]:
     """How many payments cannot leave yet, by reason."""
     row = await session.driver.fetchrow(_LEFT_OUT, session.organization_id, target, *scope.values)
-    return {name: count for name, count in dict(row or {}).items() if count}
+    reversed_later = await session.driver.fetchval(_REVERSED_LATER, session.organization_id, target)
+    counts = {**dict(row or {}), "receipts_reversed_after_they_left": reversed_later}
+    return {name: count for name, count in counts.items() if count}
 
 
 async def insert_rows(

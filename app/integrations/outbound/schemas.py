@@ -108,7 +108,9 @@ class ExportBatchRead(BaseModel):
     rows_rejected: int
     rows_pending: int
     totals: list[ExportTotal]
-    left_out: dict[str, int] = Field(description="Payments that cannot leave yet, by reason")
+    left_out: dict[str, int] = Field(
+        description="Payments that cannot leave yet, by reason, and receipts to be voided in the ERP by hand"
+    )
     made_by: str
     created_at: datetime
     closed_at: datetime | None

@@ -19,6 +19,7 @@ from app.integrations import application_queries
 from app.integrations.source_books.undoing import undo_pair
 
 CHUNK_PAIRS = 2_500
+MISSING_AT_ONCE = 1_000
 LOWERED_KEPT_MAX = 100_000
 Pair = tuple[str, str, str]  # source, from, to
 _STATE = """
@@ -42,6 +43,12 @@ SELECT a.source, a.from_external_id, a.to_external_id, a.minor FROM source_appli
 JOIN unnest($2::text[], $3::text[], $4::text[]) AS w(source, from_external_id, to_external_id)
     USING (source, from_external_id, to_external_id)
 WHERE a.organization_id = $1
+"""
+_STATED_BEFORE = """
+SELECT a.source, a.from_external_id, a.to_external_id, a.minor FROM source_applications a
+JOIN unnest($3::text[], $4::text[], $5::text[], $6::bigint[]) AS w(source, from_external_id, to_external_id, minor)
+    USING (source, from_external_id, to_external_id)
+WHERE a.organization_id = $1 AND a.import_id <> $2 AND a.minor > w.minor
 """
 _FORGET = """
 DELETE FROM source_applications
@@ -72,7 +79,7 @@ class Following:
     sources: set[str] = field(default_factory=set)
     undone: int = 0
     _waiting: dict[Pair, int] = field(default_factory=dict)
-    _lowered: set[Pair] = field(default_factory=set)
+    _lowered: dict[Pair, int] = field(default_factory=dict)  # by pair: what the file before said
 
     async def begin(self) -> None:
         """Start again from nothing: a worker that died may have read a part of the file."""
@@ -90,22 +97,22 @@ class Following:
         if not pairs:
             return
         self.sources |= {pair[0] for pair in pairs}
+        columns = [[pair[place] for pair in pairs] for place in range(3)]
         async with self.database.write(self.organization_id, self.actor) as session:
+            lowered = await session.driver.fetch(
+                _STATED_BEFORE, self.organization_id, self.import_id, *columns, list(pairs.values())
+            )
             await session.driver.execute(
                 _STATE,
                 self.organization_id,
                 self.import_id,
                 self.table,
                 [new_id() for _ in pairs],
-                [pair[0] for pair in pairs],
-                [pair[1] for pair in pairs],
-                [pair[2] for pair in pairs],
+                *columns,
                 list(pairs.values()),
             )
-            found = await application_queries.parties(session, list(pairs))
-            present = await application_queries.settled(session, found)
-        lowered = [pair for pair, minor in present.items() if minor > pairs[pair]]
-        self._lowered.update(lowered[: max(0, LOWERED_KEPT_MAX - len(self._lowered))])
+        for row in lowered[: max(0, LOWERED_KEPT_MAX - len(self._lowered))]:
+            self._lowered[row[0], row[1], row[2]] = row["minor"]
 
     async def end(self) -> int:
         """Undo what the file says no more; how many applications that were."""
@@ -116,13 +123,13 @@ class Following:
         return self.undone
 
     async def _undo_lowered(self) -> None:
-        """Pairs of which the source settles less than before: undone whole, and applied anew by the rows."""
+        """Pairs of which the source says less than before: undone whole, and applied anew by the rows."""
         pairs = sorted(self._lowered)
         for start in range(0, len(pairs), 100):
             part = pairs[start : start + 100]
             async with self.database.write(self.organization_id, self.actor) as session:
                 stated = await self._stated(session, part)
-                await self._undo(session, [p for p in part if p in stated], stated)
+                await self._undo(session, [p for p in part if stated.get(p, 0) < self._lowered[p]], stated)
 
     async def _stated(self, session: ReadSession, pairs: Sequence[Pair]) -> dict[Pair, int]:
         columns = [list(column) for column in zip(*pairs, strict=True)]
@@ -135,12 +142,18 @@ class Following:
         while True:
             async with self.database.write(self.organization_id, self.actor) as session:
                 rows = await session.driver.fetch(
-                    _MISSING, self.organization_id, self.import_id, self.table, sorted(self.sources), *last, 100
+                    _MISSING,
+                    self.organization_id,
+                    self.import_id,
+                    self.table,
+                    sorted(self.sources),
+                    *last,
+                    MISSING_AT_ONCE,
                 )
                 pairs: list[Pair] = [(row[0], row[1], row[2]) for row in rows]
                 for pair in await self._undo(session, pairs, {}):
                     await session.driver.execute(_FORGET, self.organization_id, *pair)
-            if len(pairs) < 100:
+            if len(pairs) < MISSING_AT_ONCE:
                 return
             last = pairs[-1]
 
