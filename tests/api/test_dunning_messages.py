@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -18,6 +18,9 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.core.clock import utc_now
+from app.documents.service import Subject, add_document, keep_content
+from app.documents.storage import document_store
+from app.dunning.messages.copy_links import copy_token
 from app.dunning.messages.delivery import Outgoing
 from app.dunning.policy.shipped import StepDraft
 from app.infra.mail.smtp import Sent
@@ -311,3 +314,42 @@ async def test_an_erasure_forgets_what_messages_said(client: httpx.AsyncClient, 
     found = await _one(client)
     assert (found["recipient"], found["text"], found["html"]) == (None, "", None)
     assert (await client.get(f"/v1/dunning/messages/{sent['id']}/pdf")).status_code == 404
+
+
+async def test_copies_of_invoices_go_by_link_that_needs_no_login(client: httpx.AsyncClient, story: Story) -> None:
+    story.settings = story.settings.model_copy(update={"token_secret": SecretStr("t" * 40)})
+    client._transport.app.state.settings = story.settings  # type: ignore[attr-defined]
+    steps = [StepDraft("First reminder", "email", 5, template_code="first_reminder", attachments=("invoice_links",))]
+    await story.begin(steps=steps)
+    (invoice,) = await story.rows("SELECT id FROM invoices WHERE organization_id = $1")
+    organization_id = story.tenant.organization_id
+    copy = b"%PDF-1.7 the copy"
+    kept = await keep_content(
+        document_store(story.settings), organization_id, copy, "copy.pdf", media_type="application/pdf"
+    )
+    async with story.database.write(organization_id, story.tenant.actor) as session:
+        await add_document(session, kept, Subject("invoice", invoice["id"]), category="invoice_copy")
+    await story.plan()
+    (said,) = await story.rows("SELECT text, html FROM dunning_message_contents WHERE organization_id = $1")
+    (message,) = await story.rows("SELECT attachments FROM dunning_messages WHERE organization_id = $1")
+    found = re.search(r"https://r\.acme\.example(/v1/dunning/copies/[A-Za-z0-9_-]{75})\b", said["text"])
+    assert found is not None
+    assert found[1] in said["html"]
+    assert message["attachments"] == [], "not as a file, too"
+    shown = await client.get(found[1], headers={"Authorization": ""})
+    assert shown.status_code == (200 if utc_now() < NOW + timedelta(days=60) else 404)
+    fresh = copy_token("t" * 40, organization_id, kept_id(await story.rows(_DOCUMENTS)), utc_now().date())
+    opened = await client.get(f"/v1/dunning/copies/{fresh}", headers={"Authorization": ""})
+    assert (opened.status_code, opened.content) == (200, copy)
+    assert opened.headers["content-disposition"].startswith("attachment;")
+    damaged = await client.get(f"/v1/dunning/copies/{'A' * 75}", headers={"Authorization": ""})
+    assert (damaged.status_code, damaged.json()["code"]) == (404, "dunning.copy_link_invalid")
+
+
+_DOCUMENTS = "SELECT document_id FROM document_links WHERE organization_id = $1 AND category = 'invoice_copy'"
+
+
+def kept_id(rows: list[Any]) -> UUID:
+    """The only document."""
+    (row,) = rows
+    return UUID(str(row["document_id"]))

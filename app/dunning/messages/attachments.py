@@ -1,4 +1,4 @@
-"""Files that go with messages: copies of the invoices that are stored, and the statement of account, made once."""
+"""What goes with messages: copies of the invoices as files or links, and the statement of account, made once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from app.core.errors import DomainError
 from app.correspondence.queries import invoice_copies
 from app.documents.service import Subject, add_document, keep_content
 from app.documents.storage import document_store
-from app.infra.database import SYSTEM, Database
+from app.dunning.messages.copy_links import copy_token
+from app.infra.database import SYSTEM, Database, ReadSession
 from app.infra.mail.message import ATTACHMENTS_MAX
 from app.infra.rendering.letters import PDF
 from app.infra.rendering.papers import paper_pdf
@@ -25,6 +26,7 @@ from app.statements.texts import Words
 
 ATTACHED_BYTES_MAX = 10_000_000
 """Of all files of one reminder: they grow by a third on the way, and many mailboxes refuse more."""
+LINKS_MAX = 50
 log = structlog.get_logger(__name__)
 
 
@@ -36,6 +38,7 @@ class Draft(Protocol):
     channel: str
     language: str | None
     today: date
+    values: dict[str, Any]
     attachments: tuple[UUID, ...]
 
 
@@ -50,7 +53,7 @@ async def attach(database: Database, settings: Settings, organization_id: UUID, 
     for draft in wanting:
         if "statement" in draft.notice["attachments"]:
             await _statement(database, settings, organization_id, draft)
-    copied = [draft for draft in wanting if "invoice_copies" in draft.notice["attachments"]]
+    copied = [draft for draft in wanting if _wants_files(draft)]
     if not copied:
         return
     async with database.read(organization_id) as session:
@@ -64,6 +67,45 @@ async def attach(database: Database, settings: Settings, organization_id: UUID, 
             size += copy["size_bytes"]
             found.append(copy["document_id"])
         draft.attachments = tuple(dict.fromkeys(found))
+
+
+def link_secrets(settings: Settings) -> list[str]:
+    """What links are signed with: the present secret, and the previous one, whose links still open."""
+    found = (settings.token_secret, settings.token_secret_previous)
+    return [secret.get_secret_value() for secret in found if secret is not None]
+
+
+async def link_copies(session: ReadSession, settings: Settings, drafts: Sequence[Draft]) -> None:
+    """Links to the stored copies of the invoices, for e-mails whose step asks for links; into their values.
+
+    Without a public address of the service there are none, and the copies go along as files instead.
+    """
+    secrets = link_secrets(settings)
+    wanting = [draft for draft in drafts if _wants_links(draft) and secrets and settings.public_url]
+    if not wanting:
+        return
+    copies = await invoice_copies(session, {row["invoice_id"] for draft in wanting for row in draft.items})
+    base = f"{(settings.public_url or '').rstrip('/')}/v1/dunning/copies"
+    for draft in wanting:
+        numbers = {row["invoice_id"]: row["number"] for row in draft.items if row["invoice_id"] in copies}
+        draft.values["copies"] = [
+            {
+                "name": number,
+                "url": f"{base}/"
+                + copy_token(secrets[0], session.organization_id, copies[invoice_id]["document_id"], draft.today),
+            }
+            for invoice_id, number in list(numbers.items())[:LINKS_MAX]
+        ]
+
+
+def _wants_links(draft: Draft) -> bool:
+    return draft.channel == "email" and "invoice_links" in draft.notice["attachments"]
+
+
+def _wants_files(draft: Draft) -> bool:
+    """Copies as files; also where links were asked for and none could be made, or the message is a letter."""
+    asked = draft.notice["attachments"]
+    return "invoice_copies" in asked or ("invoice_links" in asked and not draft.values["copies"])
 
 
 async def _statement(database: Database, settings: Settings, organization_id: UUID, draft: Draft) -> None:

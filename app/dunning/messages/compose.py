@@ -24,7 +24,7 @@ from app.correspondence.contacting import Attempt, check_contacts
 from app.correspondence.preferences import find_preferences
 from app.correspondence.values import locale_of
 from app.dunning.messages import queries, writing
-from app.dunning.messages.attachments import attach
+from app.dunning.messages.attachments import attach, link_copies
 from app.dunning.messages.preferences import MessagePreferences, find_message_preferences
 from app.dunning.messages.rules import Person, address_sha256, rank_of
 from app.dunning.messages.shipped.templates import ITEMS_MARK, Template, wording_of
@@ -141,7 +141,9 @@ async def _drafts(session: ReadSession, settings: Settings, ids: Sequence[UUID],
         banks=await queries.bank_accounts_of(session, {row["legal_entity_id"] for row in notices}),
         public_url=settings.public_url,
     )
-    return [_draft(session.organization_id, row, items[row["id"]], frame) for row in notices if items.get(row["id"])]
+    drafts = [_draft(session.organization_id, row, items[row["id"]], frame) for row in notices if items.get(row["id"])]
+    await link_copies(session, settings, drafts)
+    return drafts
 
 
 def _draft(organization_id: UUID, notice: Any, items: Sequence[Any], frame: _Frame) -> Draft:

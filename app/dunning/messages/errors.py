@@ -54,6 +54,12 @@ class UnsubscribeLinkInvalid(NotFound):
     code = "dunning.unsubscribe_link_invalid"
 
 
+class CopyLinkInvalid(NotFound):
+    """The link to a copy of an invoice is damaged, too old, or of a file that is gone."""
+
+    code = "dunning.copy_link_invalid"
+
+
 on_constraint(
     "uq_dunning_templates_organization_id_code_language",
     lambda: DunningTemplateExists("somebody has just added this template"),

@@ -12,8 +12,11 @@ from app.core.clock import utc_now
 from app.correspondence.errors import InboundRefused, InboundTooLarge
 from app.correspondence.inbound.mime import MESSAGE_BYTES_MAX
 from app.correspondence.inbound.receive import receive, take_in
+from app.documents.queries import documents_by_id
 from app.documents.storage import document_store
-from app.dunning.messages.errors import MessageEventsRefused, UnsubscribeLinkInvalid
+from app.dunning.messages.attachments import link_secrets
+from app.dunning.messages.copy_links import TOKEN_LENGTH, read_copy_token
+from app.dunning.messages.errors import CopyLinkInvalid, MessageEventsRefused, UnsubscribeLinkInvalid
 from app.dunning.messages.events import MessageEvent, receive_events
 from app.dunning.messages.inbound import check_unsubscribe, read_unsubscribe_token, unsubscribe
 from app.dunning.messages.mailbox_file import split_mailbox
@@ -22,6 +25,7 @@ from app.dunning.messages.schemas import EventsTaken, ProviderEvents, ReturnedMe
 from app.dunning.messages.shipped.pages import page_words
 from app.dunning.messages.signatures import is_signed, secrets_of
 from app.infra.database import SYSTEM, Actor
+from app.infra.http.downloads import download_headers
 from app.infra.http.fields import resource_response
 from app.infra.http.problems import problems
 from app.infra.http.requests import Write, writes
@@ -101,6 +105,38 @@ async def confirm(unsubscribe_token: Token, request: Request) -> Response:
         await unsubscribe(session, message_id, secret, utc_now())
     words = page_words(request.headers.get("accept-language", ""))
     return _page(words.title, f"<p>{html.escape(words.done)}</p>")
+
+
+@router.get(
+    "/dunning/copies/{copy_token}",
+    operation_id="openInvoiceCopy",
+    summary="The copy of an invoice behind the link in a reminder",
+    response_class=Response,
+    responses={
+        **problems(404, 503),
+        200: {
+            "description": "The file, to be saved",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+    },
+    openapi_extra=_OPEN,
+)
+async def open_copy(
+    copy_token: Annotated[str, Path(pattern=rf"^[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}$")], request: Request
+) -> Response:
+    """Without a login: the link is signed and can be opened for 60 days after the reminder was written."""
+    state = request.app.state
+    link = read_copy_token(link_secrets(state.settings), copy_token, utc_now().date())
+    if link is None:
+        raise CopyLinkInvalid("the link is damaged, or too old")
+    async with state.read_database.read(link.organization_id) as session:
+        found = await documents_by_id(session, [link.document_id])
+    if not found:
+        raise CopyLinkInvalid("the file is not kept any more")
+    store = document_store(state.settings, found[0].kept_in)
+    body = await store.get(link.organization_id, found[0].sha256)
+    headers = {"Content-Security-Policy": "default-src 'none'; sandbox", "Referrer-Policy": "no-referrer"}
+    return Response(body, media_type=found[0].media_type, headers=headers | download_headers(found[0].name))
 
 
 @router.post(
