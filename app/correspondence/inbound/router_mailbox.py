@@ -19,8 +19,7 @@ from app.correspondence.inbound.schemas import MailboxPut, MailboxRead, MailboxT
 from app.infra.database import Database, ReadSession, WriteSession
 from app.infra.http.fields import ETAG_HEADER, resource_response
 from app.infra.http.problems import problems
-from app.infra.http.requests import Answer, Write, answer, callers, reads, writes
-from app.infra.principal import Principal
+from app.infra.http.requests import Answer, Write, answer, reads, writes
 
 router = APIRouter(prefix="/correspondence-settings/mailbox", tags=["correspondence"])
 Deciding = Annotated[Write, writes("correspondence:approve")]
@@ -81,15 +80,19 @@ async def delete(write: Deciding) -> Response:
     operation_id="tryMailbox",
     summary="Log into the mailbox and count what is unseen",
     response_model=MailboxTrialRead,
-    responses=problems(404),
+    responses=problems(404, 409),
 )
-async def look(request: Request, principal: Annotated[Principal, callers("correspondence:approve")]) -> Response:
+async def look(request: Request, write: Deciding) -> Response:
     """Nothing is fetched or marked. No transaction is open meanwhile; it takes ten seconds at most a step."""
     reading: Database = request.app.state.read_database
-    async with reading.read(principal.organization_id) as session:
+    async with reading.read(write.principal.organization_id) as session:
         row = await get_connection(session)
-        try:
-            mailbox = opened_connection(request.app.state.settings, row)
-        except MailboxUnavailable as error:
-            return resource_response(MailboxTrialRead.of(Trial(None, str(error))))
-    return resource_response(MailboxTrialRead.of(await try_mailbox(mailbox)))
+    try:
+        found = await try_mailbox(opened_connection(request.app.state.settings, row))
+    except MailboxUnavailable as error:
+        found = Trial(None, str(error))
+
+    async def work(_: WriteSession) -> Answer:
+        return answer(MailboxTrialRead.of(found))
+
+    return await write.run(work)
