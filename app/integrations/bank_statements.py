@@ -44,6 +44,7 @@ from app.payments.withdraw import ReversePayment, reverse_payment
 REVERSAL_DAYS_MAX = 400
 """A returned payment is looked for so many days back: direct debits may come back after 13 months."""
 SEQUENTIAL_FORMATS = ("camt.053", "mt940", "bai2")
+NOTICES = ("camt.052", "camt.054", "mt942")
 LOCAL_IDENTIFIER_LENGTH_MIN = 8
 
 
@@ -115,8 +116,11 @@ async def load_statement(
     return loaded
 
 
-def statement_identity(statement: Statement) -> str:
-    """The same for the same statement read again, whatever the file's own message id."""
+def statement_identity(statement: Statement, file_format: str) -> str:
+    """The same for the same statement read again, whatever the file's own message id.
+
+    A report or notification is another one than the statement, though it may have its id and no balances.
+    """
     parts = (
         statement.statement_id,
         statement.sequence,
@@ -126,6 +130,7 @@ def statement_identity(statement: Statement) -> str:
         statement.opening and statement.opening.minor,
         statement.closing and statement.closing.minor,
         statement.account_currency,
+        *((file_format,) if file_format in NOTICES else ()),
     )
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:40]
 
@@ -141,7 +146,7 @@ def _statement_row(statement: Statement, file_format: str, account: OwnAccount, 
         id=new_id(),
         bank_account_id=account.id,
         import_id=import_id,
-        identity=statement_identity(statement),
+        identity=statement_identity(statement, file_format),
         format=file_format,
         statement_reference=clean(statement.statement_id, 140) or "",
         sequence_number=None if sequence is None else str(sequence),

@@ -345,8 +345,16 @@ class RowShape:
 def _renamed(header: list[str], mapping: ImportMapping) -> list[str]:
     """Headers by their first name, where the mapping knows other ones for them, or writes them in another case."""
     found = list(header)
-    titles = {*mapping.columns.values(), *mapping.where, *mapping.cell_values, *mapping.other_headers}
-    for listed in (*mapping.joined.values(), *mapping.add_days.values(), *mapping.fallback.values()):
+    titles = {*mapping.columns.values(), *mapping.less.values(), *mapping.where, *mapping.cell_values}
+    titles.update(mapping.other_headers)
+    if mapping.changed_at is not None:
+        titles.add(mapping.changed_at)
+    for listed in (
+        *mapping.blank_when.values(),
+        *mapping.joined.values(),
+        *mapping.add_days.values(),
+        *mapping.fallback.values(),
+    ):
         titles.update(listed)
     folded = [_folded(title) for title in found]
     for title in titles:
