@@ -53,7 +53,7 @@ async def follow_applications(
         database, organization_id, actor, row["id"], row["source_table"] or "", row["today"],
         reading.options.on_missing_application,
     )  # fmt: skip
-    await following.begin()
+    await following.start()
     settlements = _settlements(source, shape, ApplicationLoader(reading))
     while part := await asyncio.to_thread(_take, settlements):
         for settlement in part:

@@ -81,7 +81,7 @@ class Following:
     _waiting: dict[Pair, int] = field(default_factory=dict)
     _lowered: dict[Pair, int] = field(default_factory=dict)  # by pair: what the file before said
 
-    async def begin(self) -> None:
+    async def start(self) -> None:
         """Start again from nothing: a worker that died may have read a part of the file."""
         async with self.database.write(self.organization_id, self.actor) as session:
             await session.driver.execute(_BEGIN, self.organization_id, self.import_id)
