@@ -93,6 +93,91 @@ async def test_a_batch_is_split_and_counts_once_whole_or_split(
     assert len(await _payments(database, tenant)) == 2
 
 
+@pytest.mark.parametrize(("booked", "noticed"), [("BATCH-000001", "BATCH-000001"), (None, "NTFCTN-00077")])
+async def test_parts_that_come_later_take_the_place_of_the_whole(
+    database: Database, tenant: Tenant, tmp_path: Path, booked: str | None, noticed: str
+) -> None:
+    parts = payer("A", "R1").replace("</Refs>", '</Refs><Amt Ccy="EUR">60.00</Amt>')
+    others = parts.replace("60.00", "40.00").replace("<Nm>A", "<Nm>B")
+    whole = statement(entry("100.00", reference=booked))
+    split = statement(entry("100.00", details=parts + others, reference=noticed), message="054")
+    for content in (whole, split, whole, split):
+        await load(database, tenant, tmp_path, content, "bank_statement")
+    live = [
+        (p["amount_minor"], p["payer_name"]) for p in await _payments(database, tenant) if p["status"] != "reversed"
+    ]
+    assert live == [(4000, "B"), (6000, "A")]
+    kept = [e["outcome_detail"] for e in await _entries(database, tenant) if e["outcome"] == "kept"]
+    assert kept == ["shown in its parts"]
+
+
+SWIFT = """:20:ST-1
+:25:DE89370400440532013000
+:28C:00012/00002
+:60F:C240313EUR0,00
+:61:2403150314C100,00NTRFNONREF//BANK-REF-0001-CU
+:86:166?00GUTSCHRIFT?20SVWZ+invoice R1?32BRANDT
+:61:2403150314C100,00NTRFNONREF
+:86:166?00GUTSCHRIFT?20SVWZ+other text?32SOMEBODY
+:61:2403150314D5,00NCHGNONREF
+:86:808?00ENTGELT
+:62F:C240314EUR195,00
+-
+"""
+
+
+@pytest.mark.parametrize("first", ["camt", "swift"])
+async def test_another_format_of_the_same_day_counts_nothing_again(
+    database: Database, tenant: Tenant, tmp_path: Path, first: str
+) -> None:
+    camt_file = statement(
+        entry("100.00", reference="BANK-REF-0001-CUT-BY-SWIFT", details=payer("Brandt GmbH", "invoice R1", "E2E-1")),
+        entry("100.00", reference=None, details=payer("Somebody", "a text that reads otherwise")),
+        entry("5.00", reference="CHARGES-1", direction="DBIT"),
+        opening="0.00",
+        closing="195.00",
+    )
+    files = [camt_file, SWIFT.encode()] if first == "camt" else [SWIFT.encode(), camt_file]
+    for content in [*files, *files]:
+        row = await load(database, tenant, tmp_path, content, "bank_statement")
+        assert row["state"] == "completed", row["error"]
+    assert [p["amount_minor"] for p in await _payments(database, tenant)] == [10000, 10000]
+    assert len(await _entries(database, tenant)) == 3
+
+
+async def test_equal_lines_that_are_two_stay_two_across_formats(
+    database: Database, tenant: Tenant, tmp_path: Path
+) -> None:
+    noticed = statement(entry("100.00", reference="N-1", details=payer("A", "R1", "E2E-1")), message="054")
+    await load(database, tenant, tmp_path, noticed, "bank_statement")
+    both = statement(
+        entry("100.00", reference="S-1", details=payer("A", "R1", "E2E-1")),
+        entry("100.00", reference="S-2", details=payer("A", "R2", "E2E-2")),
+    )
+    row = await load(database, tenant, tmp_path, both, "bank_statement")
+    assert (row["rows_created"], row["rows_unchanged"]) == (1, 1)
+    page = statement(entry("100.00", reference="S-3", details=payer("A", "R3"))).replace(b"ST-1", b"ST-2")
+    row = await load(database, tenant, tmp_path, page, "bank_statement")
+    assert row["rows_created"] == 1, (row["state"], row["rows_unchanged"], row["rows_refused"], row["errors"])
+    assert len(await _payments(database, tenant)) == 3
+
+
+async def test_a_pending_entry_of_one_format_is_booked_by_another(
+    database: Database, tenant: Tenant, tmp_path: Path
+) -> None:
+    interim = SWIFT.replace(":60F:C240313EUR0,00\n", ":34F:EURC0,00\n").replace(":62F:C240314EUR195,00\n", "")
+    await load(database, tenant, tmp_path, interim.encode(), "bank_statement")
+    assert {e["bank_status"] for e in await _entries(database, tenant)} == {"pending"}
+    final = statement(
+        entry("100.00", reference="F-1"),
+        entry("100.00", reference="F-2"),
+        entry("5.00", direction="DBIT", reference="F-3"),
+    )
+    row = await load(database, tenant, tmp_path, final, "bank_statement")
+    assert (row["rows_updated"], row["rows_created"]) == (3, 0)
+    assert [p["amount_minor"] for p in await _payments(database, tenant)] == [10000, 10000]
+
+
 async def test_a_pending_entry_becomes_a_payment_when_it_is_booked(
     database: Database, tenant: Tenant, tmp_path: Path
 ) -> None:
