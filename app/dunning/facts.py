@@ -13,7 +13,7 @@ from app.collections.legal.cases import held_by_case
 from app.correspondence.contact_rules import Channel, ContactFacts, what_forbids
 from app.correspondence.preferences import find_preferences
 from app.disputes.queries import disputed_by_instalment
-from app.dunning.groups import holders_of, lent_to, purses_of
+from app.dunning.groups.members import holders_of, lent_to, purses_of
 from app.dunning.planning import Account, Hold, Item, Policy, Reach, Standing, next_steps
 from app.dunning.rules import CONTACT_ROLE_ORDER
 from app.infra.database import ReadSession

@@ -18,7 +18,7 @@ from app.core.ids import new_id
 from app.dunning import postings, writes
 from app.dunning.errors import RunDateInvalid, RunNotFound, RunOpen
 from app.dunning.facts import load_facts
-from app.dunning.groups import survivors_of
+from app.dunning.groups.members import survivors_of
 from app.dunning.models import DunningRun
 from app.dunning.planning import PlannedNotice, Policy, Withheld, plan_account
 from app.dunning.policy.in_force import load_version, policies_held, policy_book

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.dunning.facts import load_facts
-from app.dunning.groups import holders_of, survivors_of
+from app.dunning.groups.members import holders_of, survivors_of
 from app.dunning.planning import Account, Hold, Item, Policy, Step, covered_by_credit, due_on, next_step, withholds
 from app.dunning.policy.in_force import Held, policies_held, policy_book
 from app.dunning.queries import chains_of

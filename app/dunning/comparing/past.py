@@ -12,7 +12,7 @@ from uuid import UUID
 
 from app.dunning.charges.rules import PlanPart, spared_by_plan
 from app.dunning.comparing.replay import PastHold, PastItem, PastPromise
-from app.dunning.groups import holders_of
+from app.dunning.groups.members import holders_of
 from app.infra.database import ReadSession
 
 LOOK_BACK_DAYS = 400

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.ids import new_id
-from app.dunning.lending import Need, lend
+from app.dunning.groups.lending import Need, lend
 from app.dunning.planning import Policy, Step, next_step, next_steps
 from tests.unit.dunning.test_planning import item
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.collections.legal.cases import held_by_case
 from app.disputes.queries import disputed_by_instalment
-from app.dunning.lending import Need, Purses, lend
+from app.dunning.groups.lending import Need, Purses, lend
 from app.dunning.planning import Purse
 from app.infra.database import ReadSession
 from app.promises.holds import held_by_promise
