@@ -51,6 +51,8 @@ TAGS: dict[str, str] = {
     "reports": "Aging, DSO, roll rates, performance and provisions, as of any date",
     "desk": "One person's day: worklist, timeline, search, papers",
     "imports": "Files of other systems, with progress and errors row by row",
+    "journal exports": "Batches of journal entries for the general ledger, with what it took",
+    "cash receipt exports": "Batches of receipts and applications for the ERP, with what it took",
     "odata": "Flat tables for Excel and Power BI (OData 4)",
     "events": "What happened, in order, by cursor and as a stream",
     "webhook endpoints": "Addresses that events are sent to, with their secrets",
@@ -61,3 +63,32 @@ TAGS: dict[str, str] = {
     "privacy": "Personal data: what is kept, and erasure",
     "health": "Signs of life and metrics",
 }
+
+_RECORDS_BY_SCOPE: dict[str, tuple[str, ...]] = {
+    "accounts:read": ("account", "account_duplicate", "contact", "payer_identity", "payment_terms", "data_finding"),
+    "invoices:read": ("invoice", "credit_memo", "adjustment"),
+    "documents:read": ("document",),
+    "payments:read": ("payment", "application", "remittance_advice", "account_statement"),
+    "cash-application:read": ("proposal", "matching_run", "matching_rule", "matching_settings", "lesson"),
+    "disputes:read": ("dispute", "dispute_reason", "dispute_team"),
+    "promises:read": ("promise", "payment_plan"),
+    "collections:read": (
+        "collection_action", "action_outcome", "escalation", "legal_case", "assignment_run", "collector_cover",
+        "collector_target", "playbook", "worklist_entry", "evidence_file",
+    ),
+    "credit:read": ("credit_decision", "credit_hold", "credit_order", "credit_policy", "credit_review"),
+    "correspondence:read": (
+        "correspondence", "correspondence_template", "contact_attempt", "inquiry", "meeting",
+        "statement_schedule",
+    ),
+    "dunning:read": (
+        "dunning_run", "dunning_notice", "dunning_message", "dunning_policy", "dunning_policy_version", "dunning_block",
+        "dunning_comparison", "dunning_template", "charge", "charge_waiver", "charging_run",
+    ),
+    "forecasts:read": ("forecast_run", "forecast_model"),
+    "reports:read": ("report_run", "report_schedule", "report_delivery", "provision_run"),
+    "imports:read": ("import",),
+    "bank-statements:read": ("bank_statement",),
+}  # fmt: skip
+EVENT_SCOPES: dict[str, str] = {record: scope for scope, records in _RECORDS_BY_SCOPE.items() for record in records}
+"""Which scope shows the events of a kind of record on a stream; other kinds need `events:read`."""

@@ -64,6 +64,8 @@ from app.infra.http.middleware import RequestContext
 from app.infra.http.problem_pages import router as problem_pages_router
 from app.infra.http.rates import Limits
 from app.infra.http.rooms import Rooms
+from app.infra.http.stream_router import router as stream_router
+from app.infra.http.streams import Streams
 from app.infra.telemetry import configure_logs
 from app.infra.tracing import configure_tracing
 from app.integrations.invoice_files.router import router as invoice_files_router
@@ -73,6 +75,7 @@ from app.integrations.router import router as imports_router
 from app.integrations.router_bank_statements import entries_router as bank_entries_router
 from app.integrations.router_bank_statements import statements_router as bank_statements_router
 from app.integrations.router_presets import router as import_presets_router
+from app.integrations.router_progress import router as progress_router
 from app.integrations.router_remittances import router as remittance_uploads_router
 from app.integrations.source_books.router import router as source_books_router
 from app.integrations.webhooks.router import router as webhooks_router
@@ -107,6 +110,7 @@ from app.statements.router import router as statements_router
 from app.statements.router_schedules import router as statement_schedules_router
 
 ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
+    stream_router,
     events_router,
     jobs_router,
     mail_router,
@@ -171,6 +175,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     bank_entries_router,
     remittance_uploads_router,
     invoice_files_router,
+    progress_router,
     webhooks_router,
     odata_router,
     customer_data_router,
@@ -233,6 +238,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
             app.state.authenticator = AccessTokens(settings, database)
             yield
             return
+        app.state.streams.end_with_process()
         doorbell = make_doorbell(settings)
         app.state.database = Database.connect(database_settings(settings, role=APP_ROLE), doorbell)
         app.state.read_database = Database.connect(
@@ -265,6 +271,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     app.state.settings = settings
     app.state.limits = Limits.of(settings.client_requests_per_minute, settings.organization_requests_per_minute)
+    app.state.streams = Streams(settings.streams_per_client, interface.EVENT_SCOPES)
     problems.install(app)
     rooms = Rooms(ROUTERS)
     app.router.routes.append(rooms)

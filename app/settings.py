@@ -84,6 +84,7 @@ class Settings(BaseSettings):
 
     client_requests_per_minute: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
     organization_requests_per_minute: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
+    streams_per_client: Annotated[int, Field(ge=1, le=100)] = 6
     secrets_key: SecretStr | None = None
     secrets_key_previous: SecretStr | None = None
     webhook_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 15.0

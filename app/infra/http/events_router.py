@@ -32,7 +32,7 @@ from app.infra.models import Change, ChangeSeal
 from app.infra.principal import Principal
 
 router = APIRouter()
-_EVENTS_LIST = "/v1/events"
+EVENTS_LIST = "/v1/events"
 _POSITION_LIMIT = 2**62
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _CLOCK_SLACK = timedelta(days=1)  # ids carry the clock of the process, `recorded_at` that of the database
@@ -124,27 +124,29 @@ async def get_events(
 
     Who works on some disputes only sees the events of those, and of what else they may read.
     """
-    paging = PageRequest(limit, after, None, _EVENTS_LIST)
-    found = await list_events(read, _position(paging), limit, types)
-    data = [
-        EventRead(
-            id=row["id"],
-            position=row["position"],
-            type=row["event"],
-            occurred=row["recorded_at"],
-            effective_date=row["effective_date"],
-            entity=Entity(type=row["entity_type"], id=row["entity_id"]),
-            actor=ActorRead(kind=row["actor_kind"], id=row["actor_id"], name=row["actor_name"]),
-            reason=row["reason"],
-            data=EventData(before=row["before"], after=row["after"]),
-        )
-        for row in await visible_events(read, caller.actor, caller.scopes, found.rows)
-    ]
+    paging = PageRequest(limit, after, None, EVENTS_LIST)
+    found = await list_events(read, position_of(paging), limit, types)
+    data = [event_read(row) for row in await visible_events(read, caller.actor, caller.scopes, found.rows)]
     cursor = paging.next_cursor([found.position], "position")
     return resource_response(EventPageRead(data=data, has_more=found.has_more, next_cursor=cursor))
 
 
-def _position(page: PageRequest) -> int:
+def event_read(row: Any) -> EventRead:
+    """An event of the change log as it is told outside."""
+    return EventRead(
+        id=row["id"],
+        position=row["position"],
+        type=row["event"],
+        occurred=row["recorded_at"],
+        effective_date=row["effective_date"],
+        entity=Entity(type=row["entity_type"], id=row["entity_id"]),
+        actor=ActorRead(kind=row["actor_kind"], id=row["actor_id"], name=row["actor_name"]),
+        reason=row["reason"],
+        data=EventData(before=row["before"], after=row["after"]),
+    )
+
+
+def position_of(page: PageRequest) -> int:
     """The position in the cursor. Raises CursorInvalid."""
     try:
         values = page.after(1, "position")

@@ -63,7 +63,8 @@ class RequestContext:
                 except Exception as error:
                     await exchange.fail(error)
         finally:
-            _record(scope, exchange.status, time.perf_counter() - started, exchange.request_id)
+            seconds = exchange.streams_after or time.perf_counter() - started
+            _record(scope, exchange.status, seconds, exchange.request_id)
 
 
 def _is_upload(scope: Scope) -> bool:
@@ -87,6 +88,9 @@ class _Exchange:
         self.scope, self._receive, self._send = scope, receive, send
         self.request_id, self.limit = request_id, limit
         self.seen_bytes, self.status, self.over = 0, 0, False
+        self.started = time.perf_counter()
+        self.streams_after: float | None = None
+        """Seconds until a stream of events began: how long it stays open says nothing about speed."""
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -110,6 +114,8 @@ class _Exchange:
             rate: Rate | None = self.scope.get("state", {}).get("rate")
             if rate is not None:
                 headers += rate.headers()
+            if (b"content-type", b"text/event-stream; charset=utf-8") in headers:
+                self.streams_after = time.perf_counter() - self.started
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))
         await self._send(message)

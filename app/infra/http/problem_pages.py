@@ -20,6 +20,7 @@ _OF_THE_INTERFACE = {
     "request.invalid": (422, "The request does not fit its schema; `errors` names each field with a JSON pointer."),
     "request.too_large": (413, "The body is larger than the service takes."),
     "internal_error": (500, "The service failed. The request had no effect; its `request_id` finds it in the logs."),
+    "stream.not_acceptable": (406, "The answer is a stream of events: the request must say that it takes one."),
     "not_ready": (503, "The service cannot serve yet: the database does not answer or is not migrated."),
     "http.not_found": (404, "No resource lives at this path."),
     "http.method_not_allowed": (405, "The path does not serve this method; `Allow` names those that it serves."),
