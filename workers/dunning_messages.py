@@ -20,16 +20,21 @@ from app.dunning.messages.sms import SmsTransport, sms_transport
 from app.infra.database import SYSTEM
 from app.infra.jobs import GiveUp, JobContext, owe
 from app.infra.mail.smtp import mailer_of, smtp_server
+from workers.imports import analyze
 
 RUN_SECONDS = 20.0
 """Then the job is owed again, so that one large run does not keep a worker from the others."""
 WAIT_SECONDS = 600.0
+ANALYZED_AFTER_BATCHES = 3
+ANALYZED = ("dunning_notices", "dunning_notice_items", "dunning_messages", "dunning_message_contents")
+"""What a large run has just filled: until the planner knows, each look at a few rows may read a whole table."""
 PAPER_ROUNDS = 5
 log = structlog.get_logger(__name__)
 
 
 async def plan(job: JobContext) -> None:
     """Make the messages of all notices that wait for one, many at a time. The key is always the same: one at a time."""
+    made = 0
     while True:
         await job.extend()
         try:
@@ -40,6 +45,9 @@ async def plan(job: JobContext) -> None:
             raise GiveUp(f"{refusal.code}: {refusal.detail}") from refusal
         if ready < BATCH_MAX:
             return
+        made += 1
+        if made == ANALYZED_AFTER_BATCHES:
+            await analyze(job.settings, ANALYZED)
 
 
 async def deliver(job: JobContext) -> None:

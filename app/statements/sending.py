@@ -84,6 +84,8 @@ async def prepare_statement(
     async with database.read(organization_id, snapshot=True) as session:
         statement = await account_statement(session, command.account_id, command.as_of)
         contact_id = command.contact_id or await _contact(session, command)
+        if contact_id is None and command.channel == "email" and command.period is not None:
+            command = await _by_letter(session, command, statement)
     if _is_skipped(statement, command):
         return None
     made = await render_statement(statement, command.language)
@@ -108,6 +110,19 @@ async def _contact(session: ReadSession, command: SendStatement) -> UUID | None:
         return None
     contacts = (await active_contacts(session, [command.account_id])).get(command.account_id, [])
     return choose_contact(contacts)
+
+
+async def _by_letter(session: ReadSession, command: SendStatement, statement: Statement) -> SendStatement:
+    """Nobody to write an e-mail to: a scheduled statement becomes a letter that waits to be printed, as reminders do.
+
+    Only where there is a postal address; and not where somebody objects to any contact, which is no want of an address.
+    """
+    contacts = (await active_contacts(session, [command.account_id])).get(command.account_id, [])
+    able = not contacts or any(not row["do_not_contact"] for row in contacts)
+    account = statement.account
+    if able and account["city"] and (account["street"] or account["postal_code"]):
+        return replace(command, channel="letter")
+    return command
 
 
 def choose_contact(contacts: Sequence[Any]) -> UUID | None:

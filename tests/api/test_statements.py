@@ -216,6 +216,24 @@ async def test_by_schedule_each_account_gets_one_statement_a_period(
 
 
 @pytest.mark.usefixtures("any_hour")
+async def test_without_an_e_mail_address_a_letter_waits_to_be_printed(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant, service: Any
+) -> None:
+    today = business_date(utc_now(), "Europe/Berlin")
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await issue(session, tenant, 10_00, DAY, number="RE-POST")
+        place = "UPDATE accounts SET street = 'Weg 1', postal_code = '10115', city = 'Berlin' WHERE id = $1"
+        await session.driver.execute(place, tenant.account_id)
+    schedule = {"scope": "organization", "frequency": "weekly", "weekday": today.isoweekday()}
+    assert (await client.post("/v1/statement-schedules", json=schedule)).status_code == 201
+    assert await _night(database, tenant, today, service.state.settings) == 1
+    (row,) = (await client.get("/v1/account-statements")).json()["data"]
+    assert (row["channel"], row["state"], row["message_state"]) == ("letter", "sent", "made")
+    pdf = await client.get(f"/v1/documents/{row['document_id']}/content")
+    assert pdf.content.startswith(b"%PDF")
+
+
+@pytest.mark.usefixtures("any_hour")
 async def test_a_schedule_that_changed_since_sends_nothing(
     client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant, service: Any
 ) -> None:

@@ -23,7 +23,8 @@ TEXT_LENGTH_MAX = 612
 GATEWAY_SECONDS = 8.0
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _NOT_DIGIT = re.compile(r"[\s().\-/]")
-_NOT_CONNECTED = ("ConnectError", "ConnectTimeout", "ClientConnectorError", "the name does not resolve")
+_NOT_CONNECTED = ("ClientConnector", "ConnectionTimeoutError")
+"""Kinds of errors (no such name, refused, TLS) after which the gateway has certainly not got the request."""
 
 
 def phone_number(written: str) -> str | None:
