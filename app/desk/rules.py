@@ -205,6 +205,10 @@ def next_action(facts: AccountFacts, today: date) -> str:
         if kind in kinds and kind not in _WEAK:
             return action
     if facts.overdue_minor > 0:
+        if facts.collectable_minor <= 0:
+            return "review"  # all of it is disputed, or with a lawyer: nobody is asked to pay it
+        if facts.held_minor >= facts.collectable_minor:
+            return "wait_for_reaction"  # all of the rest is promised
         if facts.days_late > 60 or facts.credit_status == "stop":
             return "escalate"
         return _routine(facts, today)

@@ -79,6 +79,8 @@ def test_a_broken_promise_comes_before_a_routine_call() -> None:
         (replace(LATE, days_late=5, risk_class="high"), "call"),
         (replace(LATE, days_late=20), "call"),
         (replace(LATE, days_late=61), "escalate"),
+        (replace(LATE, days_late=61, collectable_minor=0), "review"),
+        (replace(LATE, days_late=61, held_minor=100_000), "wait_for_reaction"),
         (replace(LATE, days_late=5, credit_status="stop"), "escalate"),
         (replace(LATE, days_late=20, last_contact_on=date(2026, 3, 15)), "wait_for_reaction"),
         (replace(LATE, signals=(Signal("contact_missing"),)), "call"),
