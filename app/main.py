@@ -32,6 +32,7 @@ from app.credit.file.router import router as credit_file_router
 from app.credit.reviews.router import router as credit_reviews_router
 from app.credit.router import router as credit_router
 from app.customer_data.router import router as customer_data_router
+from app.desk import portfolio_page  # noqa: F401 - importing it puts the forecast on the page of the portfolio
 from app.desk.papers.router import router as papers_router
 from app.desk.router import router as desk_router
 from app.disputes.router import router as disputes_router

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.core.clock import utc_now
+from app.desk import portfolio_page  # noqa: F401 - importing it puts the forecast on the page of the portfolio
 from app.infra.database import SYSTEM
 from app.infra.jobs import JobContext, owe
 from app.reports.schedules import queries

@@ -37,7 +37,8 @@ SIMULATIONS = 250
 SEGMENTS = 5
 SEGMENTS_MAX = 20
 EVALUATED_MAX = 40_000
-CELLS_WANTED = 400
+DECIDED_SHARE = 0.1
+DAYS_LATE_MAX = 365.0
 
 Values = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -201,6 +202,10 @@ def _invoice_figures(
     over = until - due
     late_or_beyond = np.where(paid, late, np.inf)
     decided, decided_own = high < over, own.high < over
+    if decided.sum() < DECIDED_SHARE * paid.sum():  # a ledger too short for that: what was paid, or outlived it
+        decided, decided_own = paid | decided, paid | decided_own
+    # A day that never comes is wrong by much, not by any number.
+    middle = np.minimum(middle, DAYS_LATE_MAX)
     return {
         **_day_errors(late[paid], middle[paid], plain[paid], _taken(own, paid)),
         **_interval_figures(late_or_beyond[decided], low[decided], high[decided]),
@@ -245,7 +250,7 @@ def _interval_figures(late: Values, low: Values, high: Values) -> dict[str, Any]
         "coverage_invoice": metrics.coverage(low, high, late),
         "invoice_below_p10": metrics.mean(late < low),
         "invoice_above_p90": metrics.mean(late > high),
-        "width_invoice_days": metrics.mean(np.minimum(high, REACH_DAYS) - low),
+        "width_invoice_days": metrics.mean(np.minimum(high, REACH_DAYS) - np.minimum(low, REACH_DAYS)),
         "intervals": len(late),
     }
 

@@ -76,6 +76,35 @@ async def test_a_forecast_is_asked_for_and_read(
     assert not {row["id"] for row in after["data"]} & {row["id"] for row in by_account["data"]}
 
 
+async def test_the_page_of_the_portfolio_shows_the_coming_weeks(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant, sold: list[Sold]
+) -> None:
+    page = (await client.get("/v1/reports/portfolio-status")).json()
+    assert "forecast" not in {table["name"] for table in page["tables"]}, "nothing is forecast yet"
+    await _forecast(client, database, tenant)
+    await _in_force(database, tenant)
+    (series,) = (await _get(client, "weeks", layer="total"))["data"]
+    page = (await client.get("/v1/reports/portfolio-status")).json()
+    (shown,) = [table for table in page["tables"] if table["name"] == "forecast"]
+    expected = [(week["starts_on"], week["p10"], week["p90"]) for week in series["weeks"][:4]]
+    assert [(row["week_from"], row["p10_amount"], row["p90_amount"]) for row in shown["rows"]] == expected
+    of_account = {"account_id": str(sold[0].account_id)}
+    page = (await client.get("/v1/reports/portfolio-status", params=of_account)).json()
+    (shown,) = [table for table in page["tables"] if table["name"] == "forecast"]
+    (own,) = (await _get(client, "weeks", layer="total", group_by="account", key=str(sold[0].account_id)))["data"]
+    assert shown["rows"][0]["p90_amount"] == own["weeks"][0]["p90"]
+
+
+async def _in_force(database: RolledBackDatabase, tenant: Tenant) -> None:
+    """Whatever the verdict was: the model is in force and its run the current one."""
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        for sql in (
+            "UPDATE forecast_models SET state = 'active', beats_naive = true WHERE organization_id = $1",
+            "UPDATE forecast_runs SET current = true WHERE organization_id = $1",
+        ):
+            await session.driver.execute(sql, session.organization_id)
+
+
 async def test_invoices_are_read_and_narrowed(
     client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant, sold: list[Sold]
 ) -> None:

@@ -21,7 +21,7 @@ from app.forecasting.model.priors import TERMS_CLASSES, Priors
 from app.forecasting.model.simulation import Dependence
 from app.forecasting.model.trees import Trees
 
-FORMAT = "duecourse-forecast-3"
+FORMAT = "duecourse-forecast-4"
 BYTES_MAX = 256 * 1024 * 1024
 """Bound of the unpacked arrays, so that a small archive cannot fill the memory."""
 
@@ -52,6 +52,7 @@ def pack(learned: Learned, calibration: Calibration, head: dict[str, Any]) -> by
         "slack": learned.trees.slack,
         "amount": [learned.priors.amount_mean, learned.priors.amount_spread],
         "events": learned.priors.events,
+        "leaning": [learned.priors.own_weight, learned.priors.own_reach],
         "effects": [learned.effects.dispute, learned.effects.legal, learned.effects.kept],
         "holidays": sorted(day.isoformat() for day in learned.holidays),
         "dependence": [dependence.organization, dependence.payer, dependence.run, dependence.level],
@@ -113,6 +114,8 @@ def _learned(arrays: Arrays, text: dict[str, Any]) -> Learned:
         amount_spread=float(spread),
         segment_events=_shaped(arrays, "segment_events", len(late)),
         events=int(text["events"]),
+        own_weight=float(text["leaning"][0]),
+        own_reach=min(max(int(text["leaning"][1]), 0), 7),
     )
     dispute, legal, kept = text["effects"]
     effects = Effects(float(dispute), float(legal), float(kept), _shaped(arrays, "kept_by_account", None))

@@ -11,6 +11,8 @@ from app.forecasting.model.interface import NEVER, Days, Shares
 
 GRID_DAYS = 98
 """Days after the first one that are computed one by one; beyond, the mean hazard of the last `TAIL_DAYS`."""
+GRID_DAYS_MAX = 280
+"""The same of items with the longest terms."""
 TAIL_DAYS = 28
 TAIL_MIN = 1e-4
 REACH_DAYS = 3_650

@@ -108,6 +108,8 @@ def fit(
         "shared_by_run": round(dependence.run, 4),
         "late_60_events": calibration.late.events,
         "late_60_odds": calibration.late.numbers.round(4).tolist(),
+        "own_weight": learned.priors.own_weight,
+        "own_reach_days": learned.priors.own_reach,
         "dispute_ratio": round(learned.effects.dispute, 4),
         "legal_ratio": round(learned.effects.legal, 4),
         "promise_kept": round(learned.effects.kept, 4),
@@ -127,8 +129,14 @@ def missing_snapshots(known: list[int], begin: int, cutoff: int) -> list[int]:
 
 
 def calibration_start(ledger: Ledger, cutoff: int, weeks: int) -> int:
-    """Day from which outcomes set the widths: `weeks` before the cut-off, but never more than half of the history."""
-    return min(max(cutoff - 7 * weeks, (billing_start(ledger, cutoff) + cutoff) // 2), cutoff - 7)
+    """Day from which outcomes set the widths: `weeks` before the cut-off, but never more than half of the history.
+
+    A third of today's payments must have been known: an ignorant model says nothing of a better one's errors.
+    """
+    paid = np.sort(ledger.paid[ledger.paid <= cutoff])
+    learnt = int(paid[len(paid) // 3]) if len(paid) else cutoff
+    half = (billing_start(ledger, cutoff) + cutoff) // 2
+    return min(max(cutoff - 7 * weeks, half, learnt), cutoff - 7)
 
 
 def forecast(

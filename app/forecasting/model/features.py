@@ -18,8 +18,6 @@ from app.forecasting.model.history import History, States, age_bin, late_bin
 from app.forecasting.model.interface import Days, Ledger
 from app.forecasting.model.priors import Priors, terms_class
 
-OWN_WEIGHT = 6.0
-"""Payments of an account that weigh as much as its segment's hazard."""
 RECENT_WEIGHT = 12.0
 """Recent payments that weigh as much as all of the account's."""
 RUN_WEIGHT = 2.0
@@ -125,9 +123,10 @@ def facts_of(ledger: Ledger, landmarks: Landmarks, history: History, priors: Pri
     _, first, state = np.unique(keys, return_index=True, return_inverse=True)
     states = history.states(account[first], known[first])
     prior_late, prior_age = priors.late[line[first], kind[first]], priors.age[line[first], kind[first]]
-    all_late, later = _shrunk(states.late, prior_late, OWN_WEIGHT)
-    recent_late, later_recent = _shrunk(states.late_recent, all_late, RECENT_WEIGHT)
-    all_age, _ = _shrunk(states.age, prior_age, OWN_WEIGHT)
+    weight, reach = priors.own_weight, priors.own_reach
+    all_late, later = shrunk(smoothed(states.late, reach), prior_late, weight)
+    recent_late, later_recent = shrunk(smoothed(states.late_recent, reach), all_late, RECENT_WEIGHT)
+    all_age, _ = shrunk(smoothed(states.age, reach), prior_age, weight)
     amount = np.log1p(np.abs(ledger.amount_minor[item]).astype(np.float64))
     columns = {
         "terms": terms,
@@ -160,7 +159,22 @@ def facts_of(ledger: Ledger, landmarks: Landmarks, history: History, priors: Pri
     )
 
 
-def _shrunk(counts: Rows, prior: NDArray[np.float64] | Rows, weight: float) -> tuple[Rows, Rows]:
+def smoothed(counts: Rows, reach: int) -> Rows:
+    """Counts spread over the days around, by a triangle of so many days to each side; the sum stays."""
+    if not reach:
+        return counts
+    kernel = np.minimum(np.arange(1, 2 * reach + 2), np.arange(2 * reach + 1, 0, -1)).astype(np.float32)
+    kernel /= kernel.sum()
+    # Mirrored at both ends, so that nothing is lost there.
+    padded = np.pad(counts, ((0, 0), (reach, reach)), mode="symmetric")
+    width = counts.shape[1]
+    spread = np.zeros_like(counts)
+    for place, share in enumerate(kernel):
+        spread += share * padded[:, place : place + width]
+    return spread
+
+
+def shrunk(counts: Rows, prior: NDArray[np.float64] | Rows, weight: float) -> tuple[Rows, Rows]:
     """Hazard by bin with pseudo-observations of the prior, and the share of payments in this bin or later."""
     at_risk = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
     hazard = ((counts + weight * prior) / (at_risk + weight)).astype(np.float32)

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from app.forecasting.model.days import DayCalendar
-from app.forecasting.model.distribution import GRID_DAYS, Distribution, from_hazards
+from app.forecasting.model.distribution import GRID_DAYS, GRID_DAYS_MAX, TAIL_DAYS, Distribution, from_hazards
 from app.forecasting.model.effects import (
     DISPUTE_PRIOR,
     LEGAL_PRIOR,
@@ -25,10 +25,13 @@ from app.forecasting.model.features import Index, Landmarks, Rows, facts_of, row
 from app.forecasting.model.hazard import ROW_DAYS_MAX, hazards, learn_hazard, training_landmarks, training_rows
 from app.forecasting.model.history import RUN_DAYS, History
 from app.forecasting.model.interface import FitOptions, Ledger, Scenario
+from app.forecasting.model.leaning import with_leaning
 from app.forecasting.model.priors import Priors, learn_priors
 from app.forecasting.model.trees import Trees
 
 NEAR_DAYS = 35
+PAST_DUE_DAYS = 56
+"""Days past due that are computed one by one however long the terms are."""
 NEARLY_PAID = 0.02
 LANDMARK_ROWS = 12
 """Day rows that a landmark gives on average: bounds the items that are looked at in a large ledger."""
@@ -47,7 +50,7 @@ class Learned:
 def calendar_of(ledger: Ledger, last: int, holidays: frozenset[date]) -> DayCalendar:
     """A calendar that covers every day the ledger and a forecast until `last` may ask for."""
     first = int(ledger.issued.min(initial=last)) - 2
-    return DayCalendar.over(first, last + GRID_DAYS + ROW_DAYS_MAX, holidays)
+    return DayCalendar.over(first, last + GRID_DAYS_MAX + ROW_DAYS_MAX, holidays)
 
 
 def weekday_habit(history: History, cutoff: int) -> Rows:
@@ -65,6 +68,7 @@ def learn(ledger: Ledger, cutoff: int, options: FitOptions) -> Learned:
     rng = np.random.default_rng(seed)
     history = History(ledger, cutoff)
     priors = learn_priors(ledger, cutoff, weekday_habit(history, cutoff).astype(np.float64))
+    priors = with_leaning(priors, ledger, history, cutoff, rng)
     landmarks = training_landmarks(ledger, cutoff, rng, max(rows_max // LANDMARK_ROWS * 2, 1))
     facts = facts_of(ledger, landmarks, history, priors)
     calendar = calendar_of(ledger, cutoff, holidays)
@@ -99,10 +103,11 @@ def distribution_of(
     scenario = scenario or Scenario()
     facts = facts_of(ledger, landmarks, history, learned.priors)
     start = facts.seen + 1
-    calendar = calendar_of(ledger, int(start.max(initial=0)) + GRID_DAYS, learned.holidays)
-    width = np.full(len(start), GRID_DAYS, np.int64)
+    calendar = calendar_of(ledger, int(start.max(initial=0)) + GRID_DAYS_MAX, learned.holidays)
+    # Long terms: the days around the due date must be seen, whatever follows then goes on.
+    width = np.clip(facts.due - start + PAST_DUE_DAYS, GRID_DAYS, GRID_DAYS_MAX)
     if until is not None:
-        width = np.clip(until - start + 1, 0, GRID_DAYS)
+        width = np.clip(until - start + 1, 0, width)
     days = int(width.max(initial=1))
     hazard = hazards(learned.trees, facts, calendar, start, np.minimum(width, NEAR_DAYS), days)
     if days > NEAR_DAYS:
@@ -115,6 +120,8 @@ def distribution_of(
         hazard[lines, NEAR_DAYS:] = hazards(
             learned.trees, part, calendar, part_start, width[lines] - NEAR_DAYS, days - NEAR_DAYS
         )
+        if until is None:
+            _go_on(hazard, width)
     item = landmarks.item
     if not scenario.disputes_settled:
         with_ratio(hazard, in_dispute(ledger, item, facts.seen), learned.effects.dispute)
@@ -124,6 +131,13 @@ def distribution_of(
     if not scenario.promises_excluded:
         with_promises(cdf, ledger, item, facts.seen, start, learned.effects)
     return Distribution(start, late_shift(cdf, scenario), found.tail)
+
+
+def _go_on(hazard: Rows, width: Index) -> None:
+    """The mean hazard of the last weeks of each line's own width, on the days that only longer terms need."""
+    for days in np.unique(width[width < hazard.shape[1]]):
+        lines = np.flatnonzero(width == days)
+        hazard[lines, days:] = hazard[lines, days - TAIL_DAYS : days].mean(axis=1, keepdims=True)
 
 
 def open_items(ledger: Ledger, cutoff: int) -> Index:

@@ -19,6 +19,7 @@ TERMS_BOUNDS = (7, 21, 40, 70)
 TERMS_CLASSES = len(TERMS_BOUNDS) + 1
 GROUP_WEIGHT = 30.0
 """Payments of a level that weigh as much as the level above."""
+OWN_WEIGHT, OWN_REACH = 6.0, 0
 HAZARD_MIN, HAZARD_MAX = 1e-4, 0.95
 
 Table = NDArray[np.float64]
@@ -42,6 +43,10 @@ class Priors:
     segment_events: NDArray[np.int64]
     """(segments + 1,): payments behind each segment."""
     events: int
+    own_weight: float = OWN_WEIGHT
+    """Payments of an account that weigh as much as its segment's hazard; chosen by the ledger."""
+    own_reach: int = OWN_REACH
+    """Days to each side over which an account's payment counts; likewise."""
 
     def segment_line(self, segment: NDArray[np.int32]) -> NDArray[np.int64]:
         """Line of each segment code; codes that came later read the last line."""
