@@ -11,7 +11,8 @@ from app.dunning.errors import RunDateInvalid
 from app.dunning.notices import still_due
 from app.dunning.policy.blocks import PlaceBlock, lift_block, place_block
 from app.dunning.policy.policies import Assign, assign_policy
-from app.dunning.runs import StartRun, start_run
+from app.dunning.policy.shipped import StepDraft
+from app.dunning.runs import StartRun, get_run, look_ahead, plan_next, start_run
 from app.dunning.standing import account_standing
 from app.infra.database import WriteSession
 from tests.dunning_story import (
@@ -26,7 +27,7 @@ from tests.dunning_story import (
     withheld_in,
 )
 from tests.factories import Tenant
-from tests.receivables import credit, flush, pay
+from tests.receivables import add_account, credit, flush, pay
 
 
 def march(day: int) -> date:
@@ -152,3 +153,24 @@ async def test_nothing_goes_out_before_its_day(session: WriteSession, tenant: Te
     with pytest.raises(RunDateInvalid):
         await start_run(session, tomorrow, today=march(5))
     await start_run(session, StartRun("simulation", march(6)), today=march(5))
+
+
+async def test_what_was_read_ahead_is_written_in_its_turn_only(session: WriteSession, tenant: Tenant) -> None:
+    await use_policy(session, [StepDraft("Call", "call_task", 5)])
+    accounts = [await add_account(session, f"C-{number}") for number in (2, 3, 4)]
+    for account_id in accounts:
+        await owed(session, tenant, 10_000, account_id=account_id)
+    day = date(2026, 3, 10)
+    run_id, _ = await start_run(session, StartRun("on_demand", day), today=day)
+    first = await look_ahead(session, run_id, today=day, limit=1)
+    second = await look_ahead(session, run_id, today=day, limit=1, before=first)
+    assert (first.ids, second.ids, second.after_id) == ([accounts[0]], [accounts[1]], accounts[0])
+    assert await plan_next(session, run_id, today=day, limit=1, ahead=first)
+    assert await plan_next(session, run_id, today=day, limit=1, ahead=first)  # somebody went on: it is read anew
+    assert await plan_next(session, run_id, today=day, limit=1, ahead=second)
+    assert not await plan_next(session, run_id, today=day, limit=1, ahead=second)
+    assert not await plan_next(session, run_id, today=day, limit=1)
+    rows = await session.driver.fetch("SELECT account_id FROM dunning_notices ORDER BY account_id")
+    assert [row["account_id"] for row in rows] == accounts
+    row = await get_run(session, run_id)
+    assert (row.state, row.accounts, row.notices, row.totals) == ("done", 3, 3, {"EUR": 30_000})
