@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app.integrations.file_command import ADDRESSES, send_file, show_answer
+
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 60.0
 ERRORS_SHOWN = 20
@@ -45,6 +47,10 @@ def import_file(
         with httpx.Client(
             base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         ) as http:
+            if kind in ADDRESSES:
+                told = answer_of(send_file(http, file, kind, mapping, options))
+                show_answer(kind, told, console, as_json=as_json)
+                return 0
             made = upload(http, file, kind, mapping, preset, options, dry_run)
             done = wait_for(http, made, console, quiet=as_json)
             if as_json:
