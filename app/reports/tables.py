@@ -53,7 +53,8 @@ class Column:
 class Chart:
     """A hint how to draw a table: one mark for each row and series, rows named by the column `category`.
 
-    With `split_by`, one line (or chart) for each value of that column, as currencies are never drawn on one scale.
+    With `split_by`, one chart for each value of that column, as currencies are never drawn on one scale. With
+    `lines_by` (columns, the first that is filled names the line), each group has a line of the first series in it.
     """
 
     kind: Literal["bar", "stacked_bar", "line"]
@@ -61,6 +62,7 @@ class Chart:
     series: tuple[str, ...]
     title: str = ""
     split_by: str | None = None
+    lines_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

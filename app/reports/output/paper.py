@@ -14,6 +14,11 @@ ROWS_MAX = 1_000
 CHARTS_MAX = 4
 PORTRAIT_COLUMNS_MAX = 7
 CELLS_MAX = 40_000
+LINE_LETTERS = 185
+"""What fits beside each other on a paper that lies, about; wider tables stand in two grids."""
+BROKEN_LETTERS = 26
+NAMES_MAX = 4
+"""Columns that name a row and are repeated in its second grid."""
 
 
 def report_paper(report: Report, masthead: Masthead, rows: dict[str, list[Row]], counts: dict[str, int]) -> Paper:
@@ -24,7 +29,7 @@ def report_paper(report: Report, masthead: Masthead, rows: dict[str, list[Row]],
     for table, reader in zip(report.tables, readers, strict=True):
         if len(report.tables) > 1:
             parts.append(Heading(table.title))
-        parts.append(table_grid(table, reader, rows[table.name]))
+        parts += [table_grid(table, block, rows[table.name]) for block in blocks(table, reader, rows[table.name])]
         if counts[table.name] > len(rows[table.name]):
             parts.append(
                 Prose(f"The first {len(rows[table.name]):,} of {counts[table.name]:,} rows; the workbook has all.")
@@ -76,6 +81,48 @@ def drawing_of(plot: Plot, width: int = 680, height: int | None = None) -> Drawi
         if value is not None
     )
     return Drawing(chart_svg(plot, width, height or height_for(plot)), f"{plot.title}: {figures}"[:500])
+
+
+def blocks(table: ReportTable, reader: Reader, rows: list[Row]) -> list[Reader]:
+    """The columns that hold anything, in as many grids as fit the paper; each begins with the texts that name a row."""
+    every = (*rows, *table.totals)
+    kept = [
+        place for place, (column, position) in enumerate(zip(reader.columns, reader.positions, strict=True))
+        if column.kind != "text" or not every or any(row[position] not in (None, "") for row in every)
+    ]  # fmt: skip
+    widths = {place: _letters(reader, place, every) for place in kept}
+    if every and sum(widths.values()) > LINE_LETTERS:
+        kept = [place for place in kept if any(row[reader.positions[place]] is not None for row in every)]
+        widths = {place: widths[place] for place in kept}
+    named = next((n for n, place in enumerate(kept) if reader.columns[place].kind not in ("text", "date")), 0)
+    if sum(widths.values()) <= LINE_LETTERS or not 0 < named <= NAMES_MAX:
+        return [_some(reader, kept)]  # a list of documents is no use without its texts beside each other
+    head = kept[:named]
+    grids: list[list[int]] = [[]]
+    room = free = LINE_LETTERS - sum(widths[place] for place in head)
+    for place in kept[named:]:
+        if widths[place] > room and grids[-1]:
+            grids.append([])
+            room = free
+        grids[-1].append(place)
+        room -= widths[place]
+    return [_some(reader, [*head, *grid]) for grid in grids]
+
+
+def _letters(reader: Reader, place: int, rows: tuple[Row, ...]) -> int:
+    """About how many letters wide a column is; long texts are broken."""
+    part = _some(reader, [place])
+    longest = max((len(shown(*part.cells(row)[0])) for row in rows[:50]), default=0)
+    return max(len(reader.columns[place].heading), min(longest, BROKEN_LETTERS)) + 2
+
+
+def _some(reader: Reader, places: list[int]) -> Reader:
+    return Reader(
+        reader.table,
+        tuple(reader.columns[place] for place in places),
+        tuple(reader.positions[place] for place in places),
+        tuple(reader.currencies[place] for place in places),
+    )
 
 
 def table_grid(table: ReportTable, reader: Reader, rows: list[Row], size: float = 0) -> Grid:

@@ -13,6 +13,7 @@ from app.reports.tables import Cell, Chart, Column, ReportTable, Row
 MARKS_MAX = 36
 """Categories of one chart: more cannot be read."""
 BARS_MAX = 15
+LINES_MAX = 8
 PLOTS_MAX = 4
 """Charts of one table: one for each value of `split_by`."""
 LABEL_LENGTH_MAX = 28
@@ -43,8 +44,8 @@ class Plot:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to draw."""
-        return not any(value is not None for series in self.series for value in series.values)
+        """Whether there is nothing to draw: no number, or nothing but zeros."""
+        return not any(value for series in self.series for value in series.values)
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class PlotRows:
         if chart is None:
             return
         split = None if chart.split_by is None else self.table.column(chart.split_by)
-        limit = MARKS_MAX if chart.kind == "line" else BARS_MAX
+        limit = MARKS_MAX * (LINES_MAX if chart.lines_by else 1) if chart.kind == "line" else BARS_MAX
         for row in rows:
             key = None if split is None else row[split]
             kept = self._kept.get(key)
@@ -88,6 +89,8 @@ class PlotRows:
     def _plot(self, chart: Chart, key: Cell, rows: list[Row]) -> Plot:
         table = self.table
         category = table.column(chart.category)
+        if chart.lines_by:
+            return self._lines(chart, key, rows)
         columns = [(table.column(name), table.columns[table.column(name)]) for name in chart.series]
         series = tuple(
             Series(column.heading, tuple(_number(table, column, row, place) for row in rows))
@@ -103,6 +106,30 @@ class PlotRows:
             unit=_unit(table, columns[0][1] if columns else None, rows),
             cut=key in self._cut,
         )
+
+    def _lines(self, chart: Chart, key: Cell, rows: list[Row]) -> Plot:
+        """A line for each group, over all categories in their order; the groups that come first, LINES_MAX of them."""
+        table = self.table
+        category, place = table.column(chart.category), table.column(chart.series[0])
+        column, names = table.columns[place], [table.column(name) for name in chart.lines_by]
+        marks = list(dict.fromkeys(row[category] for row in rows))[-MARKS_MAX:]
+        lines: dict[str, dict[Cell, Decimal | None]] = {}
+        for row in rows:
+            lines.setdefault(_named(row, names), {})[row[category]] = _number(table, column, row, place)
+        shown = list(lines.items())[:LINES_MAX]
+        title = f"{chart.title or table.title}: {column.heading}"
+        return Plot(
+            title=title if key is None or chart.split_by is None else f"{title} – {key}",
+            kind=chart.kind,
+            categories=tuple(_label(mark) for mark in marks),
+            series=tuple(Series(name, tuple(values.get(mark) for mark in marks)) for name, values in shown),
+            unit=_unit(table, column, rows),
+            cut=key in self._cut or len(shown) < len(lines),
+        )
+
+
+def _named(row: Row, places: Iterable[int]) -> str:
+    return next((_label(row[place]) for place in places if row[place] is not None), NAMELESS)
 
 
 def _number(table: ReportTable, column: Column, row: Row, place: int) -> Decimal | None:

@@ -19,6 +19,7 @@ from app.reports.portfolio.framing import (
     bounds_of,
     framed,
     group_cells,
+    lines_of,
     names_of,
     notes_of,
     number_option,
@@ -225,7 +226,8 @@ async def delinquency(session: ReadSession, request: ReportRequest) -> Report:
         series, _ = await _delinquent(session, request, group_by, ends, bounds)
         names = await names_of(session, group_by, list({one.key for one, _ in series}))
         rows = [(one.at, *group_cells(one.key, one.currency, names), *cells) for one, cells in series]
-        chart = Chart("line", "month_end", ("delinquency_rate",), "Overdue share by month", split_by="currency")
+        title = "Overdue share by month"
+        chart = Chart("line", "month_end", ("delinquency_rate",), title, "currency", lines_of(group_by))
         heads = (Column("month_end", "date"), *GROUP_COLUMNS, *columns)
         tables.append(ReportTable("series", "Delinquency by month", heads, rows, chart=chart))
     return framed("delinquency", "Delinquency analysis", request, tables, notes_of(request, converter),

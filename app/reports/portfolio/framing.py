@@ -98,6 +98,11 @@ def group_cells(key: str | None, currency: str, names: Mapping[Any, tuple[str, s
     return (key, code, name, currency)
 
 
+def lines_of(group_by: str) -> tuple[str, ...]:
+    """The columns that name the lines of a series: one line for all, or one for each group."""
+    return () if group_by in ("organization", "currency") else ("name", "code")
+
+
 def total_cells(currency: str) -> tuple[Cell, ...]:
     """The group cells of a total."""
     return (None, "Total", None, currency)

@@ -21,6 +21,7 @@ from app.reports.portfolio.framing import (
     day_text,
     framed,
     group_cells,
+    lines_of,
     names_of,
     notes_of,
     number_option,
@@ -162,7 +163,7 @@ class _Making:
         found = await self._positions(ends, group_by)
         names = await names_of(self.session, group_by, list({position.key for position in found}))
         rows = [(one.at, *group_cells(one.key, one.currency, names), *self.cells(one)) for one in found]
-        chart = Chart("line", "month_end", self.report.drawn, self.report.title, split_by="currency")
+        chart = Chart("line", "month_end", self.report.drawn, self.report.title, "currency", lines_of(group_by))
         columns = (Column("month_end", "date"), *GROUP_COLUMNS, *self.columns)
         return ReportTable("series", f"{self.report.title} by month", columns, rows, chart=chart)
 

@@ -17,6 +17,7 @@ from app.reports.portfolio.framing import (
     bounds_of,
     framed,
     group_cells,
+    lines_of,
     names_of,
     notes_of,
     number_option,
@@ -136,7 +137,7 @@ async def _cohorts(
         rate: Decimal | None = ratio(unpaid, billed) if complete <= request.as_of else None
         rows.append((*group_cells(key, currency, names), month, complete, billed, unpaid, rate))
     title = f"Unpaid {after} days after the invoice, by month of billing"
-    chart = Chart("line", "month", ("unpaid_rate",), title, split_by="currency")
+    chart = Chart("line", "month", ("unpaid_rate",), title, "currency", lines_of(request.group_by))
     return ReportTable("cohorts", title, (*GROUP_COLUMNS, *_COHORT), rows, chart=chart), converter
 
 

@@ -35,6 +35,8 @@ from app.settings import Settings
 
 KIND = "reports.run"
 PROGRESS_SECONDS = 1.0
+LONG = "SET LOCAL statement_timeout = '15min'; SET LOCAL idle_in_transaction_session_timeout = '15min'"
+"""Nobody waits for a run: sorting a million items, or packing their workbook, may take longer than a request."""
 BUILT_PERCENT, WRITTEN_PERCENT = 30, 95
 HALF_WAY_ROWS = 25_000
 """Rows of unknown number: after so many, half of the way from built to written is shown."""
@@ -164,6 +166,7 @@ async def _make(
     wanted = replace(wanted, as_of=times.as_of, known_at=times.known_at)
     masthead = Masthead(facts.name, now.astimezone(zone(facts.time_zone)))
     async with making.database.read(making.organization_id, snapshot=True) as session:
+        await session.driver.execute(LONG)
         built = await definition.build(session, wanted)
         await making.reach(BUILT_PERCENT)
         return await make_file(built, form, folder, masthead, making.rows)
