@@ -24,7 +24,13 @@ def show(figures: dict[str, Any], console: Console) -> None:
 
 
 def _days(figures: dict[str, Any]) -> Table:
-    table = Table("predicted at issue", "mean absolute error, days", "macro recall of buckets", title="Payment day")
+    table = Table(
+        "predicted at issue",
+        "mean absolute error, days",
+        "model ÷ this",
+        "macro recall of buckets",
+        title="Payment day",
+    )
     for name, key, recall in (
         ("model", "mae_days", "macro_recall_buckets"),
         ("plain boosting", "mae_days_plain_boosting", "macro_recall_buckets_plain_boosting"),
@@ -32,7 +38,9 @@ def _days(figures: dict[str, Any]) -> Table:
         ("customer median, days to pay", "mae_days_customer_median_to_pay", ""),
         ("due date", "mae_days_due_date", ""),
     ):
-        table.add_row(name, _number(figures[key]), _number(figures.get(recall)))
+        table.add_row(
+            name, _number(figures[key]), _ratio(figures["mae_days"], figures[key]), _number(figures.get(recall))
+        )
     return table
 
 
@@ -64,15 +72,19 @@ def _intervals(figures: dict[str, Any]) -> Table:
 
 
 def _totals(figures: dict[str, Any]) -> Table:
-    table = Table("cash of the next 4 weeks", "relative error", "P10 to P90 of it", "bias", title="Totals")
+    table = Table(
+        "cash of the next 4 weeks", "relative error", "model ÷ this", "P10 to P90 of it", "bias", title="Totals"
+    )
     interval = figures["error_4_weeks_p10_p90"]
     table.add_row(
         f"model, {figures['origins_4_weeks']} origins",
         _number(figures["error_4_weeks"]),
+        "1.00",
         " to ".join(map(_number, interval)) if interval else MISSING,
         _number(figures["bias_4_weeks"]),
     )
-    table.add_row("mean of 13 weeks", _number(figures["error_4_weeks_mean13"]), "", "")
+    naive = figures["error_4_weeks_mean13"]
+    table.add_row("mean of 13 weeks", _number(naive), _ratio(figures["error_4_weeks"], naive), "", "")
     return table
 
 
@@ -90,6 +102,10 @@ def _late(figures: dict[str, Any]) -> Table:
             _number(line["observed"]),
         )
     return table
+
+
+def _ratio(own: float | None, other: float | None) -> str:
+    return MISSING if own is None or not other else f"{own / other:.2f}"
 
 
 def _number(value: float | None) -> str:
