@@ -31,6 +31,14 @@ UNION ALL
 (SELECT 'credit_memo', c.id, c.number, 'credit_memo', c.account_id, 3 FROM credit_memos c
  WHERE c.organization_id = $1 AND c.number_key = $5 LIMIT $4)
 """
+_SEARCH_PAYMENTS = """
+SELECT DISTINCT ON (id) * FROM (
+    (SELECT p.id, p.bank_reference AS number, p.payer_name, p.account_id, p.amount_minor, p.currency, p.value_date,
+        p.status FROM payments p WHERE p.organization_id = $1 AND p.bank_reference = $2 LIMIT $3)
+    UNION ALL
+    (SELECT p.id, p.end_to_end_id, p.payer_name, p.account_id, p.amount_minor, p.currency, p.value_date, p.status
+     FROM payments p WHERE p.organization_id = $1 AND p.end_to_end_id = $2 LIMIT $3)) AS found ORDER BY id DESC LIMIT $3
+"""
 _COUNTS = """
 SELECT 'next_action' AS axis, w.next_action AS name, count(*) AS count FROM worklist_entries w
 LEFT JOIN worklist_snoozes z ON z.organization_id = $1 AND z.id = w.id AND z.until_date > $3
@@ -145,3 +153,8 @@ async def search(session: ReadSession, text: str, key: str) -> list[Any]:
     """Accounts by the beginning of number or name, documents by their whole number (its reference key)."""
     start = text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     return list(await session.driver.fetch(_SEARCH, session.organization_id, start, f"%{start}", SEARCH_LIMIT, key))
+
+
+async def search_payments(session: ReadSession, text: str) -> list[Any]:
+    """Payments whose bank reference or end-to-end id is this text, exactly; the youngest first."""
+    return list(await session.driver.fetch(_SEARCH_PAYMENTS, session.organization_id, text, SEARCH_LIMIT))

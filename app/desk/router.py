@@ -28,6 +28,7 @@ from app.desk.schemas import (
     WorklistCountsRead,
     WorklistEntryRead,
     overview_read,
+    payment_hit,
     timeline_entry_read,
     worklist_entry_read,
 )
@@ -217,15 +218,23 @@ async def get_overview(account_id: UUID, read: Annotated[ReadSession, reads("acc
 @router.get(
     "/search",
     operation_id="searchEverything",
-    summary="Find accounts and documents",
+    summary="Find accounts, documents and payments",
     response_model=SearchResult,
     responses=problems(),
 )
 async def find(
     read: Annotated[ReadSession, reads("accounts:read", "invoices:read")],
-    q: Annotated[str, text(100), Query(description="Beginning of a number, part of a name, a document's number")],
+    caller: Annotated[Principal, callers("accounts:read", "invoices:read")],
+    q: Annotated[
+        str,
+        text(100),
+        Query(description="Beginning of a number, part of a name, a document's number, a bank reference"),
+    ],
 ) -> Response:
-    """Accounts whose number begins with the words, then names that contain them, then documents of that number."""
+    """Accounts whose number begins with the words, then names that contain them, then documents of that number.
+
+    With `payments:read` also payments whose bank reference or end-to-end id it is, exactly.
+    """
     rows = await queries.search(read, q, reference_key(q))
     data = [
         SearchHit(kind=row["kind"], id=row["id"], number=row["number"], text=row["text"], account_id=row["account_id"])
@@ -234,4 +243,5 @@ async def find(
     first: dict[UUID, SearchHit] = {}  # an account found by number and by name stands once
     for hit in data:
         first.setdefault(hit.id, hit)
-    return resource_response(SearchResult(data=list(first.values())))
+    paid = await queries.search_payments(read, q) if "payments:read" in caller.scopes else []
+    return resource_response(SearchResult(data=list(first.values()), payments=[payment_hit(row) for row in paid]))

@@ -166,10 +166,30 @@ class SearchHit(BaseModel):
     account_id: UUID
 
 
+class PaymentHit(BaseModel):
+    """A payment whose reference was asked for; without an account it is not identified yet."""
+
+    id: UUID
+    number: str = Field(description="The bank's reference or the end-to-end id")
+    payer_name: str | None
+    account_id: UUID | None
+    amount: AmountOut
+    currency: str
+    value_date: date
+    status: str
+
+
+def payment_hit(row: Any) -> PaymentHit:
+    """A row of the search."""
+    facts = {key: row[key] for key in ("id", "number", "payer_name", "account_id", "currency", "value_date", "status")}
+    return PaymentHit(amount=to_text(row["amount_minor"], row["currency"]), **facts)
+
+
 class SearchResult(BaseModel):
-    """What was found, best first, at most 80."""
+    """What was found, best first, at most 80; payments beside it, for those who may read them, at most 20."""
 
     data: list[SearchHit]
+    payments: list[PaymentHit]
 
 
 class BalanceRead(BaseModel):

@@ -75,3 +75,13 @@ async def test_search_finds_accounts_and_documents(
     by_number = (await client.get("/v1/search", params={"q": account["number"].lower()})).json()["data"]
     assert by_number[0]["id"] == str(tenant.account_id)
     assert (await client.get("/v1/search", params={"q": "100%_"})).json()["data"] == []
+    sent = {
+        "amount": "10.00", "currency": "EUR", "value_date": "2026-03-02", "bank_reference": "BR-77", "match": False,
+        "end_to_end_id": "E2E-9", "bank_account_id": str(tenant.bank_account_id),
+    }  # fmt: skip
+    paid = await client.post("/v1/payments", json=sent)
+    assert paid.status_code == 201, paid.text
+    for reference in ("BR-77", "E2E-9"):
+        (hit,) = (await client.get("/v1/search", params={"q": reference})).json()["payments"]
+        assert (hit["id"], hit["number"], hit["amount"]) == (paid.json()["id"], reference, "10.00")
+        assert hit["account_id"] is None

@@ -77,7 +77,7 @@ def serving(factory: str, database_url: str, redis_url: str, folder: Path, **env
             process.wait(10)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
