@@ -36,7 +36,10 @@ from app.ledger import rules as chart
 from app.ledger.posting import legal_entity_facts, post
 from app.ledger.rules import TransferRow
 
+SAMPLED_FROM = 20
+"""From so many references on it is worth a question whether a batch is known already."""
 BY_SOURCE = "changed by its source"
+_PENDING = InvoiceVoid("the document was voided at this moment; send it again")
 _IDENTITY = ("kind", "number", "legal_entity_id", "account_id", "currency", "invoice_date")
 _DESCRIPTION = ("purchase_order", "delivery_reference", "contract_reference")
 
@@ -70,25 +73,44 @@ async def upsert_invoices(
     A command without external id is issued. One for a document that stands earlier in the batch is done after it. What
     is refused leaves nothing behind, what is unchanged writes nothing.
     """
-    issued = await issue_invoices(session, commands)  # what is on record comes back refused, at no further cost
-    results = [made if isinstance(made, DomainError) else Upserted(made, "created") for made in issued]
-    waiting = [i for i, made in enumerate(results) if isinstance(made, DomainError) and commands[i].external_id]
-    fresh = {made.id: i for i, made in enumerate(results) if waiting and isinstance(made, Upserted)}
+    present = await _on_record(session, commands)
+    new = [i for i, command in enumerate(commands) if _reference(command) not in present]
+    issued = await issue_invoices(session, [commands[i] for i in new]) if new else []
+    results: list[Upserted | DomainError] = [_PENDING] * len(commands)
+    for index, made in zip(new, issued, strict=True):
+        results[index] = made if isinstance(made, DomainError) else Upserted(made, "created")
+    waiting = [i for i, found in enumerate(results) if isinstance(found, DomainError) and commands[i].external_id]
+    fresh = {found.id: i for i, found in enumerate(results) if waiting and isinstance(found, Upserted)}
     while waiting:
         first: dict[tuple[str, str], int] = {}
         later = [index for index in waiting if first.setdefault(_reference(commands[index]), index) != index]
-        known = await upserts.invoices_by_reference(session, list(first))
+        known = {reference: present.pop(reference) for reference in first if reference in present}
+        missing = [reference for reference in first if reference not in known]
+        if missing:
+            known |= await upserts.invoices_by_reference(session, missing)
         for reference in sorted(known, key=lambda key: known[key]["id"]):  # one order for all who lock several
-            index, found = first[reference], known[reference]
-            if fresh.get(found["id"], -1) < index:  # else it came into being by a later command
+            index, row = first[reference], known[reference]
+            if fresh.get(row["id"], -1) < index:  # else it came into being by a later command
                 try:
-                    results[index] = await _bring_up_to_date(session, commands[index], found, today)
+                    results[index] = await _bring_up_to_date(session, commands[index], row, today)
                 except DomainError as refusal:
                     results[index] = refusal
                     if isinstance(refusal, InvoiceVoid):  # by a rival just now, who may have issued it anew
                         later.append(index)
         waiting = sorted(later)
     return results
+
+
+async def _on_record(session: WriteSession, commands: Sequence[IssueInvoice]) -> dict[tuple[str, str], Any]:
+    """Documents of the batch that are on record, if it looks like an extract that is loaded again: then they need not
+    be prepared for issuing. A few references tell; of a fresh batch nothing more is asked."""
+    references = list(dict.fromkeys(_reference(command) for command in commands if command.external_id))
+    if len(references) < SAMPLED_FROM:
+        return {}
+    sample = [references[0], references[len(references) // 2], references[-1]]
+    if not await upserts.invoices_by_reference(session, sample):
+        return {}
+    return await upserts.invoices_by_reference(session, references)
 
 
 def _reference(command: IssueInvoice) -> tuple[str, str]:
