@@ -26,7 +26,7 @@ FRENCH = """N° client;Raison sociale;N° facture;Date de facture;Date d'échéa
 C1;Dupont;F1;13/03/2026;12/04/2026;1 200,50;EUR
 C2;Martin;F2;14/03/2026;13/04/2026;80,00;EUR
 """
-SPANISH = """Código de cliente;Razón social;Número de factura;Fecha factura;Vencimiento;Importe total;Saldo pendiente;Moneda
+SPANISH = """Código de cliente;Razón social;Número de factura;Fecha factura;Vencimiento;Importe total;Pendiente;Moneda
 C1;García;F1;13/03/2026;12/04/2026;1.200,50;200,50;EUR
 C2;Ruiz;F2;14/03/2026;13/04/2026;80,00;80,00;EUR
 """
@@ -63,7 +63,7 @@ def of(text: str, kind: str | None = None) -> Guess:
                               "amount": "Montant TTC", "currency": "Devise"}),
         (SPANISH, "invoices", {"account_number": "Código de cliente", "account_name": "Razón social",
                                "number": "Número de factura", "invoice_date": "Fecha factura",
-                               "due_date": "Vencimiento", "amount": "Importe total", "open_amount": "Saldo pendiente",
+                               "due_date": "Vencimiento", "amount": "Importe total", "open_amount": "Pendiente",
                                "currency": "Moneda"}),
         (PAYMENTS, "payments", {"payment_date": "Zahlungsdatum", "account_number": "Kundennummer", "amount": "Betrag",
                                 "currency": "Währung", "payer_name": "Auftraggeber",
