@@ -20,6 +20,7 @@ import pytest
 
 from app.infra.connection import APP_ROLE, DatabaseSettings, driver_url
 from app.infra.database import Database
+from app.openapi import FILE
 from clients.__main__ import run_stories
 from tests.benchmarks.servers import serving
 from tests.benchmarks.tokens import token_for
@@ -79,7 +80,7 @@ def test_no_answer_is_outside_the_document(served: tuple[str, str], tmp_path: Pa
     command = [
         sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()",
         "--config-file", str(HERE / "schemathesis.toml"), "--no-color",
-        "run", f"{address}/openapi.json", "--header", f"Authorization: Bearer {token}",
+        "run", str(FILE), "--url", address, "--header", f"Authorization: Bearer {token}",
         "--seed", str(SEED), "--max-time", str(SECONDS), "--request-timeout", "20", "--warnings", "off",
         "--suppress-health-check", "all", "--no-shrink",
     ]  # fmt: skip
