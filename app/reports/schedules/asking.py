@@ -12,6 +12,7 @@ from app.core.money import exponent
 from app.reports.catalogue import REPORTS
 from app.reports.definitions import ReportDefinition, ReportRequest
 from app.reports.parameters import check_group, check_names
+from app.reports.portfolio.rules import ReportOptionInvalid
 from app.reports.schedules.errors import ParametersInvalid, ReportUnknown
 
 PARAMETERS_MAX = 24
@@ -34,7 +35,7 @@ def request_of(definition: ReportDefinition, parameters: Mapping[str, str], toda
 
     Names that every report knows are read here, its own options are left to the report itself.
 
-    Raises ParametersInvalid, ReportOptionInvalid.
+    Raises ParametersInvalid.
     """
     if len(parameters) > PARAMETERS_MAX:
         raise ParametersInvalid(f"at most {PARAMETERS_MAX} parameters", pointer="/parameters")
@@ -43,8 +44,11 @@ def request_of(definition: ReportDefinition, parameters: Mapping[str, str], toda
         if not _NAME.fullmatch(name) or len(value) > VALUE_LENGTH_MAX:
             raise ParametersInvalid("parameters are texts under names such as group_by", pointer="/parameters")
     group_by = given.pop("group_by", definition.groups[0] if definition.groups else "organization")
-    check_group(definition, group_by, "/parameters")
-    check_names(definition, frozenset(given), "/parameters")
+    try:
+        check_group(definition, group_by, "/parameters")
+        check_names(definition, frozenset(given), "/parameters")
+    except ReportOptionInvalid as refusal:
+        raise ParametersInvalid(refusal.detail, pointer=refusal.errors[0].pointer) from None
     as_of, known_at = given.pop("as_of", None), given.pop("known_at", None)
     return ReportRequest(
         as_of=today if as_of is None else _date("as_of", as_of),
