@@ -82,22 +82,15 @@ def _read(row: CorrespondenceSettings) -> Preferences:
 
 def _plain(row: Mapping[str, Any]) -> Preferences:
     values: dict[str, Any] = {name: row[name] for name in _NAMES}
-    plain: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in values.items()
-    }
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Preferences(**plain)
 
 
-async def update_preferences(
-    session: WriteSession, new: Preferences, *, expected_version: int | None
-) -> None:
+async def update_preferences(session: WriteSession, new: Preferences, *, expected_version: int | None) -> None:
     """Store what is to hold from now on. Raises PreferencesInvalid, ContactSettingsInvalid, StaleVersion."""
     check_preferences(new)
     key = (session.organization_id, session.organization_id)
-    row = await session.get(
-        CorrespondenceSettings, key, with_for_update=True, populate_existing=True
-    )
+    row = await session.get(CorrespondenceSettings, key, with_for_update=True, populate_existing=True)
     check_version(expected_version, row.version if row else 0)
     before: dict[str, object] | None = None
     if row is None:
@@ -124,15 +117,8 @@ async def update_preferences(
 
 
 def _facts(preferences: Preferences) -> dict[str, object]:
-    found = {
-        name: getattr(preferences, name)
-        for name in _NAMES
-        if name not in ("reply_to", "signature", "letterhead")
-    }
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in found.items()
-    }
+    found = {name: getattr(preferences, name) for name in _NAMES if name not in ("reply_to", "signature", "letterhead")}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
 def check_preferences(new: Preferences) -> None:
@@ -140,13 +126,9 @@ def check_preferences(new: Preferences) -> None:
     new.contact()
     for name in ("quiet_channels", "business_days_only", "consent_needed"):
         if unknown := set(getattr(new, name)) - set(CHANNELS):
-            raise PreferencesInvalid(
-                f"{min(unknown)[:20]!r} is no channel", pointer=f"/{name}"
-            )
+            raise PreferencesInvalid(f"{min(unknown)[:20]!r} is no channel", pointer=f"/{name}")
     if not 0 <= new.opens_minute < new.closes_minute <= MINUTES_OF_DAY:
-        raise PreferencesInvalid(
-            "business opens before it closes, on the same day", pointer="/opens"
-        )
+        raise PreferencesInvalid("business opens before it closes, on the same day", pointer="/opens")
     bounds = (
         ("answer_hours", 1, ANSWER_HOURS_MAX),
         ("receipt_days_before_due", 1, RECEIPT_DAYS_MAX),
