@@ -156,7 +156,7 @@ def doctor() -> None:
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV, NDJSON or bank file.", exists=True, dir_okay=False)],
-    kind: Annotated[str | None, typer.Option(help="accounts, invoices, payments, e_invoice …; a preset says it.")] = None,
+    kind: Annotated[str | None, typer.Option(help="accounts, invoices, e_invoice …; a preset says it.")] = None,
     token: Annotated[str, typer.Option(envvar="DUECOURSE_TOKEN", help="Access token of the caller.")] = "",
     mapping: Annotated[Path | None, typer.Option(help="Mapping file (JSON).", exists=True, dir_okay=False)] = None,
     preset: Annotated[str | None, typer.Option(help="A shipped mapping, such as gp-RM20101-documents.")] = None,
