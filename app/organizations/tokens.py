@@ -127,7 +127,6 @@ class TokenKey:
             raise TokenInvalid("the token is not valid") from None
         return grant, float(claims["exp"])
 
-
     def _claims(self, token: str) -> dict[str, Any]:
         registry = JWSRegistry(algorithms=OWN_ALGORITHMS)
         for key in self._read_by[:-1]:
