@@ -26,6 +26,7 @@ from workers.sealing import Sealing
 STOP_SECONDS = 2.0
 """How long running handlers may go on after SIGTERM; with what follows the process ends within four seconds."""
 CLAIMS_POOL_SIZE = 3
+CANCELLATIONS, CANCELLED_SECONDS = 5, 0.3
 log = structlog.get_logger(__name__)
 
 
@@ -82,11 +83,19 @@ async def run_until_signal(serving: list[Coroutine[Any, Any, None]], stop: Calla
     for ended in failed:
         log.error("process.part_ended", exc_info=ended.exception() if not ended.cancelled() else None)
     waiting.cancel()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await _end(tasks)
     await stop()
     return 1 if failed else 0
+
+
+async def _end(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel these and wait. A library may swallow a cancellation (the client of Redis does at times): ask again."""
+    for _ in range(CANCELLATIONS):
+        for task in tasks:
+            task.cancel()
+        _, left = await asyncio.wait(tasks, timeout=CANCELLED_SECONDS)
+        if not left:
+            return
 
 
 def run_process(main: Callable[[Settings], Coroutine[Any, Any, int]], process: str) -> int:

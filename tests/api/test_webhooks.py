@@ -115,7 +115,9 @@ async def test_a_secret_of_another_installation_disables_the_endpoint(
 ) -> None:
     made = await make(client)
     settings: Any = client._transport.app.state.settings  # type: ignore[attr-defined]
-    other = settings.model_copy(update={"secrets_key": SecretStr("another key" * 4)})
+    other = settings.model_copy(
+        update={"secrets_key": SecretStr("another key" * 4), "token_secret": SecretStr("a" * 43)}
+    )
     async with database.write(tenant.organization_id, tenant.actor) as session:
         assert await claim_batch(session, other, made["id"], utc_now()) is None
     shown = (await client.get(f"/v1/webhook-endpoints/{made['id']}")).json()

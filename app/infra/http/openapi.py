@@ -172,8 +172,9 @@ def _finish_if_match(operation: dict[str, Any]) -> None:
         if parameter.get("name") == "If-Match":
             if "412" not in responses:
                 continue
+            parameter = {**parameter, "schema": {"type": "string", "pattern": IF_MATCH_PATTERN}}
             if "428" in responses:
-                parameter = {**parameter, "required": True, "schema": {"type": "string", "pattern": IF_MATCH_PATTERN}}
+                parameter["required"] = True
         kept.append(parameter)
     if parameters:
         operation["parameters"] = kept
