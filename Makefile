@@ -20,7 +20,7 @@ run: $(RUN) ## start everything on this machine; Ctrl-C stops it (DUECOURSE_PORT
 	@exec env DUECOURSE_FOLLOW_PARENT=1 $(PY) -m app.supervisor
 
 test: $(CLIENTS) ## run the tests (ARGS="-k aging")
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(CLIENTS) ## style, types, import contracts, migrations, OpenAPI, generated clients
 	$(PY) -m ruff check $(PATHS)

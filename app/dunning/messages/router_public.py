@@ -186,6 +186,8 @@ async def receive_returned(request: Request, write: Annotated[Write, writes("dun
         raw += piece
         if len(raw) > MESSAGE_BYTES_MAX:
             raise InboundTooLarge(f"the file is larger than {MESSAGE_BYTES_MAX} bytes")
+    if not raw:
+        raise InboundRefused("the body is empty")
     state, principal = request.app.state, write.principal
     taken = known = refused = 0
     messages = split_mailbox(bytes(raw))
