@@ -1,8 +1,13 @@
-"""What the sweeper counts now and then for the metrics: work that waits for a person, in all organizations together."""
+"""What the sweeper counts now and then for the metrics: work that waits for a person, in all organizations together.
+
+Beside its sweeps, which wait for nothing: one short read an organization may be many.
+"""
 
 from __future__ import annotations
 
-import time
+import asyncio
+
+import structlog
 
 from app.dunning.messages.queries import count_messages
 from app.infra import job_leases
@@ -10,6 +15,7 @@ from app.infra.mail.outbox import count_emails
 from workers.runner import Services
 
 EVERY_SECONDS = 60.0
+log = structlog.get_logger(__name__)
 
 
 class Figures:
@@ -17,17 +23,19 @@ class Figures:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._found: dict[str, int] = {}
-        self._counted_at = float("-inf")
+        self.found: dict[str, int] = {"dead_jobs": 0, "unknown_outcomes": 0}
 
-    async def look(self) -> dict[str, int]:
-        """The figures, counted anew when they are older than a minute: one short read an organization."""
-        if time.monotonic() - self._counted_at >= EVERY_SECONDS:
-            self._found = await self._count()
-            self._counted_at = time.monotonic()
-        return self._found
+    async def serve(self) -> None:
+        """Count once a minute until cancelled; a database that does not answer is asked again."""
+        while True:
+            try:
+                self.found = await self.count()
+            except Exception as error:
+                log.warning("figures.failed", error=type(error).__name__)
+            await asyncio.sleep(EVERY_SECONDS)
 
-    async def _count(self) -> dict[str, int]:
+    async def count(self) -> dict[str, int]:
+        """The figures as they are now."""
         async with self._services.claims.across() as driver:
             dead = await job_leases.count_dead(driver)
             organizations = [row["id"] for row in await driver.fetch("SELECT id FROM organizations ORDER BY id")]

@@ -44,7 +44,7 @@ class Sweep:
         self._sealing = sealing
         self._unsealed = Unsealed(services.claims)
         self._nightly = Nightly(services)
-        self._figures = Figures(services)
+        self.figures = Figures(services)
         self._count = 0
         self._late = False
 
@@ -66,7 +66,7 @@ class Sweep:
         facts: dict[str, object] = {
             "oldest_due_seconds": state.oldest_due_seconds,
             "expired_leases": state.expired_leases,
-            **await self._figures.look(),
+            **self.figures.found,
         }
         async with self._claims.across() as driver:
             facts["settled_before"] = (await settled_here(driver)).isoformat()  # for replicas, which cannot tell
@@ -95,7 +95,10 @@ async def serve(settings: Settings) -> int:
         bell.sealing = sealing
         sweep = Sweep(services, runner, sealing)
         housekeeping = Housekeeping(services)
-        parts = [runner.serve(), sealing.serve(), sweep.serve(settings.sweep_seconds), housekeeping.serve()]
+        parts = [
+            runner.serve(), sealing.serve(), sweep.serve(settings.sweep_seconds), sweep.figures.serve(),
+            housekeeping.serve(),
+        ]  # fmt: skip
         return await run_until_signal(parts, lambda: runner.stop(STOP_SECONDS))
 
 

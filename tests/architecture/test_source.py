@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -268,8 +269,8 @@ def test_texts_name_no_path_of_a_machine() -> None:
 
 
 def test_lock_files_name_no_host_and_pin_by_hash() -> None:
-    locks = sorted(ROOT.glob("*.lock"))
-    assert len(locks) >= 3
+    locks = sorted([*ROOT.glob("*.lock"), *(ROOT / "clients").glob("*.lock")])
+    assert len(locks) >= 5
     for lock in locks:
         text = lock.read_text(encoding="utf-8")
         assert re.search(r"https?://|file://|^-[-i]|\s--index|/work/|/home/", text, re.MULTILINE) is None, lock.name
@@ -278,6 +279,14 @@ def test_lock_files_name_no_host_and_pin_by_hash() -> None:
         )
         packages = re.findall(r"^[a-zA-Z0-9]", text, re.MULTILINE)
         assert len(pins) == len(packages) > 0, lock.name
+
+
+def test_the_lock_file_of_npm_names_no_host_and_pins_by_hash() -> None:
+    text = (ROOT / "clients" / "package-lock.json").read_text(encoding="utf-8")
+    assert "://" not in text
+    packages = {name: facts for name, facts in json.loads(text)["packages"].items() if name}
+    assert packages
+    assert [name for name, facts in packages.items() if not facts.get("integrity", "").startswith("sha512-")] == []
 
 
 @pytest.mark.parametrize(

@@ -128,13 +128,13 @@ async def test_a_ring_starts_work_and_sealing_promptly(
         async def ran(wanted: int = number + 1) -> bool:
             return len(await traces(rung, organization)) == wanted
 
-        delays.append(await until(ran, 30))
-    assert sorted(delays)[0] < 1.0, "rung, not found by a sweep"
+        delays.append(await until(ran, 5))
+    assert sorted(delays)[2] < 0.3
 
     async def all_sealed() -> bool:
         return await sealed(rung, organization) == 5
 
-    await until(all_sealed, 30)
+    await until(all_sealed, 2)
 
 
 async def test_everything_works_without_redis(committed: Database, organization: UUID, start: Start) -> None:
@@ -147,7 +147,7 @@ async def test_everything_works_without_redis(committed: Database, organization:
             sorted(await traces(committed, organization)) == ["a", "b"] and await sealed(committed, organization) == 2
         )
 
-    await until(ran, 60)
+    assert await until(ran, 8) < 4
 
 
 async def test_the_worker_survives_a_flush_and_a_restart_of_redis(
@@ -233,7 +233,7 @@ async def test_told_to_stop_it_ends_in_time_and_gives_its_leases_back(
     async def started() -> bool:
         return await traces(rung, organization, "started") == ["a"]
 
-    await until(started, 30)
+    await until(started, 8)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait, 10) == 0
@@ -248,5 +248,5 @@ async def test_a_write_is_not_slowed_by_a_silent_redis(committed: Database, orga
     began = time.monotonic()
     for number in range(50):
         await add(committed, organization, str(number))
-    assert time.monotonic() - began < 20, "a wait for Redis with each write would be longer"
+    assert time.monotonic() - began < 2
     await committed.doorbell.close()
