@@ -12,6 +12,8 @@ PATHS := app workers migrations tests clients bootstrap.py
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench migration openapi lock format clean python
 MAKEFLAGS += --no-builtin-rules
+# Each process would compile a thousand modules again: half of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
