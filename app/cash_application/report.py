@@ -24,6 +24,7 @@ class WayRow:
     way: str
     count: int
     amount_minor: int
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class StrategyPrecision:
 
     outcomes: Outcomes
     proven: int
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class TimeRow:
     payments: int
     median_seconds: int
     p90_seconds: int
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,21 @@ class CalibrationRow:
     decided: int
     right: int
     mean: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNotRow:
+    """So many receipts were not applied automatically for this reason."""
+
+    code: str
+    payments: int
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CashApplicationReport:
-    """All parts, for one window of value dates."""
+    """All parts, for one window of value dates; each row says the group that it belongs to."""
 
     window: Window
     payments: tuple[WayRow, ...]
@@ -64,7 +77,7 @@ class CashApplicationReport:
     precision: tuple[StrategyPrecision, ...]
     times: tuple[TimeRow, ...]
     calibration: tuple[CalibrationRow, ...]
-    why_not: dict[str, int]
+    why_not: tuple[WhyNotRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +97,12 @@ async def cash_application_report(session: ReadSession, window: Window) -> CashA
     classes = await sql.calibration(session, window)
     return CashApplicationReport(
         window=window,
-        payments=tuple(WayRow(r["currency"], r["way"], r["payments"], r["minor"]) for r in payments),
-        lines=tuple(WayRow(r["currency"], r["way"], r["lines"], r["minor"]) for r in lines),
+        payments=tuple(WayRow(r["currency"], r["way"], r["payments"], r["minor"], r["key"]) for r in payments),
+        lines=tuple(WayRow(r["currency"], r["way"], r["lines"], r["minor"], r["key"]) for r in lines),
         precision=_precision(await sql.precision(session, window)),
-        times=tuple(TimeRow(r["way"], r["payments"], r["median"], r["p90"]) for r in times),
-        calibration=tuple(CalibrationRow(r["class"], r["decided"], r["right"], r["mean"]) for r in classes),
-        why_not={row["code"]: row["payments"] for row in await sql.why_not(session, window)},
+        times=tuple(TimeRow(r["way"], r["payments"], r["median"], r["p90"], r["key"]) for r in times),
+        calibration=tuple(CalibrationRow(r["class"], r["decided"], r["right"], r["mean"], r["key"]) for r in classes),
+        why_not=tuple(WhyNotRow(r["code"], r["payments"], r["key"]) for r in await sql.why_not(session, window)),
     )
 
 
@@ -101,12 +114,14 @@ async def run_figures(session: ReadSession, run_id: UUID) -> RunFigures:
 
 
 def _precision(rows: Iterable[Any]) -> tuple[StrategyPrecision, ...]:
-    return tuple(StrategyPrecision(Outcomes(r["strategy"], r["total"], r["wrong"]), r["proven"]) for r in rows)
+    return tuple(
+        StrategyPrecision(Outcomes(r["strategy"], r["total"], r["wrong"]), r["proven"], r["key"]) for r in rows
+    )
 
 
 def total_of(rows: Iterable[StrategyPrecision]) -> StrategyPrecision:
-    """All strategies together."""
+    """All strategies together, of rows of one group."""
     found = list(rows)
     wrong = sum(row.outcomes.wrong for row in found)
     outcomes = Outcomes("all", sum(row.outcomes.total for row in found), wrong)
-    return StrategyPrecision(outcomes, sum(row.proven for row in found))
+    return StrategyPrecision(outcomes, sum(row.proven for row in found), found[0].key if found else None)

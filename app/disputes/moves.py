@@ -44,8 +44,14 @@ async def move(
     await session.flush()
     await keep_lines(session, dispute, on)
     after = {"state": to_state, "account_id": dispute.account_id, "currency": dispute.currency, **(facts or {})}
+    after["parts"] = parts_of(dispute)
     event = "dispute.reopened" if to_state == "open" else f"dispute.{to_state}"
     record_change(session, ChangeRow("dispute", dispute.id, event, {"state": before}, after, on, note))
+
+
+def parts_of(dispute: Dispute) -> dict[str, int]:
+    """What has become of the disputed amount by now: for the log, from which reports of past days are made."""
+    return {"credited": dispute.credited_minor, "paid": dispute.paid_minor, "released": dispute.released_minor}
 
 
 def add_transition(session: WriteSession, dispute: Dispute, before: str | None, on: date, note: str | None) -> None:

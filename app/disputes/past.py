@@ -49,6 +49,73 @@ SELECT instalment_id, sum(minor)::bigint AS minor FROM (
 ) parts WHERE minor > 0 GROUP BY instalment_id"""
 
 
+# What the last row of the log says about the parts, of those effective by the day and recorded by the instant.
+_PARTS = """
+    SELECT l.after -> 'parts' AS parts FROM change_log l
+    WHERE l.organization_id = $1 AND l.entity_type = 'dispute' AND l.entity_id = d.id AND l.after -> 'parts' IS NOT NULL
+      AND l.effective_date <= {day} AND ({known_at}::timestamptz IS NULL OR l.recorded_at <= {known_at})
+    ORDER BY l.recorded_at DESC, l.id DESC LIMIT 1
+"""
+_DISPUTES_ON = """
+SELECT d.id, d.account_id, d.legal_entity_id, d.currency, d.reason_id, d.team_id, d.assignee_id, d.opened_on,
+       d.amount_minor, s.state, s.resolved_on, s.disputed_minor, s.credited_minor, s.paid_minor, s.released_minor,
+       CASE WHEN d.sla_breached_on <= {day} AND ({known_at}::timestamptz IS NULL
+                 OR d.sla_breached_on <= ({known_at} AT TIME ZONE o.time_zone)::date) THEN d.sla_breached_on
+       END AS sla_breached_on
+FROM disputes d JOIN organizations o ON o.id = $1
+CROSS JOIN LATERAL (
+    SELECT ({known_at}::timestamptz IS NULL OR d.updated_at <= {known_at})
+           AND (d.updated_at AT TIME ZONE o.time_zone)::date <= {day} AS today
+) u
+CROSS JOIN LATERAL (
+    SELECT d.state, d.resolved_on, d.disputed_minor, d.credited_minor, d.paid_minor, d.released_minor WHERE u.today
+    UNION ALL
+    SELECT h.state, CASE WHEN h.ended THEN greatest(h.since, d.opened_on) END, h.disputed,
+           coalesce((p.parts ->> 'credited')::bigint, CASE WHEN h.state = d.state THEN d.credited_minor
+               WHEN h.state = 'resolved_credited' THEN d.amount_minor - h.disputed - least(h.taken, d.paid_minor)
+               WHEN h.ended THEN 0 ELSE h.taken - least(h.taken, d.paid_minor) END),
+           coalesce((p.parts ->> 'paid')::bigint, CASE WHEN h.state = d.state THEN d.paid_minor
+               WHEN h.state IN ('resolved_rejected', 'withdrawn') THEN 0 ELSE least(h.taken, d.paid_minor) END),
+           coalesce((p.parts ->> 'released')::bigint, CASE WHEN h.state = d.state THEN d.released_minor
+               WHEN h.state IN ('resolved_rejected', 'withdrawn') THEN h.taken ELSE 0 END)
+    FROM (
+        SELECT t.state, t.since, t.ended, l.disputed, d.amount_minor - l.disputed AS taken
+        FROM (
+            SELECT coalesce(x.to_state, 'open') AS state, x.effective_date AS since,
+                   coalesce(x.to_state, 'open') NOT IN ('open', 'in_review', 'awaiting_customer') AS ended
+            FROM (SELECT 1) one LEFT JOIN LATERAL (
+                SELECT to_state, effective_date FROM dispute_transitions
+                WHERE organization_id = $1 AND dispute_id = d.id AND effective_date <= {day}
+                  AND ({known_at}::timestamptz IS NULL OR recorded_at <= {known_at}) ORDER BY id DESC LIMIT 1
+            ) x ON true
+        ) t CROSS JOIN LATERAL (
+            SELECT CASE WHEN t.ended THEN 0
+                   ELSE coalesce(sum(coalesce(c.disputed_minor, i.amount_minor)), 0) END::bigint AS disputed
+            FROM dispute_lines i LEFT JOIN LATERAL (
+                SELECT disputed_minor FROM dispute_line_changes
+                WHERE organization_id = $1 AND line_id = i.id AND effective_date <= {day}
+                  AND ({known_at}::timestamptz IS NULL OR recorded_at <= {known_at})
+                ORDER BY effective_date DESC, id DESC LIMIT 1
+            ) c ON true WHERE i.organization_id = $1 AND i.dispute_id = d.id
+        ) l
+    ) h LEFT JOIN LATERAL ({parts}) p ON true WHERE NOT u.today
+) s
+WHERE d.organization_id = $1 AND d.opened_on <= {day}
+  AND ({known_at}::timestamptz IS NULL OR d.created_at <= {known_at}) AND {where}
+"""
+
+
+def disputes_on_sql(day: str, known_at: str, where: str = "true") -> str:
+    """A statement: the disputes opened by `day` and recorded by `known_at` (expressions; null: all), with their state
+    and parts as they were then; `$1` organization. `where` narrows the disputes `d`.
+
+    Reason, team and assignee are those of today. What changed before the parts stood in the log is told apart by how
+    the dispute ended.
+    """
+    parts = _PARTS.format(day=day, known_at=known_at)
+    return _DISPUTES_ON.format(day=day, known_at=known_at, where=where, parts=parts)
+
+
 async def keep_lines(session: WriteSession, dispute: Dispute, on: date) -> None:
     """Write down what is disputed of each line from that day on, where it has changed. Flush before."""
     key, driver = session.organization_id, session.driver

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from app.disputes import queries
 from app.disputes.models import Dispute
-from app.disputes.moves import move, touch
+from app.disputes.moves import move, parts_of, touch
 from app.disputes.past import keep_lines
 from app.disputes.rules import Line, reductions
 from app.infra.change_log import ChangeRow, record_change
@@ -103,7 +103,7 @@ async def _lower(
         touch(dispute)
         await session.flush()
         await keep_lines(session, dispute, today)
-        facts = {"disputed_minor": dispute.disputed_minor, "currency": dispute.currency}
+        facts = {"disputed_minor": dispute.disputed_minor, "currency": dispute.currency, "parts": parts_of(dispute)}
         change = ChangeRow("dispute", dispute.id, "dispute.reduced", {"disputed_minor": before}, facts, today)
         record_change(session, change)
         return

@@ -1,10 +1,10 @@
-"""Statements of the lists over HTTP, badge counts, and the report of kept promises."""
+"""Statements of the lists over HTTP, and badge counts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, exists, select
@@ -12,32 +12,6 @@ from sqlalchemy import Select, exists, select
 from app.infra.database import ReadSession
 from app.promises.models import PaymentPlan, PaymentPlanItem, Promise, PromiseItem
 
-GroupBy = Literal["organization", "collector", "account", "month"]
-_GROUPS = {
-    "organization": ("NULL::uuid", "NULL::text"),
-    "collector": ("p.collector_id", "(SELECT display_name FROM users u WHERE u.organization_id = $1"
-                                    " AND u.id = x.group_id)"),
-    "account": ("p.account_id", "(SELECT number || ' ' || name FROM accounts a WHERE a.organization_id = $1"
-                                " AND a.id = x.group_id)"),
-    "month": ("NULL::uuid", "x.month"),
-}  # fmt: skip
-_REPORT = """
-SELECT x.*, {label} AS label FROM (
-    SELECT {group} AS group_id, {month} AS month, p.currency,
-        count(*) FILTER (WHERE status = 'kept') AS kept, count(*) FILTER (WHERE status = 'broken') AS broken,
-        count(*) FILTER (WHERE status IN ('open', 'partly_kept')) AS undecided,
-        count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
-        coalesce(sum(amount_minor) FILTER (WHERE status = 'kept'), 0)::bigint AS kept_minor,
-        coalesce(sum(amount_minor) FILTER (WHERE status = 'broken'), 0)::bigint AS broken_minor,
-        coalesce(sum(amount_minor) FILTER (WHERE status IN ('open', 'partly_kept')), 0)::bigint AS undecided_minor,
-        coalesce(sum(kept_minor) FILTER (WHERE status <> 'cancelled'), 0)::bigint AS received_minor
-    FROM promises p
-    WHERE p.organization_id = $1 AND p.promised_date >= $2 AND p.promised_date <= $3
-      AND ($4::uuid IS NULL OR p.account_id = $4) AND ($5::uuid IS NULL OR p.collector_id = $5)
-      AND ($6::text IS NULL OR p.currency = $6)
-    GROUP BY 1, 2, 3
-) x ORDER BY x.month NULLS FIRST, x.group_id NULLS FIRST, x.currency OFFSET $7 LIMIT $8
-"""
 _COUNTS = """
 SELECT count(*) FILTER (WHERE status = 'open') AS open, count(*) FILTER (WHERE status = 'partly_kept') AS partly_kept,
     count(*) FILTER (WHERE promised_date = $2) AS due_today, count(*) FILTER (WHERE promised_date < $2) AS in_grace
@@ -143,35 +117,3 @@ async def promise_counts(
     )
     assert row is not None
     return Counts(row["open"], row["partly_kept"], row["due_today"], row["in_grace"], broken)
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """Which promises the report counts: by promised date."""
-
-    start: date
-    end: date
-    group_by: GroupBy = "organization"
-    account_id: UUID | None = None
-    collector_id: UUID | None = None
-    currency: str | None = None
-
-
-async def promise_report(session: ReadSession, wanted: ReportRequest, offset: int, limit: int) -> list[Any]:
-    """Kept, broken and undecided promises by group and currency, count and value; cancelled ones only counted."""
-    group, label = _GROUPS[wanted.group_by]
-    month = "to_char(p.promised_date, 'YYYY-MM')" if wanted.group_by == "month" else "NULL::text"
-    sql = _REPORT.format(group=group, label=label, month=month)
-    return list(
-        await session.driver.fetch(
-            sql,
-            session.organization_id,
-            wanted.start,
-            wanted.end,
-            wanted.account_id,
-            wanted.collector_id,
-            wanted.currency,
-            offset,
-            limit,
-        )
-    )

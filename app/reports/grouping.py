@@ -15,8 +15,24 @@ _TREES = """(
     )
     SELECT $1::uuid AS organization_id, id, top_id FROM tree
 )"""
+_ATTRIBUTES = ("segment", "country", "risk_class")
+NOBODY = "NULL::text"
 
 
 def accounts_of(group_by: str) -> str:
     """The table to join for a group: `accounts`, or the trees of them. $1 is the organization."""
     return _TREES if group_by == "parent_group" else "accounts"
+
+
+def key_sql(group_by: str, rows: str, accounts: str = "a") -> str:
+    """The key of a group as a text: of `rows` that have `account_id` and `legal_entity_id`, joined with `accounts_of`.
+
+    Organization and currency have none: the currency is a column of its own.
+    """
+    if group_by in _ATTRIBUTES:
+        return f"{accounts}.{group_by}"
+    if group_by in ("legal_entity", "account"):
+        return f"{rows}.{group_by}_id::text"
+    return {"parent_group": f"{accounts}.{TOP}::text", "collector": f"{accounts}.collector_id::text"}.get(
+        group_by, NOBODY
+    )

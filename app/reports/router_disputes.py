@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from app.core.clock import utc_now
 from app.exports.service import Export, log_export
 from app.infra.database import Database
-from app.infra.http.fields import BusinessDate, Currency, resource_response
+from app.infra.http.fields import BusinessDate, Currency, Instant, resource_response
 from app.infra.http.paging import CursorInvalid, PageRequest, page_request
 from app.infra.http.problems import problems
 from app.infra.http.requests import callers
 from app.infra.principal import Principal
 from app.infra.rendering.csv_text import csv_chunks
+from app.ledger.two_times import snapshot_at
 from app.reports.definitions import ReportRequest
-from app.reports.disputes import DisputeGroup, DisputeReportRequest, dispute_report
+from app.reports.disputes import DisputeGroup, Opened, dispute_report
 from app.reports.output.router_files import FILE_CONTENT, Format
+from app.reports.portfolio.framing import notes_of
 from app.reports.router_parameters import known_parameters
-from app.reports.router_tables import answer_file, today_of
-from app.reports.schemas_disputes import HEADER, DisputeReportRead, report_cells, report_row
-from app.reports.work.disputes import DEFINITION
+from app.reports.router_tables import answer_file
+from app.reports.schemas_disputes import HEADER, DisputeReportRead, cause_row, report_cells, report_row
+from app.reports.work.disputes import DEFINITION, NOTES
 
 router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 
@@ -33,7 +37,7 @@ router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(kn
     summary="Root causes of disputes",
     response_model=DisputeReportRead,
     responses={
-        **problems(413),
+        **problems(409, 413),
         200: {"content": FILE_CONTENT, "description": "The report"},
     },
 )
@@ -44,27 +48,34 @@ async def disputes(
     group_by: DisputeGroup = "reason",
     opened_from: Annotated[BusinessDate | None, Query(description="Opened on or after")] = None,
     opened_to: Annotated[BusinessDate | None, Query(description="Opened on or before")] = None,
+    as_of: Annotated[BusinessDate | None, Query(description="As they stood on this day; today when missing")] = None,
+    known_at: Annotated[Instant | None, Query(description="Rows recorded up to this instant; all when missing")] = None,
     account_id: UUID | None = None,
     legal_entity_id: UUID | None = None,
     currency: Currency | None = None,
+    in_currency: Annotated[
+        Currency | None, Query(description="Convert everything to it by dated rates and add it up")
+    ] = None,
     format: Format = "json",
 ) -> Response:
-    """How many disputes, how much, how they ended, and how long they took (mean and median days).
+    """How many disputes, how much, how they ended, and how long they took (mean and median days); of each group the
+    reasons beside it. Of a past day: state and amounts as they were then.
 
     JSON rows come in pages; the totals and the files hold everything.
     """
-    if format in ("xlsx", "pdf"):
-        today = await today_of(request, principal)
-        days = {"opened_from": opened_from, "opened_to": opened_to or today}
-        options = {name: str(day) for name, day in days.items() if day is not None}
-        asked = ReportRequest(today, None, group_by, legal_entity_id, account_id, currency, options=options)
-        return await answer_file(request, principal, DEFINITION.build, asked, format)
     database: Database = request.app.state.report_database
-    wanted = DisputeReportRequest(group_by, opened_from, opened_to, account_id, currency, legal_entity_id)
-    start = _offset(page)
-    async with database.read(principal.organization_id, snapshot=True) as session:
-        limit = None if format == "csv" else page.limit
-        report = await dispute_report(session, wanted, start=0 if format == "csv" else start, limit=limit)
+    start = 0 if format == "csv" else _offset(page)
+    async with snapshot_at(database, principal.organization_id, as_of, known_at, utc_now()) as (session, times):
+        asked = ReportRequest(
+            times.as_of, times.known_at, group_by, legal_entity_id, account_id, currency, in_currency, 0, start,
+            page.limit if format == "json" else None,
+        )  # fmt: skip
+        if format in ("json", "csv"):
+            report = await dispute_report(session, asked, Opened(opened_from, opened_to))
+    if format in ("xlsx", "pdf"):
+        days = {"opened_from": opened_from, "opened_to": opened_to or times.as_of}
+        options = {name: str(day) for name, day in days.items() if day is not None}
+        return await answer_file(request, principal, DEFINITION.build, replace(asked, options=options), format)
     rows = [report_row(row, report.names) for row in report.rows]
     if format == "csv":
         await log_export(
@@ -78,8 +89,12 @@ async def disputes(
             group_by=group_by,
             opened_from=opened_from,
             opened_to=opened_to,
+            as_of=times.as_of,
+            known_at=times.known_at,
+            notes=[*NOTES, *notes_of(asked, report.converter)],
             totals=[report_row(row, {}) for row in report.totals],
             rows=rows,
+            causes=[cause_row(row, report.names, report.reasons) for row in report.causes],
             has_more=report.has_more,
             next_cursor=page.next_cursor([start + page.limit], "disputes") if report.has_more else None,
         )

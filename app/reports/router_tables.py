@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from app.infra.http.paging import CursorInvalid, PageRequest, page_request
 from app.infra.http.problems import problems
 from app.infra.principal import Principal
 from app.ledger.two_times import snapshot_at
-from app.organizations.queries import local_today
 from app.reports.definitions import ReportRequest
 from app.reports.output.router_files import FILE_CONTENT, Format, make_download, send_download
 from app.reports.schemas import GroupBy
@@ -65,6 +63,11 @@ def asked(
     return Asked(request, page, as_of, known_at, group_by, legal_entity_id, account_id, currency, in_currency, format)
 
 
+def by_default(asked: Asked, group_by: str) -> Asked:
+    """The question of a report that has a group of its own when none is asked for."""
+    return asked if "group_by" in asked.request.query_params else replace(asked, group_by=group_by)
+
+
 async def answer_report(
     asked: Asked, principal: Principal, build: Build, *, months: int = 0, **options: Any
 ) -> Response:
@@ -89,13 +92,6 @@ async def answer_report(
         return await send_download(asked.request, principal, report.name, made)
     cursor = asked.page.next_cursor([start + asked.page.limit], asked.page.scope) if report.main.has_more else None
     return resource_response(report_read(report, cursor))
-
-
-async def today_of(request: Request, principal: Principal) -> date:
-    """The organization's local date."""
-    read: Database = request.app.state.report_database
-    async with read.read(principal.organization_id) as session:
-        return await local_today(session, utc_now())
 
 
 async def answer_file(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import date
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,10 @@ from app.cash_application.report import CashApplicationReport, StrategyPrecision
 from app.cash_application.rules import WRONG_WITHIN_DAYS
 from app.core.money import to_text
 from app.infra.http.fields import AmountOut
+from app.reports.cash_application import CashApplicationRows
+from app.reports.definitions import ReportRequest
+from app.reports.portfolio.framing import notes_of
+from app.reports.schemas import GroupBy
 
 Way = Literal["automatic", "proposed", "manual", "imported", "mixed", "not_applied"]
 DENOMINATORS = {
@@ -23,7 +27,15 @@ DENOMINATORS = {
 }
 
 
-class WayRead(BaseModel):
+class GroupedRead(BaseModel):
+    """The group that a figure is of; null for the whole organization, and for receipts of nobody."""
+
+    key: str | None = Field(default=None, description="Id or value of the group")
+    code: str | None = Field(default=None, description="Number or code of the group")
+    name: str | None = None
+
+
+class WayRead(GroupedRead):
     """Receipts, or lines, that were applied in one way, in one currency. `proposed`: a person decided a proposal."""
 
     currency: str
@@ -32,7 +44,7 @@ class WayRead(BaseModel):
     amount: AmountOut
 
 
-class MatchRateRead(BaseModel):
+class MatchRateRead(GroupedRead):
     """A share with its parts; null where there is nothing to divide by."""
 
     by: Literal["payments", "lines", "value"]
@@ -42,7 +54,7 @@ class MatchRateRead(BaseModel):
     rate: float | None
 
 
-class PrecisionRead(BaseModel):
+class PrecisionRead(GroupedRead):
     """How often automatic applications of one strategy were right; `all` is all of them together."""
 
     strategy: str
@@ -52,7 +64,7 @@ class PrecisionRead(BaseModel):
     precision: float | None
 
 
-class TimeRead(BaseModel):
+class TimeRead(GroupedRead):
     """Whole seconds from the recording of a receipt to its first application in this way."""
 
     way: Way
@@ -61,7 +73,7 @@ class TimeRead(BaseModel):
     p90_seconds: int
 
 
-class CalibrationRead(BaseModel):
+class CalibrationRead(GroupedRead):
     """Decided proposals by confidence: among those given 0.9, nine in ten should have been right."""
 
     confidence_from: float
@@ -71,7 +83,7 @@ class CalibrationRead(BaseModel):
     share_right: float | None
 
 
-class WhyNotRead(BaseModel):
+class WhyNotRead(GroupedRead):
     """So many receipts were not applied automatically for this reason."""
 
     code: str
@@ -83,6 +95,10 @@ class CashApplicationRead(BaseModel):
 
     value_from: date
     value_to: date
+    as_of: date = Field(description="The day on which applications are looked at")
+    known_at: datetime | None = Field(description="The instant up to which recorded rows count; null: all there are")
+    group_by: GroupBy
+    notes: list[str] = Field(description="What a reader must know: attributes of today, rates that are missing")
     denominators: dict[str, str]
     wrong_within_days: int = WRONG_WITHIN_DAYS
     rates: list[MatchRateRead]
@@ -92,6 +108,8 @@ class CashApplicationRead(BaseModel):
     time_to_apply: list[TimeRead]
     calibration: list[CalibrationRead]
     why_not: list[WhyNotRead]
+    has_more: bool = Field(description="Whether more groups follow")
+    next_cursor: str | None
 
 
 def share(part: int, whole: int) -> float | None:
@@ -99,34 +117,52 @@ def share(part: int, whole: int) -> float | None:
     return round(part / whole, 6) if whole else None
 
 
-def report_read(report: CashApplicationReport) -> CashApplicationRead:
-    """The report with its rates."""
+def report_read(found: CashApplicationRows, asked: ReportRequest, next_cursor: str | None) -> CashApplicationRead:
+    """The report with its rates, group by group."""
+    parts: dict[str, list[Any]] = {name: [] for name in _PARTS}
+    for key, report in found.groups.items():
+        code, name = found.names.get(key, (None, None))
+        group = {"key": key, "code": code or key, "name": name}
+        for part, make in _PARTS.items():
+            parts[part] += [row.model_copy(update=group) for row in make(report)]
     return CashApplicationRead(
-        value_from=report.window.first,
-        value_to=report.window.last,
+        value_from=found.window.first,
+        value_to=found.window.last,
+        as_of=asked.as_of,
+        known_at=asked.known_at,
+        group_by=cast(GroupBy, asked.group_by),
+        notes=notes_of(asked, found.converter),
         denominators=DENOMINATORS,
-        rates=[*_counted(report), *_valued(report)],
-        payments=[_way(row) for row in report.payments],
-        lines=[_way(row) for row in report.lines],
-        precision=[_precision(row) for row in (total_of(report.precision), *report.precision)],
-        time_to_apply=[
-            TimeRead.model_validate(
-                {"way": t.way, "payments": t.payments, "median_seconds": t.median_seconds, "p90_seconds": t.p90_seconds}
-            )
-            for t in report.times
-        ],
-        calibration=[
-            CalibrationRead(
-                confidence_from=row.lowest_tenths / 10,
-                decided=row.decided,
-                right=row.right,
-                mean_confidence=float(row.mean),
-                share_right=share(row.right, row.decided),
-            )
-            for row in report.calibration
-        ],
-        why_not=[WhyNotRead(code=code, payments=count) for code, count in report.why_not.items()],
+        has_more=found.has_more,
+        next_cursor=next_cursor,
+        **parts,
     )
+
+
+def _rates(report: CashApplicationReport) -> list[MatchRateRead]:
+    return [*_counted(report), *_valued(report)]
+
+
+def _times(report: CashApplicationReport) -> list[TimeRead]:
+    return [
+        TimeRead.model_validate(
+            {"way": t.way, "payments": t.payments, "median_seconds": t.median_seconds, "p90_seconds": t.p90_seconds}
+        )
+        for t in report.times
+    ]
+
+
+def _calibration(report: CashApplicationReport) -> list[CalibrationRead]:
+    return [
+        CalibrationRead(
+            confidence_from=row.lowest_tenths / 10,
+            decided=row.decided,
+            right=row.right,
+            mean_confidence=float(row.mean),
+            share_right=share(row.right, row.decided),
+        )
+        for row in report.calibration
+    ]
 
 
 def _counted(report: CashApplicationReport) -> Iterator[MatchRateRead]:
@@ -171,24 +207,38 @@ def _precision(row: StrategyPrecision) -> PrecisionRead:
     )
 
 
-CSV_HEADER = ("section", "key", "currency", "count", "total", "amount", "total amount", "rate")
+_PARTS: Mapping[str, Callable[[CashApplicationReport], Iterable[GroupedRead]]] = {
+    "rates": _rates,
+    "payments": lambda report: map(_way, report.payments),
+    "lines": lambda report: map(_way, report.lines),
+    "precision": lambda report: map(_precision, (total_of(report.precision), *report.precision)),
+    "time_to_apply": _times,
+    "calibration": _calibration,
+    "why_not": lambda report: (WhyNotRead(code=row.code, payments=row.payments) for row in report.why_not),
+}
+CSV_HEADER = ("section", "key", "currency", "count", "total", "amount", "total amount", "rate", "group", "code", "name")
 
 
 def csv_rows(found: CashApplicationRead) -> Iterator[tuple[object, ...]]:
-    """The report as one flat table: each figure with its section and key."""
+    """The report as one flat table: each figure with its section and key, and the group that it is of."""
+    for row, cells in _csv_cells(found):
+        yield (*cells, row.key, row.code, row.name)
+
+
+def _csv_cells(found: CashApplicationRead) -> Iterator[tuple[GroupedRead, tuple[object, ...]]]:
     for rate in found.rates:
         counts = (rate.automatic, rate.total) if rate.by != "value" else ("", "")
         amounts = (rate.automatic, rate.total) if rate.by == "value" else ("", "")
-        yield ("automatic match rate", rate.by, rate.currency, *counts, *amounts, rate.rate)
+        yield rate, ("automatic match rate", rate.by, rate.currency, *counts, *amounts, rate.rate)
     for section, ways in (("payments", found.payments), ("lines", found.lines)):
         for way in ways:
-            yield (section, way.way, way.currency, way.count, "", way.amount, "", "")
+            yield way, (section, way.way, way.currency, way.count, "", way.amount, "", "")
     for row in found.precision:
-        yield ("precision", row.strategy, "", row.applied - row.wrong, row.applied, "", "", row.precision)
+        yield row, ("precision", row.strategy, "", row.applied - row.wrong, row.applied, "", "", row.precision)
     for time in found.time_to_apply:
-        yield ("median seconds to apply", time.way, "", time.median_seconds, "", "", "", "")
-        yield ("90th percentile of seconds to apply", time.way, "", time.p90_seconds, "", "", "", "")
+        yield time, ("median seconds to apply", time.way, "", time.median_seconds, "", "", "", "")
+        yield time, ("90th percentile of seconds to apply", time.way, "", time.p90_seconds, "", "", "", "")
     for one in found.calibration:
-        yield ("calibration", f"{one.confidence_from:g}", "", one.right, one.decided, "", "", one.share_right)
+        yield one, ("calibration", f"{one.confidence_from:g}", "", one.right, one.decided, "", "", one.share_right)
     for why in found.why_not:
-        yield ("not applied automatically", why.code, "", why.payments, "", "", "", "")
+        yield why, ("not applied automatically", why.code, "", why.payments, "", "", "", "")

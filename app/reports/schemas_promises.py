@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,16 @@ from pydantic import BaseModel, Field
 from app.core.money import to_text
 from app.infra.http.fields import AmountOut
 from app.promises.rules import kept_basis_points
+from app.reports.work.promises import label_of
+
+_IDS = ("account", "collector", "legal_entity", "parent_group")
 
 
 class PromiseReportRow(BaseModel):
     """Kept promises of a group in one currency. Percentages are null when nothing is decided."""
 
-    group_id: UUID | None
+    key: str | None = Field(description="Id or value of the group; null where there is none")
+    group_id: UUID | None = Field(description="The key, where it is an id")
     label: str | None
     month: str | None
     currency: str
@@ -37,25 +42,32 @@ class PromiseReport(BaseModel):
 
     start: date
     end: date
+    as_of: date = Field(description="The day on which the promises are looked at")
+    known_at: datetime | None = Field(description="The instant up to which recorded rows count; null: all there are")
     group_by: str
+    notes: list[str] = Field(description="What a reader must know: attributes of today, rates that are missing")
     rows: list[PromiseReportRow]
     has_more: bool
     next_cursor: str | None
 
 
-def report_row(row: Any) -> PromiseReportRow:
-    """From a row of `lists.promise_report`."""
+def report_row(row: Any, group_by: str, names: Mapping[str, tuple[str, str]]) -> PromiseReportRow:
+    """From a row of `promise_report`."""
     money = {
         name: to_text(row[f"{name.removesuffix('_amount')}_minor"], row["currency"])
         for name in ("kept_amount", "broken_amount", "undecided_amount", "received_amount")
     }
+    key = row["key"]
     return PromiseReportRow(
-        **{name: row[name] for name in ("group_id", "label", "month", "currency", "kept", "broken", "undecided",
-                                        "cancelled")},
+        key=key,
+        group_id=key if group_by in _IDS else None,
+        label=None if group_by == "month" else label_of(key, group_by, names),
+        month=key if group_by == "month" else None,
+        **{name: row[name] for name in ("currency", "kept", "broken", "undecided", "cancelled")},
         **money,
         kept_percent_by_count=percent(kept_basis_points(row["kept"], row["kept"] + row["broken"])),
         kept_percent_by_value=percent(kept_basis_points(row["kept_minor"], row["kept_minor"] + row["broken_minor"])),
-    )  # fmt: skip
+    )
 
 
 def percent(basis_points: int | None) -> str | None:

@@ -74,7 +74,9 @@ async def test_collectors_as_the_rows_say(session: WriteSession, tenant: Tenant,
     for row in applications:
         if START <= payments[row["payment_id"]]["value_date"] <= END and row["effective_date"] <= END:
             expected[accounts[row["account_id"]]][2] += row["amount_minor"]
-    report = await collector_performance(session, ReportRequest(END, options={"start": START.isoformat()}))
+    report = await collector_performance(
+        session, ReportRequest(END, group_by="collector", options={"start": START.isoformat()})
+    )
     found = _rows(report.main, "collector_id")
     for collector, (assigned, of_it, collected) in expected.items():
         if not (assigned or of_it or collected):

@@ -16,7 +16,8 @@ from app.reports.catalogue import REPORTS
 from app.reports.definitions import ReportRequest
 from app.reports.portfolio.delinquency import delinquency, top_balances, top_offenders
 from app.reports.portfolio.key_figures import FIGURE_REPORTS
-from app.reports.portfolio.provision import MatrixRequest, compute_matrix
+from app.reports.portfolio.provision import compute_matrix
+from app.reports.portfolio.provision_groups import MatrixRequest
 from app.reports.portfolio.queries import GROUPS
 from app.reports.portfolio.roll_rates import roll_rates
 from app.reports.portfolio.rules import month_ends, months_before

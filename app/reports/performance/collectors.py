@@ -1,5 +1,7 @@
 """What each collector was given and brought in: collected of the assigned past due, contacts, promises, targets.
 
+Or of any other group: what its accounts were worth to those who collected.
+
 Assigned past due: of each instalment of the collector's accounts that was or became past due in the period, what was
 open when the period began or, if later, at the end of its due date. Collected of it: payments applied to it after that
 and within the period, so that the rate is a share of what there was to collect.
@@ -7,24 +9,37 @@ and within the period, so that the rate is a share of what there was to collect.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.infra.database import ReadSession
 from app.reports.definitions import ReportDefinition, ReportRequest
-from app.reports.performance.framing import Record, in_one_currency, period_of, totals_of
-from app.reports.portfolio.framing import framed, notes_of, page_of
+from app.reports.grouping import NOBODY, accounts_of, key_sql
+from app.reports.performance.framing import Record, id_option, in_one_currency, period_of, totals_of
+from app.reports.portfolio.framing import (
+    GROUP_COLUMNS,
+    framed,
+    group_cells,
+    names_of,
+    notes_of,
+    page_of,
+    total_cells,
+)
 from app.reports.portfolio.queries import PLANNER
 from app.reports.portfolio.rules import ratio
-from app.reports.tables import Cell, Chart, Column, Report, ReportTable
+from app.reports.promises import promise_key, promise_parts_sql
+from app.reports.rules import GROUPS
+from app.reports.tables import Chart, Column, Report, ReportTable, Row
 
-# $1 organization, $2 first day, $3 last day, $4 known_at, $5 account, $6 legal entity, $7 currency
+# $1 organization, $2 first day, $3 last day, $4 known_at, $5 account, $6 legal entity, $7 currency, $8 collector.
+# {key} is that of the rows' account and legal entity; {promise_key} and {target_key} stand for themselves.
 _MONEY = """
 WITH due AS (
     SELECT DISTINCT ON (instalment_id) instalment_id, due_date FROM instalment_changes
     WHERE organization_id = $1 AND effective_date <= $3 AND ($4::timestamptz IS NULL OR recorded_at <= $4)
     ORDER BY instalment_id, effective_date DESC, recorded_at DESC, id DESC
 ), item AS (
-    SELECT i.id, i.account_id, i.currency, i.amount_minor,
+    SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.amount_minor,
            greatest(coalesce(d.due_date, i.original_due_date), i.accounting_date, $2::date - 1) AS cut
     FROM instalments i LEFT JOIN due d ON d.instalment_id = i.id
     WHERE i.organization_id = $1 AND i.accounting_date <= $3 AND coalesce(d.due_date, i.original_due_date) < $3
@@ -44,59 +59,65 @@ WITH due AS (
       AND j.effective_date <= n.cut AND ($4::timestamptz IS NULL OR j.posted_at <= $4)
     GROUP BY 1
 ), assigned AS (
-    SELECT a.collector_id, n.currency,
+    SELECT {item_key} AS key, n.currency,
            sum(n.amount_minor - coalesce(p.before, 0) - coalesce(j.before, 0))::bigint AS assigned,
            sum(coalesce(p.collected, 0))::bigint AS collected_late
-    FROM item n JOIN accounts a ON a.organization_id = $1 AND a.id = n.account_id
+    FROM item n JOIN {accounts} a ON a.organization_id = $1 AND a.id = n.account_id
     LEFT JOIN paid p ON p.instalment_id = n.id LEFT JOIN adjusted j ON j.instalment_id = n.id
-    WHERE n.amount_minor <> coalesce(p.before, 0) + coalesce(j.before, 0) OR p.collected <> 0
+    WHERE (n.amount_minor <> coalesce(p.before, 0) + coalesce(j.before, 0) OR p.collected <> 0){of_collector}
     GROUP BY 1, 2
 ), collected AS (
-    SELECT a.collector_id, x.currency, sum(x.amount_minor)::bigint AS collected
+    SELECT {paid_key} AS key, x.currency, sum(x.amount_minor)::bigint AS collected
     FROM payments p
     JOIN applications x ON x.organization_id = $1 AND x.payment_id = p.id
       AND ($4::timestamptz IS NULL OR x.recorded_at <= $4) AND ($5::uuid IS NULL OR x.account_id = $5)
       AND ($6::uuid IS NULL OR x.legal_entity_id = $6) AND ($7::text IS NULL OR x.currency = $7)
-    JOIN accounts a ON a.organization_id = $1 AND a.id = x.account_id
-    WHERE p.organization_id = $1 AND p.value_date BETWEEN $2 AND $3 AND x.effective_date <= $3
+    JOIN {accounts} a ON a.organization_id = $1 AND a.id = x.account_id
+    WHERE p.organization_id = $1 AND p.value_date BETWEEN $2 AND $3 AND x.effective_date <= $3{of_collector}
     GROUP BY 1, 2
 ), promised AS (
-    SELECT collector_id, currency, count(*) FILTER (WHERE made_on BETWEEN $2 AND $3)::int AS promises,
-           coalesce(sum(amount_minor) FILTER (WHERE made_on BETWEEN $2 AND $3), 0)::bigint AS promised,
-           count(*) FILTER (WHERE promised_date BETWEEN $2 AND $3 AND status = 'kept')::int AS kept,
-           count(*) FILTER (WHERE promised_date BETWEEN $2 AND $3 AND status = 'broken')::int AS broken
-    FROM promises
-    WHERE organization_id = $1 AND (made_on BETWEEN $2 AND $3 OR promised_date BETWEEN $2 AND $3)
-      AND ($5::uuid IS NULL OR account_id = $5) AND ($7::text IS NULL OR currency = $7) AND $6::uuid IS NULL
+    SELECT {promise_key} AS key, p.currency, count(*) FILTER (WHERE p.made_on >= $2)::int AS promises,
+           coalesce(sum(p.amount_minor) FILTER (WHERE p.made_on >= $2), 0)::bigint AS promised,
+           count(*) FILTER (WHERE p.promised_date BETWEEN $2 AND $3 AND p.status = 'kept')::int AS kept,
+           count(*) FILTER (WHERE p.promised_date BETWEEN $2 AND $3 AND p.status = 'broken')::int AS broken
+    FROM ({promises}) p JOIN {accounts} a ON a.organization_id = $1 AND a.id = p.account_id
+    WHERE $6::uuid IS NULL OR p.legal_entity_id = $6
     GROUP BY 1, 2
 ), target AS (
-    SELECT collector_id, currency, sum(amount_minor)::bigint AS target
+    SELECT {target_key} AS key, currency, sum(amount_minor)::bigint AS target
     FROM collector_targets
-    WHERE organization_id = $1 AND month BETWEEN date_trunc('month', $2::date)::date AND $3
+    WHERE organization_id = $1 AND month BETWEEN date_trunc('month', $2::date)::date AND $3 AND {targets}
       AND ($7::text IS NULL OR currency = $7) AND $5::uuid IS NULL AND $6::uuid IS NULL
+      AND ($8::uuid IS NULL OR collector_id = $8)
     GROUP BY 1, 2
 ), keys AS (
-    SELECT collector_id, currency FROM assigned UNION SELECT collector_id, currency FROM collected
-    UNION SELECT collector_id, currency FROM promised UNION SELECT collector_id, currency FROM target
+    SELECT key, currency FROM assigned UNION SELECT key, currency FROM collected
+    UNION SELECT key, currency FROM promised UNION SELECT key, currency FROM target
 )
-SELECT k.collector_id, k.currency, coalesce(s.assigned, 0) AS assigned, coalesce(s.collected_late, 0) AS collected_late,
+SELECT k.key, k.currency, coalesce(s.assigned, 0) AS assigned, coalesce(s.collected_late, 0) AS collected_late,
        coalesce(c.collected, 0) AS collected, t.target, coalesce(p.promises, 0) AS promises,
        coalesce(p.promised, 0) AS promised, coalesce(p.kept, 0) AS kept, coalesce(p.broken, 0) AS broken
 FROM keys k
-LEFT JOIN assigned s ON s.collector_id IS NOT DISTINCT FROM k.collector_id AND s.currency = k.currency
-LEFT JOIN collected c ON c.collector_id IS NOT DISTINCT FROM k.collector_id AND c.currency = k.currency
-LEFT JOIN promised p ON p.collector_id IS NOT DISTINCT FROM k.collector_id AND p.currency = k.currency
-LEFT JOIN target t ON t.collector_id = k.collector_id AND t.currency = k.currency
+LEFT JOIN assigned s ON s.key IS NOT DISTINCT FROM k.key AND s.currency = k.currency
+LEFT JOIN collected c ON c.key IS NOT DISTINCT FROM k.key AND c.currency = k.currency
+LEFT JOIN promised p ON p.key IS NOT DISTINCT FROM k.key AND p.currency = k.currency
+LEFT JOIN target t ON t.key IS NOT DISTINCT FROM k.key AND t.currency = k.currency
 """
+_PROMISES = """
+(p.made_on >= $2 OR p.promised_date BETWEEN $2 AND $3) AND ($5::uuid IS NULL OR p.account_id = $5)
+AND ($7::text IS NULL OR p.currency = $7) AND ($8::uuid IS NULL OR p.collector_id = $8)
+"""
+# $1 organization, $2 first day, $3 last day, $4 known_at, $5 account, $6 collector. What a person did, and is to do,
+# or what was done about the accounts of a group: of all currencies and legal entities.
 _PEOPLE = """
-SELECT u.id, u.email, u.display_name, coalesce(c.contacts, 0) AS contacts, coalesce(c.actions, 0) AS actions,
+SELECT u.id::text AS key, coalesce(c.contacts, 0) AS contacts, coalesce(c.actions, 0) AS actions,
        t.contacts AS target_contacts
 FROM users u
 LEFT JOIN (
     SELECT done_by_id, count(*) FILTER (WHERE contact_made)::int AS contacts, count(*)::int AS actions
     FROM collection_actions
     WHERE organization_id = $1 AND status = 'done' AND done_on BETWEEN $2 AND $3
-      AND ($4::uuid IS NULL OR account_id = $4)
+      AND ($4::timestamptz IS NULL OR done_at <= $4) AND ($5::uuid IS NULL OR account_id = $5)
     GROUP BY 1
 ) c ON c.done_by_id = u.id
 LEFT JOIN (
@@ -105,13 +126,26 @@ LEFT JOIN (
         WHERE organization_id = $1 AND month BETWEEN date_trunc('month', $2::date)::date AND $3 GROUP BY 1, 2
     ) by_currency GROUP BY 1
 ) t ON t.collector_id = u.id
-WHERE u.organization_id = $1
+WHERE u.organization_id = $1 AND ($6::uuid IS NULL OR u.id = $6)
 """
-COLUMNS = (
-    Column("collector_id", internal=True),
-    Column("collector", title="Collector"),
-    Column("email", internal=True),
-    Column("currency"),
+_WORK = """
+SELECT {key} AS key, count(*) FILTER (WHERE c.contact_made)::int AS contacts, count(*)::int AS actions,
+       NULL::int AS target_contacts
+FROM collection_actions c JOIN {accounts} a ON a.organization_id = $1 AND a.id = c.account_id
+WHERE c.organization_id = $1 AND c.status = 'done' AND c.done_on BETWEEN $2 AND $3
+  AND ($4::timestamptz IS NULL OR c.done_at <= $4) AND ($5::uuid IS NULL OR c.account_id = $5)
+  AND ($6::uuid IS NULL OR c.done_by_id = $6)
+GROUP BY 1
+"""
+_LEAD: Mapping[str, tuple[Column, ...]] = {
+    "collector": (
+        Column("collector_id", internal=True),
+        Column("collector", title="Collector"),
+        Column("email", internal=True),
+        Column("currency"),
+    )
+}
+_FIGURES = (
     Column("assigned_past_due_amount", "money", "Assigned past due"),
     Column("collected_past_due_amount", "money", "Collected of it"),
     Column("collection_rate", "rate", "Collection rate"),
@@ -131,60 +165,112 @@ COLUMNS = (
 _SUMS = ("promises", "kept", "broken")
 _AMOUNTS = ("assigned", "collected_late", "collected", "target", "promised")
 NOTES = (
-    "Collected: payments applied to the accounts that the collector has now, by value date. Assigned past due: what "
-    "was past due of them when the period began, and what became past due in it; collected of it: payments applied to "
-    "it since then.",
-    "Contacts and actions are those that the collector did, of all currencies; promises count for whoever had the "
-    "account when they were made. Kept rate: kept ÷ (kept + broken) of promises due in the period.",
-    "Targets are those of the months that the period touches.",
+    "Collected: payments applied to the accounts of the group, by value date. Assigned past due: what was past due of "
+    "them when the period began, and what became past due in it; collected of it: payments applied to it since then.",
+    "Contacts and actions are of all currencies: those that the collector did, or those about the accounts of another "
+    "group. Promises count for whoever had the account when they were made. Kept rate: kept ÷ (kept + broken) of "
+    "promises due in the period, as they stood on its last day.",
+    "Targets are those of the months that the period touches; they are set for collectors, so that other groups than "
+    "collector, organization and currency have none.",
 )
 UNASSIGNED = "(nobody)"
+_WITH_TARGETS = ("organization", "currency", "collector")
 
 
 async def collector_performance(session: ReadSession, request: ReportRequest) -> Report:
-    """Collectors with the largest assigned past due first, and totals by currency. Raises ReportOptionInvalid."""
+    """Groups with the largest assigned past due first, and totals by currency; `collector_id` narrows to one person.
+
+    Raises ReportOptionInvalid.
+    """
     start, end = period_of(request, request.as_of.replace(day=1))
+    person = id_option(request, "collector_id")
     await session.driver.execute(PLANNER)
-    key = session.organization_id
+    arguments = [session.organization_id, start, end, request.known_at, request.account_id]
     found = await session.driver.fetch(
-        _MONEY, key, start, end, request.known_at, request.account_id, request.legal_entity_id, request.currency
+        _statement(request, narrowed=person is not None), *arguments, request.legal_entity_id, request.currency, person
     )
-    people = {row["id"]: row for row in await session.driver.fetch(_PEOPLE, key, start, end, request.account_id)}
-    records, converter = await in_one_currency(session, request, found, ("collector_id",), _SUMS, _AMOUNTS)
-    records.sort(key=lambda row: (row["currency"], row["collector_id"] is None, -row["assigned"], -row["collected"],
-                                  str(row["collector_id"])))  # fmt: skip
+    work = {row["key"]: row for row in await session.driver.fetch(_work(request.group_by), *arguments, person)}
+    if request.group_by == "legal_entity" or request.legal_entity_id is not None:
+        work = {}  # an action is about an account, whichever legal entity it owes
+    records, converter = await in_one_currency(session, request, found, ("key",), _SUMS, _AMOUNTS)
+    records.sort(key=lambda row: (row["currency"], row["key"] is None, -row["assigned"], -row["collected"],
+                                  row["key"] or ""))  # fmt: skip
     shown, more = page_of(records, request)
+    names = await names_of(session, request.group_by, [row["key"] for row in shown])
+    by_collector = request.group_by == "collector"
     totals = totals_of(records, (*_AMOUNTS, *_SUMS))
     table = ReportTable(
-        "collectors", "Collector performance", COLUMNS,
-        [_cells(row, people.get(row["collector_id"])) for row in shown],
-        [_cells({**row, "collector_id": None, "target": row["target"] or None}, None, total=True) for row in totals],
-        chart=Chart("bar", "collector", ("collected_amount", "target_amount"), "Collected and target",
+        "collectors", "Collector performance", (*_LEAD.get(request.group_by, GROUP_COLUMNS), *_FIGURES),
+        [(*_lead(row, names, by_collector=by_collector), *_figures(row, work.get(row["key"]))) for row in shown],
+        [(*_total(row["currency"], by_collector=by_collector),
+          *_figures({**row, "target": row["target"] or None}, None)) for row in totals],
+        chart=Chart("bar", _category(request.group_by), ("collected_amount", "target_amount"), "Collected and target",
                     split_by="currency"),
         has_more=more,
     )  # fmt: skip
-    notes = [*NOTES, "Accounts count for their collector of today.", *notes_of(request, converter)]
+    notes = [*NOTES, *(["Accounts count for their collector of today."] if by_collector or person else []),
+             *notes_of(request, converter)]  # fmt: skip
     period = f"{start.isoformat()} to {end.isoformat()}"
-    return framed("collector-performance", "Collector performance", request, (table,), notes, period=period)
+    return framed("collector-performance", "Collector performance", request, (table,), notes, period=period,
+                  collector_id=person)  # fmt: skip
 
 
-def _cells(row: Record, person: Any, *, total: bool = False) -> tuple[Cell, ...]:
-    contacts = None if person is None else person["contacts"]
-    name = "Total" if total else UNASSIGNED if person is None else person["display_name"]
+def _statement(request: ReportRequest, *, narrowed: bool) -> str:
+    """The statement of the amounts by group. Of one collector: whose accounts they are now."""
+    group_by, accounts = request.group_by, accounts_of(request.group_by)
+    if narrowed:
+        of_collector = (
+            " AND EXISTS (SELECT FROM accounts o WHERE o.organization_id = $1 AND o.id = a.id AND o.collector_id = $8)"
+        )
+    else:
+        of_collector = ""
+    by_entity = group_by == "legal_entity" or request.legal_entity_id is not None
+    return _MONEY.format(
+        item_key=key_sql(group_by, "n"), paid_key=key_sql(group_by, "x"), promise_key=promise_key(group_by),
+        promises=promise_parts_sql("$3::date", "$4", _PROMISES, by_entity=by_entity), accounts=accounts,
+        target_key="collector_id::text" if group_by == "collector" else NOBODY,
+        targets=str(group_by in _WITH_TARGETS).lower(), of_collector=of_collector,
+    )  # fmt: skip
+
+
+def _work(group_by: str) -> str:
+    if group_by == "collector":
+        return _PEOPLE
+    return _WORK.format(key=NOBODY if group_by == "legal_entity" else key_sql(group_by, "c"),
+                        accounts=accounts_of(group_by))  # fmt: skip
+
+
+def _category(group_by: str) -> str:
+    """The column that names a group."""
+    if group_by == "collector":
+        return "collector"
+    return "currency" if group_by in ("organization", "currency") else "code"
+
+
+def _lead(row: Record, names: Mapping[Any, tuple[str, str]], *, by_collector: bool) -> Row:
+    key = row["key"]
+    if not by_collector:
+        return group_cells(key, row["currency"], names)
+    email, name = names.get(key, (None, UNASSIGNED))
+    return (key, name, email, row["currency"])
+
+
+def _total(currency: str, *, by_collector: bool) -> Row:
+    return (None, "Total", None, currency) if by_collector else total_cells(currency)
+
+
+def _figures(row: Record, work: Any) -> Row:
+    contacts = None if work is None else work["contacts"]
     return (
-        None if row["collector_id"] is None else str(row["collector_id"]),
-        name,
-        None if person is None else person["email"],
-        row["currency"],
         row["assigned"],
         row["collected_late"],
         ratio(row["collected_late"], row["assigned"]),
         row["collected"],
         row["target"],
         None if row["target"] is None else ratio(row["collected"], row["target"]),
-        None if person is None else person["actions"],
+        None if work is None else work["actions"],
         contacts,
-        None if person is None else person["target_contacts"],
+        None if work is None else work["target_contacts"],
         row["promises"],
         row["promised"],
         None if contacts is None else ratio(row["promises"], contacts, places=2),
@@ -196,5 +282,5 @@ def _cells(row: Record, person: Any, *, total: bool = False) -> tuple[Cell, ...]
 
 DEFINITION = ReportDefinition(
     "collector-performance", "Collector performance", ("reports:read", "collections:read", "promises:read"),
-    ("collector",), collector_performance,
+    ("collector", *(one for one in GROUPS if one != "collector")), collector_performance,
 )  # fmt: skip

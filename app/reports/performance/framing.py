@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from app.core.money import convert
 from app.infra.database import ReadSession
@@ -28,6 +29,15 @@ def date_option(request: ReportRequest, name: str, default: date) -> date:
     if found is None or len(text) != 10:
         raise ReportOptionInvalid(f"{name} is a date, yyyy-mm-dd", pointer=f"/query/{name}")
     return found
+
+
+def id_option(request: ReportRequest, name: str) -> UUID | None:
+    """An id among the report's own options. Raises ReportOptionInvalid."""
+    text = request.options.get(name)
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        raise ReportOptionInvalid(f"{name} is an id", pointer=f"/query/{name}") from None
 
 
 def period_of(request: ReportRequest, default: date) -> tuple[date, date]:
@@ -72,6 +82,34 @@ async def in_one_currency(
             if record[name] is not None:
                 known[name] = record[name] if known[name] is None else known[name] + record[name]
     return list(merged.values()), converter
+
+
+async def fetch_in_one_currency(
+    session: ReadSession,
+    request: ReportRequest,
+    statement: str,
+    arguments: Sequence[Any],
+    keys: Sequence[str],
+    sums: Sequence[str],
+    amounts: Sequence[str],
+    counted: Sequence[str],
+) -> tuple[list[Record], Converter | None]:
+    """The rows of a statement as by `in_one_currency`.
+
+    `counted` are columns that cannot be added up (a median, distinct accounts): the statement is asked for them again,
+    with the currencies that are one now. Its last two arguments are those currencies and the one they are shown as.
+    """
+    found = await session.driver.fetch(statement, *arguments, [], None)
+    records, converter = await in_one_currency(session, request, found, keys, sums, amounts)
+    if converter is not None:
+        codes = [code for code in converter.currencies if converter.rate(request.as_of, code) is not None]
+        again = await session.driver.fetch(statement, *arguments, codes, converter.currency)
+        slots = (*keys, "currency")
+        once = {tuple(row[name] for name in slots): row for row in again}
+        for record in records:
+            same = once[tuple(record[name] for name in slots)]
+            record.update({name: same[name] for name in counted})
+    return records, converter
 
 
 def totals_of(records: Iterable[Record], sums: Sequence[str]) -> list[Record]:

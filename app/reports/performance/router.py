@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -12,7 +13,7 @@ from app.infra.principal import Principal
 from app.reports.performance import collectors, dunning_effect, status, unapplied
 from app.reports.portfolio.rules import PERIOD_DAYS, PERIOD_DAYS_MAX
 from app.reports.router_parameters import known_parameters
-from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_report, asked
+from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_report, asked, by_default
 from app.reports.schemas_table import ReportRead
 from app.reports.work import credit_holds, credit_limits, late_charges
 
@@ -45,10 +46,14 @@ async def collector_performance(
     question: Question,
     principal: Annotated[Principal, callers(*collectors.DEFINITION.scopes)],
     start: Annotated[BusinessDate | None, Query(description="First day; that of the month when missing")] = None,
+    collector_id: Annotated[UUID | None, Query(description="Only accounts and work of this collector")] = None,
 ) -> Response:
-    """Collected ÷ assigned past due, contacts, promises per contact, kept rate, from `start` to `as_of`. Always by
-    collector, whatever `group_by` says."""
-    return await answer_report(question, principal, collectors.DEFINITION.build, start=start)
+    """Collected ÷ assigned past due, contacts, promises per contact, kept rate, from `start` to `as_of`. By collector
+    unless `group_by` says otherwise; targets are those of collectors and of the whole organization."""
+    return await answer_report(
+        by_default(question, "collector"), principal, collectors.DEFINITION.build, start=start,
+        collector_id=collector_id,
+    )  # fmt: skip
 
 
 @router.get("/dunning-effect", operation_id="reportDunningEffect", summary="What reminders bring",
@@ -59,7 +64,8 @@ async def effect(
     start: Annotated[BusinessDate | None, Query(description="First day of the reminders; 90 days when missing")] = None,
     window_days: Annotated[int, Query(ge=1, le=90, description="Days in which cash is counted")] = 14,
 ) -> Response:
-    """Cash within so many days of a reminder, by step, beside that of reminders which were due and withheld."""
+    """Cash within so many days of a reminder, by step (and group), beside that of reminders which were due and
+    withheld."""
     return await answer_report(
         question, principal, dunning_effect.DEFINITION.build, start=start, window_days=window_days
     )

@@ -6,8 +6,8 @@ Observation days are the month ends that lie at least one horizon back, so that 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -17,15 +17,22 @@ from sqlalchemy import select
 from app.core.aging import AgingBounds
 from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
-from app.core.money import convert, to_text
+from app.core.money import convert
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import ReadSession, WriteSession
-from app.organizations.queries import organization_facts
+from app.organizations.queries import find_rate, organization_facts
 from app.reports.definitions import ReportDefinition, ReportRequest
 from app.reports.portfolio import risk_queries
-from app.reports.portfolio.framing import TODAYS, bounds_of, framed, number_option
-from app.reports.portfolio.measures import Converter, Wanted, positions
+from app.reports.portfolio.framing import (
+    bounds_of,
+    names_of,
+    number_option,
+    word_option,
+)
+from app.reports.portfolio.measures import Wanted, positions
 from app.reports.portfolio.models import ProvisionLine, ProvisionRun
+from app.reports.portfolio.provision_groups import POOLS, Matrix, MatrixRequest, exposures, pool_of
+from app.reports.portfolio.provision_paper import MatrixPaper
 from app.reports.portfolio.provision_rules import (
     FACTOR_MAX,
     HORIZON_MONTHS,
@@ -38,28 +45,9 @@ from app.reports.portfolio.provision_rules import (
     matrix,
 )
 from app.reports.portfolio.queries import Scope
-from app.reports.portfolio.rules import ReportOptionInvalid, month_ends, months_before, ratio
-from app.reports.tables import Cell, Chart, Column, Report, ReportTable
-
-_COLUMNS = (
-    Column("segment"),
-    Column("bucket", title="Bucket"),
-    Column("currency"),
-    Column("exposure_amount", "money", "Exposure"),
-    Column("observed_amount", "money", "Observed"),
-    Column("lost_amount", "money", "Lost"),
-    Column("loss_rate", "rate", "Historical loss rate", places=6),
-    Column("forward_factor", "ratio", "Forward factor"),
-    Column("applied_rate", "rate", "Applied rate", places=6),
-    Column("expected_loss_amount", "money", "Expected loss"),
-)
-_SEGMENTS = (
-    Column("segment"),
-    Column("currency"),
-    Column("exposure_amount", "money", "Exposure"),
-    Column("expected_loss_amount", "money", "Expected loss"),
-    Column("coverage_rate", "rate", "Coverage"),
-)
+from app.reports.portfolio.rules import ReportOptionInvalid, month_ends, months_before
+from app.reports.rules import GROUPS
+from app.reports.tables import Report
 
 
 class RateMissing(Conflict):
@@ -74,72 +62,76 @@ class ProvisionRunNotFound(NotFound):
     code = "provision_run.not_found"
 
 
-@dataclass(frozen=True, slots=True)
-class MatrixRequest:
-    """What a matrix is asked for; `currency` None is the organization's base currency, `bounds` None its own bounds."""
-
-    as_of: date
-    known_at: datetime | None = None
-    currency: str | None = None
-    legal_entity_id: UUID | None = None
-    bounds: AgingBounds | None = None
-    observation_months: int = OBSERVATION_MONTHS
-    horizon_months: int = HORIZON_MONTHS
-    factors: Sequence[Setting] = ()
-    rates: Sequence[Setting] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """The lines, the currency, the bounds, and the days on which exposures were observed."""
-
-    request: MatrixRequest
-    currency: str
-    bounds: AgingBounds
-    observed_on: Sequence[date]
-    lines: Sequence[MatrixLine]
-
-    @property
-    def exposure_minor(self) -> int:
-        """All that is open."""
-        return sum(line.exposure_minor for line in self.lines)
-
-    @property
-    def expected_loss_minor(self) -> int:
-        """The provision."""
-        return sum(line.expected_loss_minor for line in self.lines)
-
-
 async def compute_matrix(session: ReadSession, request: MatrixRequest) -> Matrix:
     """The matrix from the rows of one snapshot. Raises RateMissing."""
     facts = await organization_facts(session)
     currency, bounds = request.currency or facts.base_currency, request.bounds or facts.aging
     days = month_ends(months_before(request.as_of, request.horizon_months), request.observation_months)
-    scope = Scope("segment", request.known_at, request.legal_entity_id)
-    open_on, converter = await positions(session, scope, [*days, request.as_of], 0, bounds, Wanted(), currency)
-    sums: dict[str, list[list[int]]] = defaultdict(lambda: [[0] * bounds.bucket_count for _ in range(3)])
-    for one in open_on:
-        if one.currency != currency and any(one.buckets):
-            raise RateMissing(f"there is no rate from {one.currency} to {currency} on or before {one.at}")
-        if any(one.buckets):
-            _add(sums[one.key or ""][0 if one.at == request.as_of else 1], one.buckets)
-    await _add_losses(session, scope, days, request.horizon_months, bounds, currency, converter, sums)
-    amounts = {segment: Amounts(*parts) for segment, parts in sums.items()}
-    lines = matrix(amounts, bounds.labels(), request.factors, request.rates)
-    return Matrix(request, currency, bounds, days, lines)
+    pool = pool_of(request.group_by, request.pool)
+    scope = Scope(pool, request.known_at, request.legal_entity_id)
+    making = _Making(session, currency, bounds)
+    apart = pool != request.group_by or request.narrowed
+    history = await making.history(scope, days, request.horizon_months, None if apart else request.as_of)
+    cells = {(key, key): list(one.exposure) for key, one in history.items()}
+    if apart:
+        shown = replace(scope, group_by=request.group_by, account_id=request.account_id, currency=request.only_currency)
+        cells = await making.exposures(shown, pool, request.as_of)
+    lines: list[MatrixLine] = []
+    groups: list[str] = []
+    for (group, key), exposure in sorted(cells.items()):
+        known = history.get(key) or Amounts([], [0] * bounds.bucket_count, [0] * bounds.bucket_count)
+        made = matrix(
+            {key: replace(known, exposure=exposure)}, bounds.labels(), request.factors, request.rates
+        )  # fmt: skip
+        lines += made
+        groups += [group] * len(made)
+    return Matrix(request, currency, bounds, days, lines, groups, history)
 
 
-async def _add_losses(
-    session: ReadSession, scope: Scope, days: Sequence[date], horizon: int, bounds: AgingBounds, currency: str,
-    converter: Converter | None, sums: Mapping[str, list[list[int]]],
-) -> None:  # fmt: skip
-    until = [months_before(day + timedelta(days=1), -horizon) - timedelta(days=1) for day in days]
-    for row in await risk_queries.sum_losses(session, scope, days, until, bounds):
-        lost = [row[f"b{index}"] for index in range(bounds.bucket_count)]
-        rate = converter.rate(row["at"], row["currency"]) if converter else Decimal(1)
+class _Making:
+    """Amounts by pool and by group, each converted by itself and added up."""
+
+    def __init__(self, session: ReadSession, currency: str, bounds: AgingBounds) -> None:
+        self.session, self.currency, self.bounds = session, currency, bounds
+        self.rates: dict[tuple[date, str], Decimal | None] = {}
+
+    async def history(
+        self, scope: Scope, days: Sequence[date], horizon: int, as_of: date | None
+    ) -> dict[str, Amounts]:  # fmt: skip
+        """By pool: observed on the days, lost within the horizon after each, and open on `as_of` where it is given."""
+        sums: dict[str, list[list[int]]] = defaultdict(lambda: [[0] * self.bounds.bucket_count for _ in range(3)])
+        every = [*days, *([] if as_of is None else [as_of])]
+        found, _ = await positions(self.session, scope, every, 0, self.bounds, Wanted())
+        for one in found:
+            if any(one.buckets):
+                key = one.currency if scope.group_by == "currency" else one.key or ""
+                _add(sums[key][0 if one.at == as_of else 1], await self._converted(one.buckets, one.currency, one.at))
+        until = [months_before(day + timedelta(days=1), -horizon) - timedelta(days=1) for day in days]
+        for row in await risk_queries.sum_losses(self.session, scope, days, until, self.bounds):
+            lost = [row[f"b{index}"] for index in range(self.bounds.bucket_count)]
+            key = row["currency"] if scope.group_by == "currency" else row["key"] or ""
+            _add(sums[key][2], await self._converted(lost, row["currency"], row["at"]))
+        return {key: Amounts(*parts) for key, parts in sums.items()}
+
+    async def exposures(self, scope: Scope, pool: str, as_of: date) -> dict[tuple[str, str], list[int]]:
+        """What is open on the day, by group and pool."""
+        found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * self.bounds.bucket_count)
+        cells = await exposures(self.session, scope, pool, as_of, self.bounds)
+        for (group, key, currency), buckets in cells.items():
+            if any(buckets):
+                _add(found[group, key], await self._converted(buckets, currency, as_of))
+        return found
+
+    async def _converted(self, amounts: Sequence[int], currency: str, day: date) -> list[int]:
+        """Each amount in the currency of the matrix. Raises RateMissing."""
+        if currency == self.currency:
+            return list(amounts)
+        if (day, currency) not in self.rates:
+            self.rates[day, currency] = await find_rate(self.session, currency, self.currency, day)
+        rate = self.rates[day, currency]
         if rate is None:
-            raise RateMissing(f"there is no rate from {row['currency']} to {currency} on or before {row['at']}")
-        _add(sums[row["key"] or ""][2], [convert(minor, row["currency"], currency, rate) for minor in lost])
+            raise RateMissing(f"there is no rate from {currency} to {self.currency} on or before {day}")
+        return [convert(minor, currency, self.currency, rate) for minor in amounts]
 
 
 def _add(sums: list[int], more: Sequence[int]) -> None:
@@ -148,7 +140,9 @@ def _add(sums: list[int], more: Sequence[int]) -> None:
 
 
 async def provision_matrix(session: ReadSession, request: ReportRequest) -> Report:
-    """The matrix as a report, not kept. Options: `observation_months`, `horizon_months`, `forward_factor`, `bounds`.
+    """The matrix as a report, not kept, by any group.
+
+    Options: `pool`, `observation_months`, `horizon_months`, `forward_factor`, `bounds`.
 
     Raises ReportOptionInvalid, RateMissing.
     """
@@ -158,8 +152,16 @@ async def provision_matrix(session: ReadSession, request: ReportRequest) -> Repo
         number_option(request, "observation_months", OBSERVATION_MONTHS, 1, OBSERVATION_MONTHS_MAX),
         number_option(request, "horizon_months", HORIZON_MONTHS, 1, HORIZON_MONTHS_MAX),
         (Setting(_factor(request.options.get("forward_factor", "1"))),),
+        group_by=request.group_by,
+        pool=word_option(request, "pool", POOLS) if "pool" in request.options else None,
+        account_id=request.account_id,
+        only_currency=request.currency,
     )  # fmt: skip
-    return matrix_report(await compute_matrix(session, wanted), request)
+    found = await compute_matrix(session, wanted)
+    names = await names_of(session, request.group_by, list(dict.fromkeys(group or None for group in found.groups)))
+    pool = pool_of(request.group_by, wanted.pool)
+    pools = await names_of(session, pool, list({line.segment or None for line in found.lines}))
+    return MatrixPaper(found, request, names, pool, pools).report()
 
 
 def _factor(text: str) -> Decimal:
@@ -167,52 +169,6 @@ def _factor(text: str) -> Decimal:
     if not (digits.isascii() and digits.isdigit()) or len(text) > 12 or not 0 < Decimal(text) <= FACTOR_MAX:
         raise ReportOptionInvalid("forward_factor is a positive decimal up to 100", pointer="/query/forward_factor")
     return Decimal(text)
-
-
-def matrix_report(found: Matrix, request: ReportRequest) -> Report:
-    """Tables of a matrix: every cell with its inputs, and the segments with their coverage."""
-    code = found.currency
-    rows: list[tuple[Cell, ...]] = [
-        (line.segment or None, line.label, code, line.exposure_minor, line.observed_minor, line.lost_minor,
-         line.loss_rate, line.forward_factor, line.applied_rate, line.expected_loss_minor)
-        for line in found.lines
-    ]  # fmt: skip
-    observed = sum(line.observed_minor for line in found.lines)
-    lost = sum(line.lost_minor for line in found.lines)
-    total: tuple[Cell, ...] = (
-        "Total", None, code, found.exposure_minor, observed, lost, ratio(lost, observed, places=6), None,
-        ratio(found.expected_loss_minor, found.exposure_minor, places=6), found.expected_loss_minor,
-    )  # fmt: skip
-    tables = (
-        ReportTable("provision_matrix", "Provision matrix", _COLUMNS, rows, [total]),
-        _segments(found),
-    )
-    notes = [TODAYS, f"All amounts in {code} at the newest rate on or before each day."]
-    without = [line for line in found.lines if line.applied_rate is None and line.exposure_minor]
-    if without:
-        minor = sum(line.exposure_minor for line in without)
-        notes.append(
-            f"{to_text(minor, code)} {code} stand in {len(without)} cells without history: nothing is expected of them."
-        )
-    first, last = found.observed_on[0], found.observed_on[-1]
-    return framed(
-        "provision-matrix", "Provision matrix (IFRS 9)", request, tables, notes,
-        observed=f"{len(found.observed_on)} month ends from {first} to {last}",
-        horizon_months=found.request.horizon_months,
-    )  # fmt: skip
-
-
-def _segments(found: Matrix) -> ReportTable:
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for line in found.lines:
-        _add(sums[line.segment], (line.exposure_minor, line.expected_loss_minor))
-    rows: list[tuple[Cell, ...]] = [
-        (segment or None, found.currency, exposure, loss, ratio(loss, exposure))
-        for segment, (exposure, loss) in sorted(sums.items())
-    ]
-    title = "Expected loss by segment"
-    chart = Chart("bar", "segment", ("expected_loss_amount",), title, split_by="currency")
-    return ReportTable("segments", title, _SEGMENTS, rows, chart=chart)
 
 
 async def keep_run(session: WriteSession, found: Matrix, known_at: datetime, note: str | None) -> UUID:
@@ -280,5 +236,6 @@ async def get_run(session: ReadSession, run_id: UUID) -> tuple[ProvisionRun, lis
 
 
 PROVISION_MATRIX = ReportDefinition(
-    "provision-matrix", "Provision matrix (IFRS 9)", ("reports:read",), ("segment",), provision_matrix
-)
+    "provision-matrix", "Provision matrix (IFRS 9)", ("reports:read",),
+    ("segment", *(one for one in GROUPS if one != "segment")), provision_matrix,
+)  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -18,6 +18,7 @@ from app.ledger.two_times import resolve_times
 from app.organizations.queries import get_legal_entity_facts, local_today
 from app.reports.portfolio import provision
 from app.reports.portfolio.models import ProvisionRun
+from app.reports.portfolio.provision_groups import MatrixRequest
 from app.reports.portfolio.provision_rules import (
     HORIZON_MONTHS,
     HORIZON_MONTHS_MAX,
@@ -33,11 +34,12 @@ from app.reports.portfolio.schemas import (
     run_read,
 )
 from app.reports.router_parameters import known_parameters
-from app.reports.router_tables import REPORT_RESPONSES, answer_report
+from app.reports.router_tables import REPORT_RESPONSES, answer_report, by_default
 from app.reports.schemas_table import ReportRead
 
 router = APIRouter(prefix="/reports", tags=["reports"], dependencies=[Depends(known_parameters)])
 _SORTS = {"created": (SortKey(ProvisionRun.id, UUID),)}
+Pool = Literal["segment", "country", "risk_class", "legal_entity", "currency", "organization"]
 RunReading = Annotated[ReadSession, reads("reports:read")]
 
 
@@ -57,14 +59,19 @@ async def provision_matrix(
     forward_factor: Annotated[
         str, Query(pattern=r"^(0\.[0-9]{0,5}[1-9]|[1-9][0-9]?(\.[0-9]{1,6})?|100)$", description="Up to 100")
     ] = "1",
+    pool: Annotated[
+        Pool | None,
+        Query(description="By what loss rates are observed: the group itself where it is one of these, else segment"),
+    ] = None,
 ) -> Response:
     """Segment × bucket → historical loss rate × forward factor → expected loss, in one currency.
 
-    Always by segment; `group_by`, `account_id` and `currency` have no effect.
+    By segment unless `group_by` says otherwise. `account_id` and `currency` narrow what is shown, and not the history
+    of the pool that its rates come from.
     """
     return await answer_report(
-        question, principal, provision.provision_matrix, bounds=bounds, observation_months=observation_months,
-        horizon_months=horizon_months, forward_factor=forward_factor,
+        by_default(question, "segment"), principal, provision.provision_matrix, pool=pool, bounds=bounds,
+        observation_months=observation_months, horizon_months=horizon_months, forward_factor=forward_factor,
     )  # fmt: skip
 
 
@@ -85,7 +92,7 @@ async def make_run(body: ProvisionRunCreate, write: Annotated[Write, writes("rep
         if body.legal_entity_id is not None:
             await get_legal_entity_facts(session, body.legal_entity_id)
         known_at = times.known_at or await settled_before(session) - timedelta(microseconds=1)
-    wanted = provision.MatrixRequest(
+    wanted = MatrixRequest(
         times.as_of, known_at, body.currency, body.legal_entity_id, None, body.observation_months,
         body.horizon_months, body.factors(), body.given_rates(),
     )  # fmt: skip

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Any, cast, get_args
+from typing import get_args
 
 from app.infra.database import ReadSession
 from app.reports.definitions import ReportDefinition, ReportRequest
-from app.reports.disputes import DisputeGroup, DisputeReport, DisputeReportRequest, dispute_report, upheld_share
-from app.reports.performance.framing import date_option
-from app.reports.portfolio.framing import framed
+from app.reports.disputes import AMOUNTS, COUNTS, DisputeGroup, DisputeReport, Opened, dispute_report, upheld_share
+from app.reports.performance.framing import Record, date_option
+from app.reports.portfolio.framing import framed, notes_of
 from app.reports.tables import Cell, Chart, Column, Report, ReportTable
 
-COLUMNS = (
-    Column("key", internal=True),
-    Column("code"),
-    Column("name"),
+_FIGURES = (
     Column("currency"),
     *(Column(name, "count") for name in ("disputes", "active", "credited", "paid", "rejected", "withdrawn")),
     Column("sla_breached", "count", "SLA breached"),
@@ -29,44 +24,51 @@ COLUMNS = (
     Column("median_days", "days", "Median days", places=1),
     Column("upheld_share", "rate", "Upheld share"),
 )
-_COUNTS = ("disputes", "active", "credited", "paid", "rejected", "withdrawn", "sla_breached")
-_AMOUNTS = ("amount_minor", "disputed_minor", "credited_minor", "paid_minor", "released_minor")
+_GROUP = (Column("key", internal=True), Column("code"), Column("name"))
+COLUMNS = (*_GROUP, *_FIGURES)
+_CAUSES = (*_GROUP, Column("reason_code", title="Reason"), Column("reason"), *_FIGURES)
 GROUPS: tuple[str, ...] = ("reason", *(one for one in get_args(DisputeGroup) if one != "reason"))
+NOTES = (
+    "Cycle times are calendar days from opening to the end of disputes that have ended.",
+    "Upheld share: credited ÷ (credited + paid + released). State and amounts are those of the report's day; reason, "
+    "team and assignee are those of today.",
+)
 
 
 async def build(session: ReadSession, request: ReportRequest) -> Report:
     """Disputes opened up to the report's day, by default by reason. Raises ReportOptionInvalid."""
-    opened_from = date_option(request, "opened_from", date.min) if "opened_from" in request.options else None
-    wanted = DisputeReportRequest(
-        cast(DisputeGroup, request.group_by), opened_from, date_option(request, "opened_to", request.as_of),
-        request.account_id, request.currency, request.legal_entity_id,
-    )  # fmt: skip
-    found = await dispute_report(session, wanted, start=request.start, limit=request.limit)
-    return as_report(found, request)
+    options = request.options
+    opened = Opened(
+        date_option(request, "opened_from", request.as_of) if "opened_from" in options else None,
+        date_option(request, "opened_to", request.as_of),
+    )
+    found = await dispute_report(session, request, opened)
+    tables = [
+        ReportTable(
+            "disputes", "Disputes", COLUMNS, [(*_group(row, found), *_figures(row)) for row in found.rows],
+            [(None, "Total", None, *_figures(row)) for row in found.totals],
+            chart=Chart("bar", "code" if found.names else "key", ("amount", "credited_amount"),
+                        "Disputed and credited amounts", split_by="currency"),
+            has_more=found.has_more,
+        )
+    ]  # fmt: skip
+    if request.group_by != "reason":
+        causes = [(*_group(row, found), *found.reasons.get(row["cause"], (None, None)), *_figures(row))
+                  for row in found.causes]  # fmt: skip
+        tables.append(ReportTable("causes", "Root causes", _CAUSES, causes))
+    notes = [*NOTES, *notes_of(request, found.converter)]
+    return framed("disputes", "Disputes and root causes", request, tables, notes, opened_from=opened.first,
+                  opened_to=opened.last)  # fmt: skip
 
 
-def as_report(found: DisputeReport, request: ReportRequest) -> Report:
-    """The tables of a report that was made."""
-    wanted = found.request
-    table = ReportTable(
-        "disputes", "Disputes", COLUMNS, [_cells(row, found.names) for row in found.rows],
-        [_cells(row, {}, total=True) for row in found.totals],
-        chart=Chart("bar", "code" if found.names else "key", ("amount", "credited_amount"),
-                    "Disputed and credited amounts", split_by="currency"),
-        has_more=found.has_more,
-    )  # fmt: skip
-    notes = ["Cycle times are calendar days from opening to the end of disputes that have ended.",
-             "Upheld share: credited ÷ (credited + paid + released). Disputes count as they are now."]  # fmt: skip
-    return framed("disputes", "Disputes and root causes", request, (table,), notes, opened_from=wanted.opened_from,
-                  opened_to=wanted.opened_to)  # fmt: skip
+def _group(row: Record, found: DisputeReport) -> tuple[Cell, ...]:
+    return (row["key"], *found.names.get(row["key"], (row["key"], None)))
 
 
-def _cells(row: Any, names: Mapping[str, tuple[str, str]], *, total: bool = False) -> tuple[Cell, ...]:
-    code, name = ("Total", None) if total else names.get(row["key"], (row["key"], None))
+def _figures(row: Record) -> tuple[Cell, ...]:
     return (
-        row["key"], code, name, row["currency"], *(row[one] for one in _COUNTS), *(row[one] for one in _AMOUNTS),
-        row["mean_days"], row["median_days"],
-        upheld_share(row["credited_minor"], row["paid_minor"], row["released_minor"]),
+        row["currency"], *(row[one] for one in COUNTS), *(row[one] for one in AMOUNTS), row["mean_days"],
+        row["median_days"], upheld_share(row["credited_minor"], row["paid_minor"], row["released_minor"]),
     )  # fmt: skip
 
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, cast, get_args
-from uuid import UUID
+from typing import get_args
 
 from app.infra.database import ReadSession
-from app.promises.lists import GroupBy, promise_report
-from app.promises.lists import ReportRequest as PromiseRequest
 from app.reports.definitions import ReportDefinition, ReportRequest
-from app.reports.performance.framing import period_of, totals_of
-from app.reports.portfolio.framing import framed, page_of
+from app.reports.performance.framing import PERIOD_DAYS_MAX, Record, date_option, id_option
+from app.reports.portfolio.framing import framed, notes_of, page_of
 from app.reports.portfolio.rules import ReportOptionInvalid, ratio
+from app.reports.promises import AMOUNTS, COUNTS, PromiseGroup, promise_report
 from app.reports.tables import Cell, Chart, Column, Report, ReportTable
 
 PERIOD_DAYS = 365
-ROWS_MAX = 1_000_000
-GROUPS = get_args(GroupBy)
+GROUPS = get_args(PromiseGroup)
 COLUMNS = (
     Column("group_id", internal=True),
     Column("group"),
     Column("currency"),
-    *(Column(name, "count") for name in ("kept", "broken", "undecided", "cancelled")),
+    *(Column(name, "count") for name in COUNTS),
     Column("kept_amount", "money", "Kept amount"),
     Column("broken_amount", "money", "Broken amount"),
     Column("undecided_amount", "money", "Undecided amount"),
@@ -30,43 +28,53 @@ COLUMNS = (
     Column("kept_rate", "rate", "Kept by count"),
     Column("kept_value_rate", "rate", "Kept by value"),
 )
-_SUMS = ("kept", "broken", "undecided", "cancelled", "kept_minor", "broken_minor", "undecided_minor", "received_minor")
+NOTES = (
+    "Kept rate: kept ÷ (kept + broken); cancelled promises are in no rate. Received: money that came for them, parts "
+    "of broken promises included.",
+    "As they stood on the report's day: what was decided later is undecided. A promise counts for whoever had the "
+    "account when it was made.",
+)
+_UNNAMED = {
+    "organization": "All", "currency": "All", "collector": "(nobody)", "legal_entity": "(the account as a whole)",
+}  # fmt: skip
 
 
 async def build(session: ReadSession, request: ReportRequest) -> Report:
-    """Promises whose date lies in the period that ends on the report's day. Raises ReportOptionInvalid."""
-    start, end = period_of(request, request.as_of - timedelta(days=PERIOD_DAYS))
-    wanted = PromiseRequest(
-        start, end, cast(GroupBy, request.group_by), request.account_id, _collector(request), request.currency
-    )
-    found = [dict(row) for row in await promise_report(session, wanted, 0, ROWS_MAX)]
-    shown, more = page_of(found, request)
+    """Promises whose date lies between the options `start` (a year before) and `end` (the report's day).
+
+    Raises ReportOptionInvalid.
+    """
+    end = date_option(request, "end", request.as_of)
+    start = date_option(request, "start", end - timedelta(days=PERIOD_DAYS))
+    if not 0 <= (end - start).days <= PERIOD_DAYS_MAX:
+        raise ReportOptionInvalid(f"the period has 1 to {PERIOD_DAYS_MAX} days", pointer="/query/start")
+    found = await promise_report(session, request, start, end, id_option(request, "collector_id"))
+    shown, more = page_of(found.rows, request)
     table = ReportTable(
-        "promises", "Kept promises", COLUMNS, [_cells(row, request.group_by) for row in shown],
-        [_cells({**row, "group_id": None, "label": "Total"}, "total") for row in totals_of(found, _SUMS)],
+        "promises", "Kept promises", COLUMNS, [_cells(row, request.group_by, found.names) for row in shown],
+        [_cells({**row, "key": "Total"}, "total", {}) for row in found.totals],
         chart=Chart("stacked_bar", "group", ("kept_amount", "broken_amount", "undecided_amount"),
                     "Promised amounts", split_by="currency"),
         has_more=more,
     )  # fmt: skip
-    notes = ["Kept rate: kept ÷ (kept + broken); cancelled promises are in no rate. Received: money that came for "
-             "them, parts of broken promises included."]  # fmt: skip
+    notes = [*NOTES, *notes_of(request, found.converter)]
     return framed("promises", "Promises to pay", request, (table,), notes,
                   period=f"{start.isoformat()} to {end.isoformat()}")  # fmt: skip
 
 
-def _collector(request: ReportRequest) -> UUID | None:
-    text = request.options.get("collector_id")
-    try:
-        return None if text is None else UUID(text)
-    except ValueError:
-        raise ReportOptionInvalid("collector_id is an id", pointer="/query/collector_id") from None
+def label_of(key: str | None, group_by: str, names: Mapping[str, tuple[str, str]]) -> str | None:
+    """The name of a group: of an account with its number before it; a group without a key is named on paper only."""
+    if key is None or key not in names:
+        return key
+    code, name = names[key]
+    return f"{code} {name}" if group_by in ("account", "parent_group", "legal_entity") else name
 
 
-def _cells(row: dict[str, Any], group_by: str) -> tuple[Cell, ...]:
-    group = {"organization": "All", "collector": row["label"] or "(nobody)"}.get(group_by, row["label"])
+def _cells(row: Record, group_by: str, names: Mapping[str, tuple[str, str]]) -> tuple[Cell, ...]:
+    key = row["key"]
     return (
-        None if row["group_id"] is None else str(row["group_id"]), group, row["currency"],
-        *(row[name] for name in _SUMS),
+        key if key in names else None, label_of(key, group_by, names) or _UNNAMED.get(group_by), row["currency"],
+        *(row[name] for name in (*COUNTS, *AMOUNTS)),
         ratio(row["kept"], row["kept"] + row["broken"]),
         ratio(row["kept_minor"], row["kept_minor"] + row["broken_minor"]),
     )  # fmt: skip
