@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 
+from app.collections.legal.cases import PrepareCase, prepare_case, recall_case
 from app.disputes.resolving import withdraw_dispute
 from app.dunning.comparing.service import Compare, compare_next, start_comparison, tally_of
 from app.dunning.errors import ComparisonInvalid
+from app.dunning.policy.blocks import PlaceBlock, lift_block, place_block
 from app.dunning.policy.policies import VersionDraft, draft_version
 from app.dunning.queries import get_comparison
 from app.infra.database import WriteSession
+from app.payments.identify import ChangeAccount, change_account
 from app.promises.evaluation import evaluate_accounts
 from app.promises.make import MakePromise, make_promise
 from tests.disputing import dispute
@@ -72,6 +76,43 @@ async def test_disputes_and_promises_are_those_of_the_past_day(session: WriteSes
         row = await get_comparison(session, comparison_id)
         found.append(tally_of(row.results["candidate"]).reminded)
     assert found == [{}, {"EUR": 10_000}, {"EUR": 30_000}]
+
+
+async def _reminded(session: WriteSession, candidate: UUID, end: date) -> dict[str, int]:
+    """What the version would have asked for until that day."""
+    comparison_id = await start_comparison(session, Compare(candidate, MONDAY, end), today=TODAY)
+    while await compare_next(session, comparison_id):
+        pass
+    return tally_of((await get_comparison(session, comparison_id)).results["candidate"]).reminded
+
+
+async def test_blocks_and_legal_cases_are_those_of_the_past_day(session: WriteSession, tenant: Tenant) -> None:
+    policy_id = await use_policy(session, LEVELS)
+    early = MONDAY + timedelta(days=1)
+    await owed(session, tenant, 10_000, MONDAY)
+    block_id = await place_block(session, PlaceBlock(tenant.account_id, "agreed", early), early)
+    await lift_block(session, block_id, reason=None, today=MONDAY + timedelta(days=10), expected_version=None)
+    other = await add_account(session, "C-2")
+    claimed = await owed(session, tenant, 20_000, MONDAY, account_id=other)
+    case = PrepareCase("legal_case", other, "EUR", "unpaid", (claimed,))
+    case_id = await prepare_case(session, case, today=early)
+    await recall_case(session, case_id, reason="agreed", today=MONDAY + timedelta(days=20))
+    candidate = await draft_version(session, policy_id, VersionDraft((email(5),)))
+    found = [await _reminded(session, candidate, MONDAY + timedelta(days=days)) for days in (9, 12, 30)]
+    assert found == [{}, {"EUR": 10_000}, {"EUR": 30_000}]
+
+
+async def test_unapplied_money_is_that_of_the_past_day(session: WriteSession, tenant: Tenant) -> None:
+    """It covered what was owed until it was moved to the account for which it was meant."""
+    policy_id = await use_policy(session, LEVELS)
+    await owed(session, tenant, 10_000, MONDAY)
+    money = await pay(session, tenant, 10_000, MONDAY + timedelta(days=2))
+    other = await add_account(session, "C-2")
+    await owed(session, tenant, 10_000, MONDAY, account_id=other)
+    await change_account(session, ChangeAccount(money, other, MONDAY + timedelta(days=11)))
+    candidate = await draft_version(session, policy_id, VersionDraft((email(5), email(10), email(15))))
+    found = [await _reminded(session, candidate, MONDAY + timedelta(days=days)) for days in (8, 10, 11, 20)]
+    assert found == [{"EUR": 10_000}, {"EUR": 20_000}, {"EUR": 30_000}, {"EUR": 50_000}]
 
 
 async def test_only_the_past_is_compared(session: WriteSession, tenant: Tenant) -> None:

@@ -1,4 +1,5 @@
-"""What accounts owed on past days: amounts by effective date, and what was disputed, promised or in a plan then."""
+"""What accounts owed on past days: amounts by effective date, and what was disputed, promised, in a plan, blocked or in
+a legal case then; and what money of theirs lay unapplied."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from app.dunning.charges.rules import PlanPart, spared_by_plan
-from app.dunning.comparing.replay import PastHold, PastItem, PastPromise
+from app.dunning.comparing.past_blocks import past_blocks
+from app.dunning.comparing.past_money import past_money
+from app.dunning.comparing.replay import PastHold, PastItem, PastMoney, PastPromise
 from app.dunning.groups.members import holders_of
 from app.infra.database import ReadSession
 
@@ -60,10 +63,11 @@ WHERE t.organization_id = $1 AND t.instalment_id = ANY($2::uuid[]) ORDER BY p.id
 
 @dataclass(slots=True)
 class PastAccount:
-    """What an account owed, with what had been merged into it, and its promises for all of it."""
+    """What an account owed, with what had been merged into it, its promises for all of it, and its unapplied money."""
 
     items: list[PastItem] = field(default_factory=list)
     promises: list[PastPromise] = field(default_factory=list)
+    money: PastMoney = field(default_factory=PastMoney)
 
 
 async def past_of(session: ReadSession, ids: Collection[UUID], start: date, end: date) -> dict[UUID, PastAccount]:
@@ -78,6 +82,7 @@ async def past_of(session: ReadSession, ids: Collection[UUID], start: date, end:
         changes[row["instalment_id"]].append((row["effective_date"], row["minor"]))
     disputed = await _disputed(session, wanted)
     promised = await _promised(session, wanted, changes)
+    blocks = await past_blocks(session, holders, first, end)
     found: defaultdict[UUID, PastAccount] = defaultdict(PastAccount)
     for row in rows:
         found[holders[row["account_id"]]].items.append(
@@ -91,10 +96,14 @@ async def past_of(session: ReadSession, ids: Collection[UUID], start: date, end:
                 changes.get(row["id"], ()),
                 disputed.get(row["id"], ()),
                 promised.get(row["id"], ()),
+                (*blocks.get(row["account_id"], ()), *blocks.get(row["id"], ())),
             )
         )
     for row in await session.driver.fetch(_OF_ACCOUNTS, session.organization_id, list(holders), first):
         found[holders[row["account_id"]]].promises.append(PastPromise(row["currency"], _held(row)))
+    for account_id, money in (await past_money(session, holders, end)).items():
+        if account_id in found:
+            found[account_id].money = money
     return dict(found)
 
 

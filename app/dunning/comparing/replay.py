@@ -8,7 +8,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from app.dunning.planning import Account, Hold, Item, PlannedNotice, Policy, Reach, due_on, next_step, plan_account
+from app.dunning.planning import (
+    Account,
+    Hold,
+    Item,
+    PlannedNotice,
+    Policy,
+    Purse,
+    Reach,
+    due_on,
+    next_step,
+    plan_account,
+)
 from app.dunning.rules import MESSAGE_CHANNELS
 from app.promises.rules import Owed, cover
 
@@ -20,6 +31,7 @@ Rates = Sequence[tuple[int, Decimal]]
 
 
 _PROMISED = Hold("promise")
+_COVERED = frozenset({"unapplied_cash", "open_credit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +56,41 @@ class PastPromise:
 
 
 @dataclass(frozen=True, slots=True)
+class PastBlock:
+    """Nothing was to be asked for from a day to a day (both included; None: still is): `blocked` or `legal_case`."""
+
+    reason: str
+    first: date
+    last: date | None
+
+    def on(self, day: date) -> bool:
+        """Whether it stood on that day."""
+        return self.first <= day and (self.last is None or day <= self.last)
+
+
+@dataclass(slots=True)
+class PastMoney:
+    """Money of an account that lay about unapplied, and what was left of its credit memos: by how much each of them
+    changed (minor units) on which day."""
+
+    cash: dict[Purse, list[tuple[date, int]]] = field(default_factory=dict)
+    credits: dict[Purse, list[tuple[date, int]]] = field(default_factory=dict)
+
+    def days(self) -> set[date]:
+        """The days on which any of it changed."""
+        return {on for by in (self.cash, self.credits) for changes in by.values() for on, _ in changes}
+
+
+def left_on(changes: Mapping[Purse, Sequence[tuple[date, int]]], day: date) -> dict[Purse, int]:
+    """What was left at the end of that day, where it was anything."""
+    sums = {purse: sum(minor for on, minor in dated if on <= day) for purse, dated in changes.items()}
+    return {purse: minor for purse, minor in sums.items() if minor > 0}
+
+
+@dataclass(frozen=True, slots=True)
 class PastItem:
-    """An instalment as it was: since when, its amount, what was taken off it by date (negative: came back), and what
-    of it was disputed and promised when."""
+    """An instalment as it was: since when, its amount, what was taken off it by date (negative: came back), what of it
+    was disputed and promised when, and when it was blocked or in a legal case."""
 
     instalment_id: UUID
     legal_entity_id: UUID
@@ -57,6 +101,7 @@ class PastItem:
     changes: Sequence[tuple[date, int]] = ()
     disputed: Sequence[PastHold] = ()
     promised: Sequence[PastHold] = ()
+    blocks: Sequence[PastBlock] = ()
 
     def open_on(self, day: date) -> int:
         """What was open at the end of that day, in minor units."""
@@ -71,8 +116,19 @@ class PastItem:
     def free_from(self, day: date) -> date | None:
         """The first day from `day` on at whose end something may be asked for, or None."""
         days = {day, *(on for on, _ in self.changes if on > day)}
-        days |= {hold.last + _DAY for hold in (*self.disputed, *self.promised) if hold.last and hold.last >= day}
-        return next((on for on in sorted(days) if self.open_on(on) > self.held_on(on)), None)
+        spans = (*self.disputed, *self.promised, *self.blocks)
+        days |= {span.last + _DAY for span in spans if span.last and span.last >= day}
+        return next((on for on in sorted(days) if self.open_on(on) > self.held_on(on) and not self.block_on(on)), None)
+
+    def block_on(self, day: date) -> PastBlock | None:
+        """The block or legal case that stood on that day, or None."""
+        return next((block for block in self.blocks if block.on(day)), None)
+
+    def days(self) -> set[date]:
+        """The days on which anything of it changed."""
+        spans = (*self.disputed, *self.promised, *self.blocks)
+        found = {self.known_on, *(on for on, _ in self.changes), *(span.first for span in spans)}
+        return found | {span.last + _DAY for span in spans if span.last is not None}
 
 
 @dataclass(slots=True)
@@ -84,6 +140,7 @@ class Tally:
     items: int = 0
     accounts: int = 0
     below_minimum: int = 0
+    covered: int = 0
     by_step: dict[str, int] = field(default_factory=dict)
     reminded: dict[str, int] = field(default_factory=dict)
     expected: dict[str, Decimal] = field(default_factory=dict)
@@ -94,6 +151,10 @@ class _State:
     ordinal: int = 0
     done_on: date | None = None
     surviving: Decimal = Decimal(1)
+    asleep_until: date = date.min
+
+
+_NO_MONEY = PastMoney()
 
 
 def rate_at(rates: Rates, days_past_due: int) -> Decimal:
@@ -113,6 +174,7 @@ def replay(
     rates: Rates,
     tally: Tally,
     promises: Sequence[PastPromise] = (),
+    money: PastMoney = _NO_MONEY,
 ) -> None:
     """Add to the tally what the policy would have done with the items of one account in the period (both days).
 
@@ -122,16 +184,21 @@ def replay(
     start, end = period
     states = {item.instalment_id: _State() for item in items}
     by_id = {item.instalment_id: item for item in items}
+    events = _events(items, promises, money)
     day = min((item.known_on for item in items), default=end)
     touched = False
     small: set[UUID] = set()  # below the minimum: looked at again when another item comes
+    covered: set[tuple[UUID, int]] = set()
     while True:
         moving = [item for item in items if item.instalment_id not in small]
         found = _next_day(policy, moving, states, day, end, is_business_day)
         if found is None:
             break
         day = found
-        facts = Account(_NOBODY, _open_items(items, states, day, promises), reach=_REACH)
+        facts = Account(
+            _NOBODY, _open_items(items, states, day, promises), left_on(money.cash, day), left_on(money.credits, day),
+            reach=_REACH,
+        )  # fmt: skip
         plan = plan_account(facts, policy, day)
         for notice in plan.notices:
             if day >= start:
@@ -141,11 +208,26 @@ def replay(
                 state = states[line.item.instalment_id]
                 state.ordinal, state.done_on = line.step.ordinal, day
         late = {one.item.instalment_id for one in plan.withheld if one.hold.reason == "below_minimum"}
+        paid = {(one.item.instalment_id, one.step_ordinal) for one in plan.withheld if one.hold.reason in _COVERED}
         if day >= start:
             tally.below_minimum += len(late - small)
+            tally.covered += len(paid - covered)
+            covered |= paid
         small = late
+        for instalment_id, _ in paid:  # nothing changes until anything of the account does
+            states[instalment_id].asleep_until = next((on for on in events if on > day), date.max)
         day += _DAY
     tally.accounts += touched
+
+
+def _events(items: Sequence[PastItem], promises: Sequence[PastPromise], money: PastMoney) -> list[date]:
+    """The days on which anything changed that says whose debts the money at hand pays."""
+    if not money.cash and not money.credits:
+        return []
+    found = money.days().union(*(item.days() for item in items))
+    for promise in promises:
+        found |= {promise.held.first} | (set() if promise.held.last is None else {promise.held.last + _DAY})
+    return sorted(found)
 
 
 _NOBODY = UUID(int=0)
@@ -161,10 +243,12 @@ def _open_items(
             state = states[item.instalment_id]
             disputed = min(open_minor, sum(hold.on(day) for hold in item.disputed))
             promised = sum(hold.on(day) for hold in item.promised)
+            block = item.block_on(day)
             found.append(
                 Item(
                     item.instalment_id, item.legal_entity_id, item.currency, item.due_date, open_minor,
                     state.ordinal, state.done_on, "free", disputed, promised, _PROMISED if promised else None,
+                    None if block is None else Hold(block.reason, block.last),
                 )
             )  # fmt: skip
     for promise in promises:
@@ -190,7 +274,7 @@ def _next_day(
     comes = None
     for item in items:
         state = states[item.instalment_id]
-        earliest = max(day, item.known_on)
+        earliest = max(day, item.known_on, state.asleep_until)
         facts = Item(item.instalment_id, item.legal_entity_id, item.currency, item.due_date, 1, state.ordinal,
                      state.done_on)  # fmt: skip
         step = next_step(policy, facts, earliest)

@@ -35,7 +35,12 @@ INLINE_ACCOUNTS = 50
     responses=problems(404),
 )
 async def compare(body: ComparisonCreate, write: DunningWrite) -> Response:
-    """Both walk through the period on what was open on each day; nothing is sent. Small ones are done at once."""
+    """Both walk through the period on what was open on each day; nothing is sent. Small ones are done at once.
+
+    As they were on each day: open amounts, disputes, promises, payment plans, dunning blocks, legal cases, unapplied
+    cash and open credit memos. As they are now: due dates, merges of accounts and the business calendar. Everybody
+    counts as reachable, and cash of the payers above an account in its group is not looked at.
+    """
 
     async def work(session: WriteSession) -> Answer:
         today = await local_today(session, write.now)

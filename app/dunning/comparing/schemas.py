@@ -51,6 +51,7 @@ class PolicyOutcome(BaseModel):
     accounts: int
     items: int
     below_minimum: int
+    covered: int = Field(description="Reminders that were due while money of the account lay unapplied for them")
     by_step: list[StepCount]
     reminded: list[CurrencyAmountRead] = Field(description="What was open in the notices, each time it was asked for")
     expected_cash: list[CurrencyAmountRead] = Field(
@@ -104,6 +105,7 @@ def _outcome(version_id: UUID, tally: Tally) -> PolicyOutcome:
         accounts=tally.accounts,
         items=tally.items,
         below_minimum=tally.below_minimum,
+        covered=tally.covered,
         by_step=[StepCount(step=step, channel=channel, notices=count) for step, channel, count in steps],
         reminded=_amounts(tally.reminded),
         expected_cash=_amounts(expected),

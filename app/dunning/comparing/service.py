@@ -149,7 +149,7 @@ async def compare_next(session: WriteSession, comparison_id: UUID, *, limit: int
         for one in past.values():
             period = (row.start_date, row.end_date)
             items = [item for item in one.items if scope.takes(item.legal_entity_id)]
-            replay(policy, items, period, calendar.is_business_day, rates, tally, one.promises)
+            replay(policy, items, period, calendar.is_business_day, rates, tally, one.promises, one.money)
         results[side] = _kept(tally)
     more = len(ids) == limit
     row.results = results
@@ -166,7 +166,8 @@ def tally_of(kept: Mapping[str, Any] | None) -> Tally:
     """A tally from what the row keeps."""
     if kept is None:
         return Tally()
-    plain = {name: kept[name] for name in ("notices", "contacts", "items", "accounts", "below_minimum")}
+    names = ("notices", "contacts", "items", "accounts", "below_minimum", "covered")
+    plain = {name: kept.get(name, 0) for name in names}
     expected = {currency: Decimal(minor) for currency, minor in kept["expected"].items()}
     return Tally(**plain, by_step=dict(kept["by_step"]), reminded=dict(kept["reminded"]), expected=expected)
 
@@ -178,6 +179,7 @@ def _kept(tally: Tally) -> dict[str, Any]:
         "items": tally.items,
         "accounts": tally.accounts,
         "below_minimum": tally.below_minimum,
+        "covered": tally.covered,
         "by_step": tally.by_step,
         "reminded": tally.reminded,
         "expected": {currency: str(minor) for currency, minor in tally.expected.items()},

@@ -6,12 +6,10 @@ import io
 import json
 import re
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from datetime import date, datetime, time
 
 from app.core.errors import RuleViolation
+from app.infra.rendering.typesetting import TEXT_FONT, typeset
 
 BODY_CHARACTERS_MAX = 50_000
 TABLE_ROWS_MAX = 2_000
@@ -24,7 +22,7 @@ _TYPST = b"""
   #set text(8pt, fill: luma(90))
   #letter.footer #h(1fr) #if counter(page).final().first() > 1 [#counter(page).display("1 / 1", both: true)]
 ])
-#set text(10.5pt, lang: letter.language)
+#set text(10.5pt, lang: letter.language, font: ("%s",) + others)
 #set par(leading: 0.65em, spacing: 1.1em)
 #if letter.sender.len() > 0 { text(8pt, fill: luma(90), letter.sender.join(" \xc2\xb7 ")) }
 #block(height: 32mm, letter.address.map(line => line).join(linebreak()))
@@ -44,7 +42,7 @@ _TYPST = b"""
   )
 }
 #for paragraph in letter.after { par(paragraph.map(line => line).join(linebreak())) }
-"""
+""".replace(b"%s", TEXT_FONT.encode())
 
 
 class LetterTooLong(RuleViolation):
@@ -82,21 +80,11 @@ def _paragraphs(text: str) -> list[list[str]]:
     return [part.split("\n") for part in parts if part.strip()]
 
 
-@lru_cache(maxsize=1)
-def fonts() -> Any:
-    """The fonts of the typesetter and our own, read once; they do not change, so that threads may share them."""
-    import typst
-
-    return typst.Fonts(include_system_fonts=False, font_paths=[Path(__file__).with_name("fonts")])
-
-
 def letter_pdf(letter: Letter, on: date) -> bytes:
     """The letter as PDF (A4). The same letter of the same day gives the same bytes. Raises LetterTooLong.
 
     Takes some hundredths of a second of the processor: call it in a thread.
     """
-    import typst
-
     facts = asdict(_checked(letter))
     language = letter.language[:2].lower()
     facts.update(
@@ -104,13 +92,7 @@ def letter_pdf(letter: Letter, on: date) -> bytes:
         after=_paragraphs(letter.after),
         language=language if re.fullmatch(r"[a-z]{2}", language) else "en",
     )
-    stamp = int(datetime.combine(on, time(), UTC).timestamp())
-    made = typst.compile(
-        _TYPST, format="pdf", font_paths=fonts(), ignore_system_fonts=True,
-        sys_inputs={"letter": json.dumps(facts)}, timestamp=stamp,
-    )  # fmt: skip
-    assert isinstance(made, bytes)
-    return made
+    return typeset(_TYPST, {"letter": json.dumps(facts, ensure_ascii=False)}, on)
 
 
 def letter_docx(letter: Letter, on: date) -> bytes:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from typing import Any, Literal
+from datetime import date
+from typing import Any
 
 from app.core.errors import TooLarge
-from app.infra.rendering.letters import fonts
-from app.infra.rendering.payment_slips import SLIP_TYPST, PaymentSlip, slip_facts
+from app.infra.rendering.paper_sources import paper_source
+from app.infra.rendering.payment_slips import PaymentSlip, slip_facts
 from app.infra.rendering.text_widths import column_widths, lines_of
+from app.infra.rendering.typesetting import typeset
 
 CELLS_MAX = 60_000
 CHARACTERS_MAX = 2_000_000
@@ -26,66 +27,6 @@ CELL_INSET = (3.0, 3.5)
 """Points left and right, above and below what stands in a cell."""
 TAGGED_CHARACTERS_MAX = 100_000
 """Longer papers carry no tags for screen readers: they would make them several times as large and slow."""
-_TYPST = (
-    SLIP_TYPST
-    + b"""
-#let paper = json(bytes(sys.inputs.paper))
-#set document(title: paper.title, author: paper.sender.at(0, default: ""))
-#set page(paper: "a4", flipped: paper.landscape, margin: (left: 20mm, right: 20mm, top: 22mm, bottom: 22mm),
-  footer: context [
-    #set text(8pt, fill: luma(90))
-    #let total = if paper.total > 0 { paper.total } else { counter(page).final().first() }
-    #paper.footer #h(1fr) #counter(page).get().first() / #total
-])
-#set text(9.5pt, lang: paper.language)
-#set par(leading: 0.6em, spacing: 1em)
-#show heading.where(level: 1): it => block(above: 1.6em, below: 0.9em, text(13pt, it.body))
-#show heading.where(level: 2): it => block(above: 1.2em, below: 0.7em, text(10.5pt, it.body))
-#if paper.sender.len() > 0 { text(8pt, fill: luma(90), paper.sender.join(" \xc2\xb7 ")) }
-#if paper.address.len() > 0 { block(height: 28mm, paper.address.map(line => line).join(linebreak())) }
-#grid(columns: (1fr, auto), text(15pt, strong(paper.title)), align(right + bottom, paper.dated))
-#v(2mm)
-#let show-part(part) = {
-  if part.kind == "heading" { heading(level: part.level, part.text) }
-  else if part.kind == "text" { for lines in part.paragraphs { par(lines.map(line => line).join(linebreak())) } }
-  else if part.kind == "break" { pagebreak(weak: true) }
-  else if part.kind == "slip" { payment-slip(part) }
-  else if part.kind == "contents" {
-    outline(title: text(11pt, part.title), depth: 2)
-    for row in part.more { block(above: 0.7em, below: 0.7em, grid(columns: (1fr, auto),
-      [#row.at(0) #box(width: 1fr, repeat([.]))], [ #row.at(1)])) }
-  } else if part.kind == "drawing" {
-    block(above: 0.9em, below: 0.9em, breakable: false,
-      image(bytes(part.svg), format: "svg", width: 100%, alt: part.alt))
-  } else if part.kind == "tiles" {
-    block(above: 0.9em, below: 0.9em, grid(columns: (1fr,) * part.columns, gutter: 5pt, ..part.tiles.map(tile =>
-      block(width: 100%, inset: 6pt, stroke: 0.5pt + luma(190), radius: 2pt)[
-        #text(7pt, fill: luma(90), tile.at(0)) \\
-        #text(12.5pt, strong(tile.at(1))) \\
-        #text(7pt, fill: luma(90), tile.at(2))
-      ])))
-  } else if part.kind == "beside" {
-    grid(columns: part.widths.map(width => width * 1fr), column-gutter: 6mm,
-      ..part.columns.map(parts => parts.map(show-part).join()))
-  } else if part.kind == "table" {
-    set text(part.size * 1pt)
-    table(
-      columns: if part.columns == none { part.widths.map(width => if width == 0 { auto } else { width * 1fr }) }
-        else { part.columns.map(width => width * 1pt) },
-      rows: if part.heights == none { auto } else { part.heights.map(height =>
-        if height == none { auto } else { height * 1pt }) },
-      inset: (x: 3pt, y: 3.5pt),
-      stroke: (rest: none, bottom: 0.3pt + luma(190)),
-      align: range(part.widths.len()).map(x => if part.right.contains(x) { right } else { left }),
-      ..if part.header.len() > 0 { (table.header(..part.header.map(strong)), table.hline(y: 1, stroke: 0.7pt)) },
-      ..part.rows.enumerate().map(((index, row)) => if part.bold.contains(index) { row.map(strong) } else { row })
-        .flatten(),
-    )
-  }
-}
-#for part in paper.parts { show-part(part) }
-"""
-)
 _NUMBERS = b"""
 #let pages = json(bytes(sys.inputs.pages))
 #for number in pages {
@@ -188,29 +129,24 @@ def paper_pdf(paper: Paper, on: date) -> bytes:
 
     Takes the processor for up to some seconds: call it in a thread.
     """
-    made = _compile(_TYPST, "paper", _facts(paper), on, "pdf")
-    assert isinstance(made, bytes)
-    return made
+    facts = _facts(paper)
+    kinds = {part["kind"] for part in _all(facts["parts"])}
+    inputs = {"paper": json.dumps(facts, ensure_ascii=False)}
+    return typeset(paper_source(kinds), inputs, on, tagged=len(inputs["paper"]) <= TAGGED_CHARACTERS_MAX)
+
+
+def _all(parts: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for part in parts:
+        yield part
+        if part["kind"] == "beside":
+            for column in part["columns"]:
+                yield from _all(column)
 
 
 def page_numbers_pdf(pages: Sequence[tuple[int, int, str]], on: date) -> bytes:
     """Empty pages with a number at the lower right, to be laid over others: width and height in points, text."""
     facts = [{"width": width, "height": height, "text": text} for width, height, text in pages]
-    made = _compile(_NUMBERS, "pages", facts, on, "pdf")
-    assert isinstance(made, bytes)
-    return made
-
-
-def _compile(source: bytes, name: str, facts: Any, on: date, form: Literal["pdf", "png"]) -> bytes | list[bytes]:
-    import typst
-
-    stamp = int(datetime.combine(on, time(), UTC).timestamp())
-    inputs = {name: json.dumps(facts)}
-    tagged = len(inputs[name]) <= TAGGED_CHARACTERS_MAX
-    return typst.compile(
-        source, format=form, font_paths=fonts(), ignore_system_fonts=True, sys_inputs=inputs, timestamp=stamp,
-        pdf_tags=tagged,
-    )  # fmt: skip
+    return typeset(_NUMBERS, {"pages": json.dumps(facts, ensure_ascii=False)}, on)
 
 
 def _facts(paper: Paper) -> dict[str, Any]:

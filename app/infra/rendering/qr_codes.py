@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from app.infra.rendering.qr_modules import VERSION_MAX, qr_rows
+
 QUIET_MODULES = 4
-MASK = 3
-"""Diagonals of three. To weigh all eight masks takes four times as long as the code itself; any of them is read."""
 SWISS_CROSS_SHARE = 7 / 46
 """The Swiss cross in the middle of a QR-bill's code: 7 of 46 mm (SIX, Swiss Implementation Guidelines QR-bill, 6.4)."""
+_DARK = re.compile("1+")
 
 
 def payment_code_svg(payload: str, *, version_max: int) -> str:
     """The code with its quiet zone. Raises ValueError when the payload needs a larger version."""
-    rows = _rows(payload, version_max)
+    rows = qr_rows(payload.encode(), version_max)
     side = len(rows) + 2 * QUIET_MODULES
     return f'{_head(side)}<path fill="#fff" d="M0 0h{side}v{side}H0z"/>{_path(rows, QUIET_MODULES)}</svg>'
 
@@ -23,7 +25,7 @@ def swiss_code_svg(payload: str) -> str:
 
     Raises ValueError when the payload needs more than version 25.
     """
-    rows = _rows(payload, 25)
+    rows = qr_rows(payload.encode(), VERSION_MAX)
     side = len(rows)
     size = side * SWISS_CROSS_SHARE
     start, unit = (side - size) / 2, size / 19.8
@@ -35,30 +37,15 @@ def swiss_code_svg(payload: str) -> str:
     return f"{_head(side)}{_path(rows, 0)}{cross}</svg>"
 
 
-def _rows(payload: str, version_max: int) -> Sequence[bytearray]:
-    import segno
-
-    made = segno.make_qr(payload, error="m", boost_error=False, encoding="utf-8", eci=False, mask=MASK)
-    if int(made.version) > version_max:
-        raise ValueError(f"the payload needs version {made.version}, at most {version_max} is allowed")
-    rows: Sequence[bytearray] = made.matrix
-    return rows
-
-
 def _head(side: int) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges">'
 
 
-def _path(rows: Sequence[bytearray], offset: int) -> str:
+def _path(rows: Sequence[str], offset: int) -> str:
     """Every run of dark modules of a row as a stroke of one module's width: half the text of rectangles."""
-    parts: list[str] = []
-    for y, row in enumerate(rows):
-        x = 0
-        while x < len(row):
-            end = x
-            while end < len(row) and row[end]:
-                end += 1
-            if end > x:
-                parts.append(f"M{x + offset} {y + offset}.5h{end - x}")
-            x = end + 1
-    return f'<path stroke="#000" d="{"".join(parts)}"/>'
+    drawn = (
+        f"M{run.start() + offset} {y}.5h{run.end() - run.start()}"
+        for y, row in enumerate(rows, offset)
+        for run in _DARK.finditer(row)
+    )
+    return f'<path stroke="#000" d="{"".join(drawn)}"/>'

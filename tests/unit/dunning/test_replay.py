@@ -9,7 +9,9 @@ from decimal import Decimal
 from app.core.calendar import BusinessCalendar
 from app.core.ids import new_id
 from app.dunning.comparing.past import disputed_days
-from app.dunning.comparing.replay import PastHold, PastItem, PastPromise, Tally, rate_at, replay
+from app.dunning.comparing.past_blocks import block_days
+from app.dunning.comparing.past_money import owned_by_day
+from app.dunning.comparing.replay import PastBlock, PastHold, PastItem, PastMoney, PastPromise, Tally, rate_at, replay
 from app.dunning.planning import Policy, Step
 
 DUE = date(2026, 3, 2)
@@ -116,3 +118,82 @@ def test_a_rate_holds_from_its_age_on() -> None:
     assert [rate_at(rates, days) for days in (-1, 0, 30, 31, 400)] == [
         Decimal(0), Decimal("0.1"), Decimal("0.1"), Decimal("0.3"), Decimal("0.3"),
     ]  # fmt: skip
+
+
+def block(first: int, last: int | None, reason: str = "blocked") -> PastBlock:
+    return PastBlock(reason, DUE + timedelta(days=first), None if last is None else DUE + timedelta(days=last))
+
+
+def on_days(rules: Policy, item: PastItem, money: PastMoney, *days: int) -> list[int]:
+    """How many reminders each of these days would have seen."""
+    found = []
+    for day in (DUE + timedelta(days=n) for n in days):
+        one = Tally()
+        replay(rules, [item], (day, day), EVERY_DAY.is_business_day, HALF, one, (), money)
+        found.append(one.notices)
+    return found
+
+
+def test_blocks_and_legal_cases_held_then_what_they_held() -> None:
+    nothing = PastMoney()
+    assert on_days(policy(5, 20), replace(past(), blocks=(block(3, 9),)), nothing, 5, 9, 10, 20) == [0, 0, 1, 1]
+    assert tally(policy(5, 20), replace(past(), blocks=(block(6, None, "legal_case"),))).by_step == {"1:email": 1}
+
+
+def test_money_that_lay_about_unapplied_covered_the_debt_until_it_left() -> None:
+    purse = (ENTITY, "EUR")
+    money = PastMoney({purse: [(DUE + timedelta(days=4), 10_000), (DUE + timedelta(days=12), -10_000)]})
+    assert on_days(policy(5, 20), past(), money, 5, 11, 12, 20) == [0, 0, 1, 1]
+    found = Tally()
+    replay(policy(5, 20), [past()], PERIOD, EVERY_DAY.is_business_day, HALF, found, (), money)
+    assert (found.notices, found.covered) == (2, 1)
+    short = PastMoney({purse: [(DUE, 9_999)]})
+    elsewhere = PastMoney({(new_id(), "EUR"): [(DUE, 10_000)], (ENTITY, "USD"): [(DUE, 10_000)]})
+    assert on_days(policy(5), past(), short, 5) == on_days(policy(5), past(), elsewhere, 5) == [1]
+
+
+def test_credit_memos_cover_where_the_policy_says_so() -> None:
+    credits = PastMoney(credits={(ENTITY, "EUR"): [(DUE, 10_000)]})
+    assert on_days(policy(5), past(), credits, 5) == [0]
+    assert on_days(replace(policy(5), count_credits=False), past(), credits, 5) == [1]
+
+
+def test_money_went_to_the_oldest_debt_and_a_blocked_one_took_none() -> None:
+    older, newer = past(), past(10_000, DUE + timedelta(days=1))
+    money = PastMoney({(ENTITY, "EUR"): [(DUE, 10_000)]})
+    found = Tally()
+    replay(policy(5), [older, newer], PERIOD, EVERY_DAY.is_business_day, HALF, found, (), money)
+    assert (found.notices, found.covered) == (1, 1)
+    held = Tally()
+    blocked = replace(older, blocks=(block(0, None),))
+    replay(policy(5), [blocked, newer], PERIOD, EVERY_DAY.is_business_day, HALF, held, (), money)
+    assert (held.notices, held.covered) == (0, 1)
+
+
+def test_a_block_stood_from_its_first_day_until_it_ended_or_was_lifted() -> None:
+    days = [DUE + timedelta(days=n) for n in range(20)]
+    assert block_days(days[0], days[4], None) == [(days[0], days[4])]
+    assert block_days(days[0], None, days[4]) == [(days[0], days[3])]
+    assert block_days(days[0], days[9], days[4]) == [(days[0], days[3])]
+    assert block_days(days[0], days[2], days[4]) == [(days[0], days[2])]
+    assert block_days(days[0], days[9], None, [(days[3], days[2])]) == [(days[0], days[9])]  # longer in time
+    assert block_days(days[0], days[9], None, [(days[3], days[6])]) == [(days[0], days[3]), (days[6], days[9])]
+
+
+def test_a_payment_belongs_on_each_day_to_the_account_that_had_it() -> None:
+    one, other = new_id(), new_id()
+    days = [DUE + timedelta(days=n) for n in range(9)]
+    payment = {"accounting_date": days[0], "amount_minor": 10_000, "original_account_id": None}
+    steps = [
+        {"on_date": days[1], "minor": 0, "changes": True, "account_id": one},
+        {"on_date": days[2], "minor": -4_000, "changes": False, "account_id": None},
+        {"on_date": days[3], "minor": -1_000, "changes": True, "account_id": other},
+        {"on_date": days[4], "minor": -5_000, "changes": False, "account_id": None},
+    ]
+    balances: dict[tuple[object, date], int] = {}
+    for account_id, on, minor in owned_by_day(payment, steps):
+        for day in days:
+            if on <= day:
+                balances[account_id, day] = balances.get((account_id, day), 0) + minor
+    assert [balances.get((one, day), 0) for day in days[:6]] == [0, 10_000, 6_000, 0, 0, 0]
+    assert [balances.get((other, day), 0) for day in days[:6]] == [0, 0, 0, 5_000, 0, 0]
