@@ -250,12 +250,13 @@ def test_statuses_follow_from_amounts() -> None:
 
 
 def test_actions_follow_from_amounts() -> None:
-    assert allowed_actions("unidentified", 10, 0, 0, False) == ["identify", "refund", "not_receivable", "reverse"]
-    assert allowed_actions("unapplied", 10, 0, 0, True) == ["apply", "refund", "not_receivable", "move", "reverse"]
-    assert allowed_actions("partially_applied", 5, 5, 0, True) == ["apply", "refund", "not_receivable", "reverse"]
-    assert allowed_actions("applied", 0, 10, 0, True) == ["reverse"]
-    assert allowed_actions("refunded", 0, 5, 5, True) == []
-    assert allowed_actions("reversed", 0, 0, 10, True) == []
+    assert allowed_actions("unidentified", 10, 0, False) == ["identify", "refund", "not_receivable", "reverse"]
+    assert allowed_actions("unapplied", 10, 0, True) == ["apply", "refund", "not_receivable", "move", "reverse"]
+    assert allowed_actions("partially_applied", 5, 5, True) == ["apply", "refund", "not_receivable", "reverse"]
+    assert allowed_actions("applied", 0, 10, True) == ["reverse"]
+    assert allowed_actions("refunded", 0, 5, True) == ["reverse"]
+    assert allowed_actions("refunded", 0, 0, True) == []
+    assert allowed_actions("reversed", 0, 0, True) == []
 
 
 @pytest.mark.parametrize("amount", [0, -1, 10**15 + 1])
