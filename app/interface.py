@@ -88,7 +88,20 @@ _RECORDS_BY_SCOPE: dict[str, tuple[str, ...]] = {
     "forecasts:read": ("forecast_run", "forecast_model"),
     "reports:read": ("report_run", "report_schedule", "report_delivery", "provision_run"),
     "imports:read": ("import",),
-    "bank-statements:read": ("bank_statement",),
+    "bank-statements:read": ("bank_statement", "bank_profile"),
 }  # fmt: skip
 EVENT_SCOPES: dict[str, str] = {record: scope for scope, records in _RECORDS_BY_SCOPE.items() for record in records}
 """Which scope shows the events of a kind of record on a stream; other kinds need `events:read`."""
+
+WHOLE_ORGANIZATION: frozenset[str] = frozenset({
+    "approveDunningRun", "cancelForecast", "cancelReportRun", "compareDunningPolicies", "followChargingRun",
+    "followDunningRun", "followForecastRun", "followMatchingRun", "followReportRun", "getAssignmentRun",
+    "getChargingRun", "getDunningComparison", "getDunningRun", "getForecast", "getMatchingRun", "getProvisionRun",
+    "getReportRun", "getReportRunFile", "getReportSchedule", "listChargingRuns", "listDunningComparisons",
+    "listDunningRuns", "listForecastAccuracyWeeks", "listForecastWeeks", "listForecasts", "listMatchingRuns",
+    "listProvisionRuns", "listReportDeliveries", "listReportRuns", "listReportSchedules", "previewRetention",
+    "reportForecastAccuracy", "runReport", "setAssignmentRules", "setEscalationRules", "simulateDunningRun",
+    "startAssignmentRun", "startChargingRun", "startDunningRun", "startMatchingRun", "switchMatchingRule",
+})  # fmt: skip
+"""Operations whose figures or effects are those of the whole organization, besides what their scopes say already:
+refused to callers with a data scope. Everything else answers from the rows that such a caller sees."""

@@ -69,6 +69,7 @@ from app.infra.http.stream_router import router as stream_router
 from app.infra.http.streams import Streams
 from app.infra.telemetry import configure_logs
 from app.infra.tracing import configure_tracing
+from app.integrations.bank_profiles.router import router as bank_profiles_router
 from app.integrations.invoice_files.router import router as invoice_files_router
 from app.integrations.odata.router import router as odata_router
 from app.integrations.outbound.router import router as export_batches_router
@@ -174,6 +175,7 @@ ROUTERS: tuple[APIRouter, ...] = (  # every room's routers, low room to high
     export_batches_router,
     bank_statements_router,
     bank_entries_router,
+    bank_profiles_router,
     remittance_uploads_router,
     invoice_files_router,
     progress_router,
@@ -272,6 +274,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     app.state.settings = settings
     app.state.limits = Limits.of(settings.client_requests_per_minute, settings.organization_requests_per_minute)
+    app.state.whole_organization = interface.WHOLE_ORGANIZATION
     app.state.streams = Streams(settings.streams_per_client, interface.EVENT_SCOPES)
     problems.install(app)
     rooms = Rooms(ROUTERS)

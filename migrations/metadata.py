@@ -19,6 +19,7 @@ import app.exports.models
 import app.forecasting.models
 import app.infra.mail.models
 import app.infra.models
+import app.integrations.bank_profiles.models
 import app.integrations.models
 import app.integrations.outbound.models
 import app.integrations.source_books.models

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,13 +11,21 @@ from uuid import UUID
 from app.core.errors import DomainError, Unavailable
 from app.infra.constraints import is_transient, refusal_of
 from app.infra.database import Actor, Database, WriteSession
-from app.integrations import queries
-from app.integrations.bank_formats.detect import parse_bank_file
+from app.integrations import bank_queries, queries
+from app.integrations.bank_csv.profile import read_profile
+from app.integrations.bank_csv.proposing import SAMPLE_BYTES_MAX, profile_needed
+from app.integrations.bank_csv.statement import parse_csv
+from app.integrations.bank_formats.detect import MAX_FILE_BYTES, parse_bank_file
+from app.integrations.bank_formats.errors import BankFileRefused
 from app.integrations.bank_formats.records import Effect, Statement, StatementFile
+from app.integrations.bank_formats.source import ByteSource
+from app.integrations.bank_profiles.queries import active_definitions
 from app.integrations.bank_statements import find_own_account, load_statement
 from app.integrations.control_totals import READ, REFUSED, ControlTotals
+from app.integrations.import_fields import BANK_STATEMENT
 from app.integrations.import_mapping import ImportOptions, read_options
 from app.integrations.loader import LegalEntities
+from app.integrations.presets import presets
 from app.integrations.row_import import ERRORS_KEPT_MAX, ImportStopped, Progress
 from app.integrations.row_values import Fault
 
@@ -33,7 +41,11 @@ async def load_bank_file(
 ) -> None:
     """Load the statements that are left. Raises BankFileRefused (nothing is loaded then), ImportStopped."""
     options = read_options(row["options"])
-    file = await asyncio.to_thread(_parse, path, options.currency)
+    async with database.read(organization_id) as session:
+        currencies = own_currencies(await bank_queries.own_accounts(session))
+        profiles = await active_definitions(session)
+    known = {name: found for name, found in presets().items() if found["kind"] == BANK_STATEMENT} | profiles
+    file = await asyncio.to_thread(_parse, path, row["mapping"], options, currencies, known)
     size, count = row["file_bytes"], len(file.statements)
     for number, statement in enumerate(file.statements, start=1):
         if number <= progress.position:
@@ -42,9 +54,33 @@ async def load_bank_file(
         progress = await job.load(statement, number, size * number // count, progress)
 
 
-def _parse(path: Path, currency: str | None) -> StatementFile:
+def own_currencies(accounts: Iterable[Any]) -> dict[str, str]:
+    """The currency of each own bank account, by identifier; accounts in several currencies are left out."""
+    found: dict[str, set[str]] = {}
+    for account in accounts:
+        found.setdefault(account["identifier"], set()).add(account["currency"])
+    return {identifier: next(iter(ones)) for identifier, ones in found.items() if len(ones) == 1}
+
+
+def _parse(
+    path: Path, mapping: Mapping[str, Any], options: ImportOptions, currencies: Mapping[str, str],
+    known: Mapping[str, Mapping[str, Any]],
+) -> StatementFile:  # fmt: skip
+    """By the profile where one is named, else in the format that the file shows. Raises BankFileRefused."""
     with path.open("rb") as stream:
-        return parse_bank_file(stream, default_currency=currency)
+        if mapping:
+            source = ByteSource(stream, max_bytes=MAX_FILE_BYTES)
+            profile = read_profile(mapping)
+            return parse_csv(
+                source, profile, account=options.bank_account, currency=options.currency, currencies=currencies
+            )
+        try:
+            return parse_bank_file(stream, default_currency=options.currency)
+        except BankFileRefused as refusal:
+            if refusal.reason_code != "bank_file.unknown_format":
+                raise
+            stream.seek(0)
+            raise profile_needed(stream.read(SAMPLE_BYTES_MAX), known) or refusal from None
 
 
 class _StatementJob:

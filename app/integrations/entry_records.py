@@ -121,6 +121,7 @@ def details_of(entry: Entry, transaction: Transaction) -> dict[str, Any]:
         "bank_transaction_code": transaction.bank_transaction_code or entry.bank_transaction_code,
         "purpose": clean(transaction.purpose),
         "batch": None if entry.batch is None else clean(entry.batch.payment_information_id or entry.batch.message_id),
+        "additional_information": [clean(text) for text in entry.additional_information] or None,
         "problems": [problem_json(problem) for problem in entry.problems] or None,
     }
     if transaction.returned is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from app.core.errors import DomainError
-from app.integrations.guessing import ROWS_LOOKED_AT_MAX, Guess, folded, guess, shown
+from app.integrations.bank_csv.proposing import SAMPLE_BYTES_MAX
+from app.integrations.bank_csv.proposing import propose as propose_profile
+from app.integrations.guessing import ROWS_LOOKED_AT_MAX, ColumnGuess, Guess, folded, guess, shown
+from app.integrations.import_fields import BANK_STATEMENT
 from app.integrations.import_mapping import AUTO, TextFormat
 from app.integrations.presets import presets
 from app.integrations.row_source import CsvRows
@@ -23,7 +26,12 @@ _LIKELY = 60
 
 
 def propose(file: Path, *, kind: str | None, as_json: bool, out: Console, err: Console) -> int:
-    """Print the mapping, and (to `err`) how it came to be. Exit status 0, or 2 when needed fields are missing."""
+    """Print the mapping, and (to `err`) how it came to be. Exit status 0, or 2 when needed fields are missing.
+
+    With the kind `bank_statement` it is the profile of a CSV statement.
+    """
+    if kind == BANK_STATEMENT:
+        return _propose_profile(file, as_json=as_json, out=out, err=err)
     try:
         header, rows = read_sample(file)
         found = guess(header, rows, kind=kind)
@@ -36,6 +44,32 @@ def propose(file: Path, *, kind: str | None, as_json: bool, out: Console, err: C
     else:
         _explain(found, likely, err)
         out.print_json(json.dumps(shown(found)), indent=2)
+    return 2 if found.missing else 0
+
+
+def _propose_profile(file: Path, *, as_json: bool, out: Console, err: Console) -> int:
+    known = {name: found for name, found in presets().items() if found["kind"] == BANK_STATEMENT}
+    try:
+        with file.open("rb") as stream:
+            found = propose_profile(stream.read(SAMPLE_BYTES_MAX), known)
+    except (DomainError, OSError) as failure:
+        err.print(f"error: {failure}", style="red", markup=False)
+        return 1
+    if as_json:
+        out.print_json(json.dumps(found.as_document()))
+        return 2 if found.missing else 0
+    _show_columns("a bank statement", found.columns, err)
+    for name in found.missing:
+        err.print(f"missing: {name}; add it under columns", markup=False)
+    for note in found.notes:
+        err.print(f"note: {note}", markup=False)
+    if found.refused is not None:
+        err.print(f"the file does not load with it yet: {found.refused}", markup=False)
+    elif not found.missing:
+        err.print("proven by its balances" if found.proven else "it has no balances that would prove it", markup=False)
+    if found.fitting:
+        err.print(f"shipped profiles that read it: {', '.join(found.fitting)}", markup=False)
+    out.print_json(json.dumps(found.definition), indent=2)
     return 2 if found.missing else 0
 
 
@@ -73,6 +107,8 @@ def fitting_presets(header: list[str]) -> list[str]:
     there = {folded(title) for title in header}
     fits: list[tuple[int, str]] = []
     for name, content in presets().items():
+        if content["kind"] == BANK_STATEMENT:
+            continue
         others = content.get("other_headers", {})
 
         def has(title: str, others: Mapping[str, list[str]] = others) -> bool:
@@ -103,12 +139,16 @@ def as_document(found: Guess, likely: list[str]) -> dict[str, Any]:
     }
 
 
-def _explain(found: Guess, likely: list[str], err: Console) -> None:
-    table = Table("column", "field", "sure", "why", title=f"rows of {found.kind}")
-    for column in found.columns:
+def _show_columns(kind: str, columns: Sequence[ColumnGuess], err: Console) -> None:
+    table = Table("column", "field", "sure", "why", title=f"rows of {kind}")
+    for column in columns:
         sure = f"{column.confidence} %" if column.field else ""
         table.add_row(column.header, column.field or "-", sure, "; ".join(column.reasons))
     err.print(table)
+
+
+def _explain(found: Guess, likely: list[str], err: Console) -> None:
+    _show_columns(found.kind, found.columns, err)
     for group in found.missing:
         err.print(f"missing: {' or '.join(group)}; add it under columns or constants", markup=False)
     for note in found.notes:

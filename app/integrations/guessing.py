@@ -24,7 +24,7 @@ AMOUNTS = frozenset({
 })  # fmt: skip
 _DATE_FORMS = (
     "%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y%m%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y",
-    "%Y/%m/%d",
+    "%Y/%m/%d", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %y",
 )  # fmt: skip
 _TIME = re.compile(r"[ T][0-9:.]+( ?[AP]M)?Z?$", re.ASCII)
 _NUMBER = re.compile(r"\(?[-+]?[$€£¥]? ?[0-9][0-9.,'\u2019 \u00a0\u202f]*-?\)?", re.ASCII)
@@ -55,7 +55,7 @@ class Guess:
 
 
 @dataclass(slots=True)
-class _Looks:
+class Looks:
     """What the cells of a column look like."""
 
     filled: int = 0
@@ -75,7 +75,7 @@ class _Looks:
 def guess(header: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str | None = None) -> Guess:
     """The mapping of these headers and rows; of the kind that fits best when none is given."""
     rows = rows[:ROWS_LOOKED_AT_MAX]
-    looks = [_look([row[index] for row in rows if index < len(row)]) for index in range(len(header))]
+    looks = [look([row[index] for row in rows if index < len(row)]) for index in range(len(header))]
     if kind is not None:
         return _guess_kind(kind, header, looks)
     made = [_guess_kind(name, header, looks) for name in ROW_KINDS if name != "original_amounts"]
@@ -96,7 +96,7 @@ def folded(text: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9]+", " ", plain.replace("ß", "ss")).split())
 
 
-def _guess_kind(kind: str, header: Sequence[str], looks: Sequence[_Looks]) -> Guess:
+def _guess_kind(kind: str, header: Sequence[str], looks: Sequence[Looks]) -> Guess:
     """Give every field the column that fits it best, the surest first."""
     names = [name for name in FIELDS[kind].names if _words_of(kind, name)]
     scored = sorted(
@@ -132,7 +132,7 @@ def _words_of(kind: str, name: str) -> tuple[str, ...]:
     return WORDS.get(name, ())
 
 
-def _score(kind: str, name: str, title: str, looks: _Looks) -> tuple[int, tuple[str, ...]]:
+def _score(kind: str, name: str, title: str, looks: Looks) -> tuple[int, tuple[str, ...]]:
     """How sure it is that the column is the field: by its name, then by what stands in it."""
     words, reasons = folded(title), []
     score = 0
@@ -154,7 +154,7 @@ def _score(kind: str, name: str, title: str, looks: _Looks) -> tuple[int, tuple[
     return _weighed(kind, name, looks, score, reasons)
 
 
-def _weighed(kind: str, name: str, looks: _Looks, score: int, reasons: list[str]) -> tuple[int, tuple[str, ...]]:
+def _weighed(kind: str, name: str, looks: Looks, score: int, reasons: list[str]) -> tuple[int, tuple[str, ...]]:
     """The score after a look at the cells."""
     fits: bool | None = None
     what = ""
@@ -180,9 +180,10 @@ def _weighed(kind: str, name: str, looks: _Looks, score: int, reasons: list[str]
     return (score + 10, tuple(reasons)) if fits else (score - 35, tuple(reasons))
 
 
-def _look(cells: Sequence[str]) -> _Looks:
+def look(cells: Sequence[str]) -> Looks:
+    """What the cells of a column look like."""
     texts = [text.strip() for text in cells if text.strip() and text.strip() != "NULL"]
-    looks = _Looks(filled=len(texts), distinct=len(set(texts)))
+    looks = Looks(filled=len(texts), distinct=len(set(texts)))
     if not texts:
         return looks
     looks.dates = [form for form in _DATE_FORMS if all(_is_date(text, form) for text in texts)]
@@ -206,7 +207,7 @@ def _is_date(text: str, form: str) -> bool:
         return False
 
 
-def _look_at_numbers(texts: Sequence[str], looks: _Looks) -> None:
+def _look_at_numbers(texts: Sequence[str], looks: Looks) -> None:
     """Which signs stand before the decimals and between the thousands. Unclear ones say nothing."""
     for text in texts:
         negative = text[0] in "(-" or text[-1] in "-)"
@@ -224,7 +225,7 @@ def _look_at_numbers(texts: Sequence[str], looks: _Looks) -> None:
 
 
 def _mapping(
-    kind: str, columns: Sequence[ColumnGuess], looks: Sequence[_Looks]
+    kind: str, columns: Sequence[ColumnGuess], looks: Sequence[Looks]
 ) -> tuple[dict[str, Any], tuple[ColumnGuess, ...]]:
     chosen = [(column, looks[index]) for index, column in enumerate(columns) if column.field is not None]
     form: dict[str, Any] = {"delimiter": "auto", "encoding": "auto"}
@@ -261,7 +262,7 @@ def _date_forms(forms: Sequence[Sequence[str]]) -> list[str]:
     return common[:1] or list(dict.fromkeys(found[0] for found in forms))
 
 
-def _notes(columns: Sequence[ColumnGuess], looks: Sequence[_Looks]) -> tuple[str, ...]:
+def _notes(columns: Sequence[ColumnGuess], looks: Sequence[Looks]) -> tuple[str, ...]:
     notes = []
     for index, column in enumerate(columns):
         found = looks[index]

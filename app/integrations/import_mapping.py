@@ -27,7 +27,7 @@ ENCODINGS = {
 CONSTANT_LENGTH_MAX = 500
 VALUES_MAX = 1_000
 DATE_FORMATS_MAX = 10
-_DATE_FORMAT = re.compile(r"(?:%[Ymdy]|[./ -])+", re.ASCII)
+_DATE_FORMAT = re.compile(r"(?:%[Ymdyb]|[./ -])+", re.ASCII)
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _SECTIONS = {
     "kind", "format", "columns", "joined", "constants", "values", "where", "empty", "absolute", "add_days",
@@ -49,7 +49,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "open_amounts": ("compare", "follow"),
     "watermark": ("use", "ignore"),
 }
-_TEXT_OPTIONS = ("source", "legal_entity", "currency")
+_TEXT_OPTIONS = ("source", "legal_entity", "currency", "bank_account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,10 @@ class ImportMapping:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What the import may do. `source`, `legal_entity` (code) and `currency` stand where a row says nothing."""
+    """What the import may do. `source`, `legal_entity` (code) and `currency` stand where a row says nothing.
+
+    `bank_account`: the identifier of the own account that a bank statement without one (CSV) is of.
+    """
 
     rounding: str = "refuse"
     late_facts: str = "refuse"
@@ -120,6 +123,7 @@ class ImportOptions:
     source: str | None = None
     legal_entity: str | None = None
     currency: str | None = None
+    bank_account: str | None = None
 
 
 def read_mapping(kind: str, content: Mapping[str, Any]) -> ImportMapping:
@@ -149,7 +153,7 @@ def read_mapping(kind: str, content: Mapping[str, Any]) -> ImportMapping:
     if columns and not faults:
         _check_needed(known, {*columns, *constants, *joined}, content, fault)
     mapping = ImportMapping(
-        _read_format(content.get("format"), fault),
+        read_format(content.get("format"), fault),
         columns,
         constants,
         values,
@@ -278,7 +282,8 @@ def _list(found: Any, pointer: str, fault: Any) -> list[str]:
     return list(found)
 
 
-def _read_format(found: Any, fault: Any) -> TextFormat:
+def read_format(found: Any, fault: Any) -> TextFormat:
+    """How texts, numbers and dates are written. Faults are told by their pointers below `/format`."""
     default = TextFormat()
     given = dict(_section(found, "/format", fault))
     delimiter = given.pop("delimiter", default.delimiter)
@@ -305,7 +310,7 @@ def _read_format(found: Any, fault: Any) -> TextFormat:
         or not 1 <= len(formats) <= DATE_FORMATS_MAX
         or not all(map(_dates, formats))
     ):
-        fault("/format/date_formats", "a list of formats of %Y or %y, %m and %d, once each, such as %d.%m.%Y")
+        fault("/format/date_formats", "a list of formats of %Y or %y, %m or %b, and %d, once each, such as %d.%m.%Y")
         formats = default.date_formats
     for name in given:
         fault(f"/format/{name}", "the format has no such entry")
@@ -316,7 +321,7 @@ def _dates(text: Any) -> bool:
     """Year, month and day, each once."""
     if not isinstance(text, str) or len(text) > 20 or not _DATE_FORMAT.fullmatch(text):
         return False
-    return sorted(re.findall(r"%(.)", text.replace("%y", "%Y"))) == ["Y", "d", "m"]
+    return sorted(re.findall(r"%(.)", text.replace("%y", "%Y").replace("%b", "%m"))) == ["Y", "d", "m"]
 
 
 def read_options(content: Mapping[str, Any]) -> ImportOptions:

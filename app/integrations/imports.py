@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,10 +16,13 @@ from app.infra.database import WriteSession
 from app.infra.files import ReceivedFile, register_file
 from app.infra.jobs import owe
 from app.integrations import queries
+from app.integrations.bank_csv.profile import read_profile
+from app.integrations.bank_profiles.queries import profile_named
 from app.integrations.errors import ImportFinished
-from app.integrations.import_fields import ROW_KINDS
+from app.integrations.import_fields import BANK_STATEMENT, ROW_KINDS
 from app.integrations.import_mapping import read_mapping, read_options, table_of
 from app.integrations.models import Import
+from app.integrations.presets import overruled
 
 JOB_KIND = "import"
 MATCHED = ("invoices", "payments", "applications", "bank_statement")
@@ -29,7 +32,10 @@ OPEN_STATES = ("queued", "running")
 
 @dataclass(frozen=True, slots=True)
 class NewImport:
-    """A received file and what to do with it. `mapping` and `options` as they came, checked by `check`."""
+    """A received file and what to do with it. `mapping` and `options` as they came, checked by `check`.
+
+    `profile`: the name of an own bank profile, of which the mapping overrules parts.
+    """
 
     kind: str
     file: ReceivedFile
@@ -39,6 +45,7 @@ class NewImport:
     mapping: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     dry_run: bool = False
+    profile: str | None = None
 
 
 def merged_options(mapping: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,14 +55,22 @@ def merged_options(mapping: Mapping[str, Any], options: Mapping[str, Any]) -> di
 
 
 def check(kind: str, mapping: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Raises MappingInvalid, OptionsInvalid: before a byte of the file is read."""
+    """Raises MappingInvalid, ProfileInvalid, OptionsInvalid: before a byte of the file is read."""
     if kind in ROW_KINDS:
         read_mapping(kind, mapping)
+    elif mapping:
+        read_profile(mapping)
     read_options(merged_options(mapping, options))
 
 
 async def start_import(session: WriteSession, new: NewImport, *, today: date) -> ImportId:
-    """Write down what is to be imported, and owe the work. Raises MappingInvalid, OptionsInvalid."""
+    """Write down what is to be imported, and owe the work.
+
+    Raises MappingInvalid, OptionsInvalid, ProfileInvalid, BankProfileNotFound.
+    """
+    if new.profile is not None and new.kind == BANK_STATEMENT:
+        known = await profile_named(session, new.profile)
+        new = replace(new, mapping=overruled(known.definition, new.mapping), profile=None)
     check(new.kind, new.mapping, new.options)
     await register_file(session, new.file, name=new.file_name, media_type=new.media_type)
     row = Import(
@@ -114,7 +129,9 @@ def error_document(refusal: DomainError) -> dict[str, Any]:
     """What `Import.error` keeps of a refusal: code, sentence, and where in the file."""
     code = str(refusal.facts.get("reason") or refusal.code)
     document: dict[str, Any] = {"code": code, "detail": refusal.detail}
-    document.update({name: refusal.facts[name] for name in ("line", "byte") if refusal.facts.get(name) is not None})
+    document.update(
+        {name: refusal.facts[name] for name in ("line", "column", "byte") if refusal.facts.get(name) is not None}
+    )
     errors = [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in refusal.errors]
     if errors:
         document["errors"] = errors

@@ -22,7 +22,7 @@ from app.integrations.errors import UploadInvalid
 from app.integrations.import_fields import BANK_STATEMENT, SCOPES
 from app.integrations.imports import NewImport, cancel_import, check, start_import
 from app.integrations.models import Import, ImportRowError
-from app.integrations.presets import overruled, preset
+from app.integrations.presets import overruled, preset, presets
 from app.integrations.queries import ImportFilter
 from app.integrations.schemas import (
     ImportKind,
@@ -42,6 +42,10 @@ _SORTS = {"created": (SortKey(Import.id, UUID),)}
 _ROW_SORTS = {"row_number": (SortKey(ImportRowError.row_number, int), SortKey(ImportRowError.id, UUID))}
 _TEXT: dict[str, Any] = {"type": "string"}
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_ROWS = """number,account_number,currency,amount,invoice_date,due_date
+RE-2026-000123,10042,EUR,1250.00,2026-03-01,2026-03-31
+"""
+_LINE = '{"number": "RE-2026-000123", "account_number": "10042", "currency": "EUR", "amount": "1250.00"}\n'
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -52,16 +56,19 @@ _BODY: dict[str, Any] = {
                 "properties": {
                     "file": {"type": "string", "format": "binary"},
                     "kind": {"type": "string", "enum": list(get_args(ImportKind))},
-                    "preset": {**_TEXT, "description": "A shipped mapping; see GET /v1/import-presets"},
+                    "preset": {
+                        **_TEXT,
+                        "description": "A shipped mapping, or an own bank profile",
+                    },
                     "mapping": {**_TEXT, "description": "JSON; see the reference of imports"},
                     "options": {**_TEXT, "description": "JSON; see the reference of imports"},
                     "dry_run": {"type": "string", "enum": ["true", "false"]},
                 },
             }
         },
-        "text/csv": _BINARY,
-        "application/x-ndjson": _BINARY,
-        "application/xml": _BINARY,
+        "text/csv": {**_BINARY, "example": _ROWS},
+        "application/x-ndjson": {**_BINARY, "example": _LINE},
+        "application/xml": {**_BINARY, "example": "<Document>…</Document>"},
         "application/octet-stream": _BINARY,
     },
 }
@@ -85,7 +92,12 @@ async def create_import(
     dry_run: bool = False,
     file_name: Annotated[str | None, Query(max_length=200)] = None,
     preset_name: Annotated[
-        str | None, Query(alias="preset", max_length=60, description="A shipped mapping; `mapping` overrules its parts")
+        str | None,
+        Query(
+            alias="preset",
+            max_length=60,
+            description="A shipped mapping or an own bank profile; `mapping` overrules its parts",
+        ),
     ] = None,
 ) -> Response:
     """Answers at once; a worker loads the rows. Read the import until its state says how it ended.
@@ -125,13 +137,20 @@ def _check(principal: Principal, said: Said) -> None:
         raise UploadInvalid(f"kind is one of {', '.join(SCOPES)}", pointer="/kind")
     principal.require(SCOPES[kind])
     said.flag("dry_run")
-    check(kind, mapping, said.content("options"))
+    if _own_profile(said) is None:  # else it is checked together with the profile
+        check(kind, mapping, said.content("options"))
 
 
 def _mapping(said: Said) -> Mapping[str, Any]:
     """The caller's mapping, over that of the preset. Raises UploadInvalid, PresetUnknown."""
     own, name = said.content("mapping"), said.texts.get("preset")
-    return overruled(preset(name), own) if name else own
+    return overruled(preset(name), own) if name and _own_profile(said) is None else own
+
+
+def _own_profile(said: Said) -> str | None:
+    """The organization's own bank profile that is named as preset, or None."""
+    name = said.texts.get("preset")
+    return name if name and said.texts.get("kind") == BANK_STATEMENT and name not in presets() else None
 
 
 def _new_import(file: ReceivedFile, said: Said) -> NewImport:
@@ -145,6 +164,7 @@ def _new_import(file: ReceivedFile, said: Said) -> NewImport:
         mapping=_mapping(said),
         options=said.content("options"),
         dry_run=said.flag("dry_run"),
+        profile=_own_profile(said),
     )
 
 
@@ -159,7 +179,7 @@ def _format(kind: str, said: Said) -> str:
 
 def _fingerprint(new: NewImport) -> bytes:
     """What an Idempotency-Key stands for: the file's content and everything said about it."""
-    said = [new.kind, new.file.sha256, new.media_format, new.mapping, new.options, new.dry_run]
+    said = [new.kind, new.file.sha256, new.media_format, new.mapping, new.options, new.dry_run, new.profile]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
 
 

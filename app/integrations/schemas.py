@@ -60,6 +60,7 @@ class ImportProblem(BaseModel):
     code: str
     detail: str
     line: int | None
+    column: str | None = Field(None, description="Header of the column, or its number", examples=["Betrag"])
     byte: int | None
     errors: list[ImportProblemField]
 

@@ -32,6 +32,7 @@ RESOURCES: dict[str, tuple[str, str]] = {
     "api_client_id": ("api_clients", "id"),
     "application_id": ("applications", "id"),
     "bank_account_id": ("bank_accounts", "id"),
+    "bank_profile_id": ("bank_profiles", "id"),
     "contact_id": ("contacts", "id"),
     "credit_memo_id": ("credit_memos", "id"),
     "dispute_id": ("disputes", "id"),
