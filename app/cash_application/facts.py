@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from app.cash_application.matching.amounts import discount_of_rest
 from app.cash_application.matching.decide import ACCOUNTS_LIMIT
 from app.cash_application.matching.duplicates import DUPLICATE_DAYS
 from app.cash_application.matching.index import KEY_ITEMS_LIMIT
@@ -287,11 +288,20 @@ def _line(line: dict[str, Any], currency: str) -> RemittanceLine:
 
 def _item(row: Any) -> OpenItem:
     (id_, document_id, account_id, legal_entity_id, number, currency, open_minor, amount_minor, invoice_date, due_date,
-     discount_minor, discount_date, _, order, delivery, contract, external, asked, is_credit) = row  # fmt: skip
+     discount_minor, discount_date, _, order, delivery, contract, external, asked, is_credit, credited_minor,
+     later) = row  # fmt: skip
     references: tuple[str, ...] = ()
     if order or delivery or contract or external or asked:
         others = (order, delivery, contract, external, asked)
         references = tuple([other for other in others if other and other != number])
+    later_discounts: tuple[tuple[date, int], ...] = ()
+    if later:
+        later_discounts = tuple((date.fromisoformat(last), minor) for last, minor in later)
+    if credited_minor:
+        discount_minor = discount_of_rest(discount_minor, amount_minor, credited_minor)
+        later_discounts = tuple(
+            (last, discount_of_rest(minor, amount_minor, credited_minor)) for last, minor in later_discounts
+        )
     return OpenItem(
         id_,
         document_id,
@@ -307,4 +317,5 @@ def _item(row: Any) -> OpenItem:
         references,
         discount_minor,
         discount_date,
+        later_discounts,
     )

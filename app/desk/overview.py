@@ -1,8 +1,12 @@
-"""An account at a glance: its money by currency, its latest receipt, what is open with it."""
+"""An account at a glance: its money by currency, its latest receipt, what is open with it.
+
+What was merged into it belongs to it, as on its statement and in the worklist.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -13,6 +17,7 @@ from app.desk.errors import WorklistEntryNotFound
 from app.desk.facts import DISPUTED, HELD
 from app.forecasting.expected import ExpectedCash, expected_cash
 from app.infra.database import ReadSession
+from app.statements.queries import account_family
 
 _BALANCES = f"""
 SELECT currency, sum(open_minor)::bigint AS open_minor, sum(overdue_minor)::bigint AS overdue_minor,
@@ -38,21 +43,21 @@ FROM (
 """
 _LAST_PAYMENT = """
 SELECT id, value_date, amount_minor, currency FROM payments
-WHERE organization_id = $1 AND account_id = $2 AND status NOT IN ('reversed', 'not_receivable')
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status NOT IN ('reversed', 'not_receivable')
 ORDER BY value_date DESC, id DESC LIMIT 1
 """
 _OPEN_COUNTS = """
 SELECT 'promises' AS name, count(*)::int AS count FROM promises
-WHERE organization_id = $1 AND account_id = $2 AND status IN ('open', 'partly_kept')
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('open', 'partly_kept')
 UNION ALL
 SELECT 'disputes', count(*)::int FROM disputes
-WHERE organization_id = $1 AND account_id = $2 AND state IN ('open', 'in_review', 'awaiting_customer')
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND state IN ('open', 'in_review', 'awaiting_customer')
 UNION ALL
 SELECT 'planned_actions', count(*)::int FROM collection_actions
-WHERE organization_id = $1 AND account_id = $2 AND status = 'planned'
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status = 'planned'
 UNION ALL
 SELECT 'payment_plans', count(*)::int FROM payment_plans
-WHERE organization_id = $1 AND account_id = $2 AND status IN ('proposed', 'active')
+WHERE organization_id = $1 AND account_id = ANY($2::uuid[]) AND status IN ('proposed', 'active')
 """
 
 
@@ -71,18 +76,30 @@ class Overview:
 async def overview(session: ReadSession, account_id: UUID, today: date) -> Overview:
     """The account as it is now. Raises AccountNotFound."""
     account = await get_account(session, account_id)
-    key = session.organization_id
-    counts = await session.driver.fetch(_OPEN_COUNTS, key, account_id)
+    key, family = session.organization_id, await account_family(session, account_id)
+    counts = await session.driver.fetch(_OPEN_COUNTS, key, family)
     return Overview(
         account=account,
-        balances=list(await session.driver.fetch(_BALANCES, key, [account_id], today)),
-        last_payment=await session.driver.fetchrow(_LAST_PAYMENT, key, account_id),
+        balances=list(await session.driver.fetch(_BALANCES, key, family, today)),
+        last_payment=await session.driver.fetchrow(_LAST_PAYMENT, key, family),
         open_counts={row["name"]: row["count"] for row in counts},
         worklist=await _place(session, account_id, today),
-        expected={
-            currency: found for (_, currency), found in (await expected_cash(session, [account_id], today)).items()
-        },
+        expected=_by_currency(await expected_cash(session, family, today)),
     )
+
+
+def _by_currency(found: Mapping[tuple[UUID, str], ExpectedCash]) -> dict[str, ExpectedCash]:
+    """What is expected of all accounts together; the half of a currency is there when that of the latest is."""
+    sums: dict[str, ExpectedCash] = {}
+    for (_, currency), one in found.items():
+        known = sums.get(currency)
+        sums[currency] = one if known is None else replace(
+            known,
+            open_minor=known.open_minor + one.open_minor,
+            expected_minor=known.expected_minor + one.expected_minor,
+            p50_date=None if known.p50_date is None or one.p50_date is None else max(known.p50_date, one.p50_date),
+        )  # fmt: skip
+    return sums
 
 
 async def _place(session: ReadSession, account_id: UUID, today: date) -> Any | None:

@@ -304,7 +304,7 @@ class Shown:
 
 def dispute_read(row: Dispute, shown: Shown, caller: Principal) -> DisputeRead:
     """From the row and what was looked up."""
-    amounts = ("amount", "disputed", "credited", "paid", "released")
+    amounts = ("amount", "credited", "paid", "released")
     pending = next((credit for credit in shown.credits[row.id] if credit.state == "requested"), None)
     facts = ActionFacts(
         state=row.state,
@@ -323,6 +323,7 @@ def dispute_read(row: Dispute, shown: Shown, caller: Principal) -> DisputeRead:
                 name if name == "amount" else f"{name}_amount": to_text(getattr(row, f"{name}_minor"), row.currency)
                 for name in amounts
             },
+            "disputed_amount": to_text(sum(_still_disputed(line, shown) for line in shown.lines[row.id]), row.currency),
             "account_number": number,
             "account_name": name,
             "reason_code": shown.reasons[row.reason_id].code,
@@ -336,6 +337,11 @@ def dispute_read(row: Dispute, shown: Shown, caller: Principal) -> DisputeRead:
     )
 
 
+def _still_disputed(line: DisputeLine, shown: Shown) -> int:
+    """Never more than is open: money that arrived a moment ago has not shrunk the dispute yet."""
+    return min(line.disputed_minor, int(shown.instalments[line.instalment_id]["open_minor"]))
+
+
 def _line(line: DisputeLine, shown: Shown, currency: str) -> DisputeLineRead:
     document = shown.instalments[line.instalment_id]
     return DisputeLineRead(
@@ -345,7 +351,7 @@ def _line(line: DisputeLine, shown: Shown, currency: str) -> DisputeLineRead:
         ordinal=document["ordinal"],
         due_date=document["due_date"],
         amount=to_text(line.amount_minor, currency),
-        disputed_amount=to_text(line.disputed_minor, currency),
+        disputed_amount=to_text(_still_disputed(line, shown), currency),
         open_amount=to_text(document["open_minor"], currency),
         undisputed_amount=to_text(shown.undisputed[line.instalment_id], currency),
     )

@@ -302,8 +302,12 @@ async def not_receivable(payment_id: UUID, body: PaymentNotReceivable, write: Pa
     responses=_CHANGED,
 )
 async def reverse(payment_id: UUID, body: PaymentReverse, write: PaymentsWrite) -> Response:
-    """Returned, bounced or charged back: its applications are undone, the instalments are open again."""
-    command = ReversePayment(payment_id, body.effective_date, body.reason_code, body.reason, _version(write))
+    """Returned, bounced or charged back: its applications are undone, the instalments are open again.
+
+    What was refunded or set aside before has left the payment and stays as it is. If the bank took that back, too, the
+    customer owes the refund: charge it with a debit memo.
+    """
+    command = ReversePayment(payment_id, body.effective_date, body.reason_code, body.reason, _version(write), rest=True)
     return await _change(write, payment_id, lambda session: reverse_payment(session, command))
 
 

@@ -262,9 +262,7 @@ def status_of_credit_memo(left_minor: int, amount_minor: int, withdrawn_minor: i
     return "open" if left_minor == amount_minor - withdrawn_minor else "partially_applied"
 
 
-def allowed_actions(
-    status: str, left_minor: int, applied_minor: int, withdrawn_minor: int, identified: bool
-) -> list[str]:
+def allowed_actions(status: str, left_minor: int, applied_minor: int, identified: bool) -> list[str]:
     """What may be done with a payment next."""
     if status == "reversed":
         return []
@@ -273,7 +271,7 @@ def allowed_actions(
         actions += ["apply", "refund", "not_receivable"] if identified else ["identify", "refund", "not_receivable"]
         if identified and applied_minor == 0:
             actions.append("move")
-    if withdrawn_minor == 0:
+    if left_minor or applied_minor:
         actions.append("reverse")
     return actions
 

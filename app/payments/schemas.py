@@ -122,7 +122,6 @@ class PaymentRead(BaseModel):
             payment.status,
             payment.unapplied_minor,
             payment.applied_minor,
-            payment.withdrawn_minor,
             payment.account_id is not None,
         )
         known = payment.external_id is not None

@@ -60,13 +60,17 @@ class MarkNotReceivable:
 
 @dataclass(frozen=True, slots=True)
 class ReversePayment:
-    """The bank took the money back: returned, bounced or charged back."""
+    """The bank took the money back: returned, bounced or charged back.
+
+    With `rest` a person says so of a payment that was refunded or set aside in part: what had left it stays as it is.
+    """
 
     payment_id: UUID
     effective_date: date
     reason_code: ReversalReason
     reason: str | None = None
     expected_version: int | None = None
+    rest: bool = False
 
 
 async def refund_payment(session: WriteSession, command: RefundPayment) -> None:
@@ -107,13 +111,14 @@ async def reverse_payment(session: WriteSession, command: ReversePayment) -> lis
     """Reverse a payment: its applications are undone as of the date, the instalments are open again with their due
     dates, the money goes back through the bank. Answers the ids of the groups that undid the applications.
 
-    Raises PaymentNotFound, StaleVersion, PaymentWithdrawn (refunded in part, set aside, or reversed before),
-    DateTooEarly (before an application or another event), PeriodClosed.
+    Raises PaymentNotFound, StaleVersion, PaymentWithdrawn (refunded in part or set aside, unless `rest`; nothing is
+    left, or reversed before), DateTooEarly (before an application or another event), PeriodClosed.
     """
     locked = await writes.lock_payment(session, command.payment_id)
     row, facts = locked.row, locked.facts
     check_version(command.expected_version, row["version"])
-    if row["withdrawn_minor"]:
+    minor = row["amount_minor"] - row["withdrawn_minor"]
+    if row["withdrawn_minor"] and not (command.rest and minor):
         shown = to_text(row["withdrawn_minor"], row["currency"])
         detail = f"{shown} {row['currency']} of the payment were refunded, reversed or set aside before"
         raise PaymentWithdrawn(detail)
@@ -122,7 +127,6 @@ async def reverse_payment(session: WriteSession, command: ReversePayment) -> lis
     undone = []
     if live:
         undone = await undo_locked(session, facts, live, command.effective_date, command.reason)
-    minor = row["amount_minor"]
     movement = Movement(
         command.payment_id,
         "reversal",

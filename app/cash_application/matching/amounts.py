@@ -47,8 +47,20 @@ def discount_of(item: OpenItem, remaining_minor: int, value_date: date, settings
     """The discount that a payment of this value date may take on the item; none once it is partly paid."""
     if item.discount_minor <= 0 or item.discount_date is None or remaining_minor != item.open_minor:
         return 0
-    last = item.discount_date + timedelta(days=settings.discount_grace_days)
-    return min(item.discount_minor, item.open_minor) if value_date <= last else 0
+    grace = timedelta(days=settings.discount_grace_days)
+    for last, minor in ((item.discount_date, item.discount_minor), *item.later_discounts):
+        if value_date <= last + grace:
+            return min(minor, item.open_minor)
+    return 0
+
+
+def discount_of_rest(discount_minor: int, amount_minor: int, credited_minor: int) -> int:
+    """What a discount comes to after a credit memo: nobody earns it on goods that were credited. Half-up.
+
+    `amount_minor` is the whole instalment, `credited_minor` what credit memos settled of it.
+    """
+    left = max(0, amount_minor - credited_minor)
+    return (2 * discount_minor * left + amount_minor) // (2 * amount_minor) if amount_minor > 0 else 0
 
 
 def relation(

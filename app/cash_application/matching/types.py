@@ -69,8 +69,8 @@ class OpenItem:
 
     `references` are other numbers that a payer may quote: purchase order, delivery, contract, external ids.
     `discount_minor` is what the payer may keep when the whole rest is paid with value on or before
-    `discount_date`. A value that nobody changes; `frozen` would only make each of tens of thousands take four times
-    as long to build.
+    `discount_date`; `later_discounts` are what it may keep after that: (last date, less), falling. A value that nobody
+    changes; `frozen` would only make each of tens of thousands take four times as long to build.
     """
 
     id: str
@@ -87,6 +87,7 @@ class OpenItem:
     references: tuple[str, ...] = ()
     discount_minor: int = 0
     discount_date: date | None = None
+    later_discounts: tuple[tuple[date, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
