@@ -10,16 +10,18 @@ from collections.abc import Mapping
 
 from app.reports.definitions import ReportDefinition
 from app.reports.performance.definitions import DEFINITIONS as PERFORMANCE_DEFINITIONS
-from app.reports.portfolio.delinquency import DELINQUENCY_DEFINITIONS
+from app.reports.portfolio.delinquency import DELINQUENCY
 from app.reports.portfolio.key_figures import FIGURE_DEFINITIONS
 from app.reports.portfolio.provision import PROVISION_MATRIX
 from app.reports.portfolio.roll_rates import ROLL_RATES
+from app.reports.portfolio.top_lists import TOP_DEFINITIONS
 from app.reports.portfolio.write_offs import WRITE_OFFS
 
 _ALL: tuple[ReportDefinition, ...] = (
     *FIGURE_DEFINITIONS,
     ROLL_RATES,
-    *DELINQUENCY_DEFINITIONS,
+    *TOP_DEFINITIONS,
+    DELINQUENCY,
     WRITE_OFFS,
     PROVISION_MATRIX,
     *PERFORMANCE_DEFINITIONS,

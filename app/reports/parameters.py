@@ -40,7 +40,6 @@ TAKES: Mapping[str, frozenset[str]] = {
     "access-review": frozenset({"active"}),
     "segregation-of-duties": frozenset({"start"}),
 }  # fmt: skip
-_BY_ACCOUNT = ("top-balances", "top-offenders")  # of an organization they name the accounts
 
 
 def check_names(definition: ReportDefinition, names: frozenset[str], place: str = "/query") -> None:
@@ -54,7 +53,7 @@ def check_names(definition: ReportDefinition, names: frozenset[str], place: str 
 
 def check_group(definition: ReportDefinition, group_by: str, place: str = "/query") -> None:
     """Refuse a group that the report does not make. Raises ReportOptionInvalid."""
-    if group_by in definition.groups or (definition.name in _BY_ACCOUNT and group_by == "organization"):
+    if group_by in definition.groups:
         return
     known = ", ".join(definition.groups)
     raise ReportOptionInvalid(f"the report {definition.name} is by {known}", pointer=f"{place}/group_by")

@@ -17,11 +17,11 @@ Every cell may be None: a figure whose denominator is zero, a group without a na
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal, overload
 
 Kind = Literal["text", "money", "count", "rate", "ratio", "days", "date"]
 Cell = str | int | Decimal | date | None
@@ -63,6 +63,39 @@ class Chart:
     title: str = ""
     split_by: str | None = None
     lines_by: tuple[str, ...] = ()
+
+
+class LazyRows(Sequence[Row]):
+    """Rows that are made when they are looked at, of things that take less memory: a long table is read piece by piece.
+
+    `make` gives the row of one thing, always the same.
+    """
+
+    __slots__ = ("_make", "_things")
+
+    def __init__(self, things: Sequence[Any], make: Callable[[Any], Row]) -> None:
+        self._things = things
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [self._make(thing) for thing in self._things[index]]
+        return self._make(self._things[index])
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._make, self._things)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)

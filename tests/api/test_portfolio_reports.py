@@ -120,6 +120,38 @@ async def test_the_top_and_the_worst(client: httpx.AsyncClient, ledger: dict[str
     )
 
 
+async def test_each_group_has_a_list_of_its_own(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant, ledger: dict[str, Any]
+) -> None:
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        await issue(session, tenant, 7_000, date(2026, 4, 1), account_id=ledger["other"])
+        await session.driver.execute(
+            "UPDATE accounts SET segment = CASE number WHEN 'C-2' THEN 'retail' ELSE 'public' END"
+            " WHERE organization_id = $1",
+            tenant.organization_id,
+        )
+
+    def listed(body: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return [(row.get("group"), row["code"], row["currency"], row["rank"], row["receivables_amount"], row["share"])
+                for row in body["rows"]]  # fmt: skip
+
+    assert listed(await get(client, "top-balances", group_by="segment")) == [
+        ("public", "C-1", "EUR", 1, "1660.00", "1.0000"), ("retail", "C-2", "EUR", 1, "70.00", "1.0000"),
+        ("retail", "C-2", "USD", 1, "50.00", "1.0000"),
+    ]  # fmt: skip
+    entity = await get(client, "top-balances", group_by="legal_entity", in_currency="EUR")
+    assert [(row["code"], row["rank"], row["receivables_amount"]) for row in entity["rows"]] == [
+        ("C-1", 1, "1660.00"), ("C-2", 2, "110.00"),
+    ]  # fmt: skip
+    assert len({row["group_key"] for row in entity["rows"]}) == 1
+    assert [row["receivables_amount"] for row in entity["totals"]] == ["1770.00"]
+    for path in ("top-balances", "top-offenders"):
+        assert (await get(client, path, group_by="currency"))["rows"] == (await get(client, path))["rows"]
+        second = await get(client, path, group_by="segment", limit=1, cursor=(
+            await get(client, path, group_by="segment", limit=1))["next_cursor"])  # fmt: skip
+        assert [(row["group"], row["rank"]) for row in second["rows"]] == [("retail", 1)]
+
+
 async def test_delinquency(client: httpx.AsyncClient, ledger: dict[str, Any]) -> None:
     body = await get(client, "delinquency", months=2)
     row = euros(body)
@@ -164,7 +196,7 @@ async def test_pages_and_groups(client: httpx.AsyncClient, ledger: dict[str, Any
 async def test_what_is_refused(client: httpx.AsyncClient, ledger: dict[str, Any]) -> None:
     soon = (JUNE_30 + timedelta(days=40_000)).isoformat()
     for path, query in (
-        ("top-offenders", {"group_by": "segment"}), ("dso", {"period_days": 0}), ("cei", {"as_of": soon + "0"}),
+        ("top-offenders", {"top": 0}), ("dso", {"period_days": 0}), ("cei", {"as_of": soon + "0"}),
         ("delinquency", {"bounds": "0,30,30"}), ("dso", {"cursor": "x"}),
     ):  # fmt: skip
         refused = await client.get(f"/v1/reports/{path}", params=query)

@@ -75,7 +75,10 @@ async def test_cells_of_a_workbook_are_what_they_say(
     row = dict(zip(header, groups[2], strict=True))
     assert (row["Name"].value, row["Name"].data_type) == ("=1+1", "s"), "a text is never a formula"
     assert (row["Unapplied"].value, row["Unapplied"].number_format) == (100, "#,##0.00")
-    assert groups.auto_filter.ref == f"A1:{groups.cell(2, len(header)).coordinate}"
+    (table,) = groups.tables.values()
+    assert table.ref == table.autoFilter.ref == f"A1:{groups.cell(groups.max_row, len(header)).coordinate}"
+    assert (table.name, table.column_names) == ("unapplied_aging", header)
+    assert groups.auto_filter.ref is None, "two filters on the same cells break the file"
     cells = dict(zip([cell.value for cell in payments[1]], payments[2], strict=True))
     assert cells["Value date"].is_date
     assert cells["Value date"].value.date() == TODAY - timedelta(days=20)

@@ -1,7 +1,8 @@
 """A report as a workbook: a summary with charts, a sheet of detail for each table that a pivot table can start from.
 
-Detail sheets have their header in the first row, frozen and filtered, one record a row, real dates and real numbers;
-totals stand in the summary only. Rows go to a temporary file as they come: memory does not grow with them.
+Detail sheets are tables of the workbook (named, filtered), with their header in the first row, frozen, one record a
+row, real dates and real numbers; totals stand in the summary only. Rows go to a temporary file as they come: memory
+does not grow with them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from app.core.errors import TooLarge
 from app.reports.output.cells import Reader, number_format, number_text
 from app.reports.output.plots import Plot, PlotRows
 from app.reports.output.sheet_rows import TEXT_LENGTH_MAX, FastRows
+from app.reports.output.sheet_tables import TableNames, table_part, unique_headings
 from app.reports.tables import Cell, Column, Report, ReportTable, Row
 
 ROWS_MAX = 1_048_000
@@ -73,16 +75,18 @@ class _Formats:
 class TableSheet:
     """The sheet of one table while its rows come."""
 
-    def __init__(self, sheet: Any, table: ReportTable, formats: _Formats) -> None:
+    def __init__(self, sheet: Any, table: ReportTable, formats: _Formats, name: str) -> None:
         self.table = table
+        self._name = name
         self.plots = PlotRows(table)
         self.rows = 0
         self.first: list[Row] = []
         self._reader = Reader.of(table, internal=False)
         self._sheet = sheet
-        self._widths = [len(column.heading) for column in self._reader.columns]
-        for place, column in enumerate(self._reader.columns):
-            sheet.write_string(0, place, column.heading, formats.of("", "head"))
+        self._headings = unique_headings([column.heading for column in self._reader.columns])
+        self._widths = [len(heading) for heading in self._headings]
+        for place, heading in enumerate(self._headings):
+            sheet.write_string(0, place, heading, formats.of("", "head"))
         self._fast = FastRows(sheet, self._reader, formats, 0)
         sheet.freeze_panes(1, 0)
 
@@ -101,10 +105,10 @@ class TableSheet:
         self.rows += len(rows)
 
     def finish(self) -> None:
-        """Filter and widths, once all rows are written."""
+        """The table around all rows, with its filter, and widths; once all rows are written."""
         columns = self._reader.columns
         if self.rows and columns:
-            self._sheet.autofilter(0, 0, self.rows, len(columns) - 1)
+            self._sheet.tables.append(table_part(self._name, self._headings, self.rows))
         for place, column in enumerate(columns):
             width = max(WIDTHS.get(column.kind, 0), min(max(self._widths[place], TEXT_WIDTH_MIN), TEXT_WIDTH_MAX))
             self._sheet.set_column(place, place, width + 2)
@@ -129,12 +133,14 @@ class ReportBook:
         self._book.set_properties({"title": report.title[:250], "created": masthead.made_at.replace(tzinfo=None)})
         self._formats = _Formats(self._book)
         self._names: set[str] = set()
+        self._tables = TableNames()
         self._summary = self._book.add_worksheet(self._name("Summary"))
         self._sheets: list[TableSheet] = []
 
     def sheet(self, table: ReportTable) -> TableSheet:
         """Begin the sheet of a table."""
-        made = TableSheet(self._book.add_worksheet(self._name(table.title)), table, self._formats)
+        made = TableSheet(self._book.add_worksheet(self._name(table.title)), table, self._formats,
+                          self._tables.of(table.name))  # fmt: skip
         self._sheets.append(made)
         return made
 

@@ -12,10 +12,10 @@ from app.infra.database import ReadSession
 from app.organizations.queries import organization_facts
 from app.reports.definitions import ReportDefinition, ReportRequest
 from app.reports.performance.framing import Record, in_one_currency
-from app.reports.portfolio.delinquency import top_offenders
 from app.reports.portfolio.framing import bounds_of, framed, notes_of, number_option, scope_of
 from app.reports.portfolio.measures import Converter, Wanted, positions
 from app.reports.portfolio.rules import PERIOD_DAYS, PERIOD_DAYS_MAX, Position, month_ends, ratio
+from app.reports.portfolio.top_lists import top_offenders
 from app.reports.tables import Chart, Column, Report, ReportTable, Row
 
 NAME = "portfolio-status"

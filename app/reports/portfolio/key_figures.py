@@ -29,7 +29,7 @@ from app.reports.portfolio.framing import (
     scope_of,
     total_cells,
 )
-from app.reports.portfolio.measures import Converter, Wanted, added, positions
+from app.reports.portfolio.measures import Converter, Wanted, positions, total_of
 from app.reports.portfolio.rules import (
     MONTHS_MAX,
     PERIOD_DAYS,
@@ -39,7 +39,7 @@ from app.reports.portfolio.rules import (
     ReportOptionInvalid,
     month_ends,
 )
-from app.reports.tables import Cell, Chart, Column, Report, ReportTable
+from app.reports.tables import Cell, Chart, Column, LazyRows, Report, ReportTable
 
 _MANY = ("account", "parent_group")  # too many of them for a series each
 
@@ -149,7 +149,7 @@ class _Making:
         totals = await self._totals(found)
         shown, more = page_of(found, request)
         names = await names_of(self.session, request.group_by, [position.key for position in shown])
-        rows = [group_cells(one.key, one.currency, names) + self.cells(one) for one in shown]
+        rows = LazyRows(shown, lambda one: group_cells(one.key, one.currency, names) + self.cells(one))
         return ReportTable(
             self.report.name.replace("-", "_"), self.report.title, (*GROUP_COLUMNS, *self.columns), rows,
             [total_cells(one.currency) + self.cells(one) for one in totals], has_more=more,
@@ -186,10 +186,10 @@ class _Making:
         """The groups added up by currency; countback of them all together."""
         if self.request.group_by in ("organization", "currency"):
             return sorted(found, key=lambda one: one.currency)
-        sums: dict[str, Position] = {}
+        groups: dict[str, list[Position]] = {}
         for one in found:
-            known = sums.get(one.currency)
-            sums[one.currency] = added(one, _nothing(one)) if known is None else added(known, one)
+            groups.setdefault(one.currency, []).append(one)
+        sums = {currency: total_of(group) for currency, group in groups.items()}
         if self.report.wanted.countback:
             scope = scope_of(self.request, "organization")
             conversion = None if self.converter is None else self.converter.conversion()
@@ -199,10 +199,6 @@ class _Making:
                         row["full_days"], row["part"], row["billed"], row["month_days"]
                     )
         return [sums[currency] for currency in sorted(sums)]
-
-
-def _nothing(like: Position) -> Position:
-    return Position(like.at, like.key, like.currency, [0] * len(like.buckets))
 
 
 FIGURE_REPORTS = (

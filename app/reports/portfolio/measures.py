@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Context, Decimal
+from operator import attrgetter
 from typing import Any
 
 from app.core.aging import AgingBounds
 from app.core.money import convert, exponent
 from app.infra.database import ReadSession
 from app.organizations.queries import Rates, rates_among
-from app.reports.portfolio import queries
+from app.reports.portfolio import queries, wide_queries
 from app.reports.portfolio.queries import Conversion, Scope
 from app.reports.portfolio.rules import Countback, Position
 
@@ -20,6 +21,8 @@ Slot = tuple[date, str | None, str]
 _AMOUNTS = ("beginning", "sales", "lost", "credit_memos", "unapplied", "unidentified", "receipts", "paid",
             "paid_x_days", "paid_x_late", "overdue_x_days")  # fmt: skip
 _EXACT = Context(prec=40)
+MANY = ("account", "parent_group")
+"""Groups of which there may be as many as accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ async def positions(
     it; those without a rate on that day stay by themselves, and the converter names them.
     """
     begins = {day: day - timedelta(days=period_days) for day in days}
-    found = await _of_instalments(session, scope, begins, bounds)
+    many = scope.group_by in MANY and len({*begins, *begins.values()}) <= wide_queries.DAYS_MAX
+    found = await (_of_many if many else _of_instalments)(session, scope, begins, bounds)
     empty = [0] * bounds.bucket_count
 
     def at(row: Any) -> Position:
@@ -153,6 +157,29 @@ async def _of_instalments(
     return found
 
 
+async def _of_many(
+    session: ReadSession, scope: Scope, begins: dict[date, date], bounds: AgingBounds
+) -> dict[Slot, Position]:
+    """The same of very many groups on few days."""
+    records, ended, begun = await wide_queries.fetch_wide_positions(
+        session, scope, list(begins), list(begins.values()), bounds
+    )
+    places = [(day, ended[day], begun[begin]) for day, begin in begins.items()]
+    last = 3 + bounds.bucket_count
+    found: dict[Slot, Position] = {}
+    for record in records:
+        key, currency = record[0], record[1]
+        for at, end, begin in places:
+            billed, lost, overdue_x_days, *buckets = record[end : end + last]
+            before, billed_before, lost_before = record[begin : begin + 3]
+            if billed or lost or before or any(buckets):
+                found[at, key, currency] = Position(
+                    at, key, currency, buckets, before, billed - billed_before, lost - lost_before,
+                    overdue_x_days=overdue_x_days,
+                )  # fmt: skip
+    return found
+
+
 async def _add_credits(session: ReadSession, scope: Scope, begins: dict[date, date], at: Any) -> None:
     rows = await queries.sum_credits(session, scope, [*begins, *begins.values()])
     for row in rows:
@@ -176,6 +203,13 @@ def _merged(parts: Iterable[Position]) -> dict[Slot, Position]:
         known = found.get(slot)
         found[slot] = part if known is None else added(known, part)
     return found
+
+
+def total_of(group: Sequence[Position]) -> Position:
+    """Positions of one day and currency, one at least, as one of no group; without countback."""
+    values: dict[str, Any] = {name: sum(map(attrgetter(name), group)) for name in _AMOUNTS}
+    buckets = [sum(column) for column in zip(*map(attrgetter("buckets"), group), strict=True)]
+    return Position(group[0].at, None, group[0].currency, buckets, **values)
 
 
 def added(one: Position, other: Position) -> Position:

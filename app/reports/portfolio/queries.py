@@ -10,10 +10,10 @@ Parameters of all statements: $1 organization, $2 known_at (null: all rows), $3 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from app.core.aging import AgingBounds
@@ -84,36 +84,61 @@ SELECT t.at, p.key::text AS key, p.currency, sum(p.billed)::bigint AS billed, su
        AS overdue_x_days, {buckets}
 FROM t JOIN packed p ON p.slot < t.n
 LEFT JOIN due d ON d.at = t.at AND d.instalment_id = p.instalment_id
-GROUP BY 1, 2, 3
+GROUP BY t.at, p.key, p.currency
+"""
+# Sales by month and, without a month, all that was taken off: nothing here depends on a due date, so that what was
+# applied is read without its instalment.
+_SALES = """
+SELECT i.account_id, i.legal_entity_id, i.currency, i.accounting_date AS day,
+       date_trunc('month', i.accounting_date::timestamp)::date AS month, i.amount_minor AS net, i.amount_minor AS billed
+FROM instalments i
+WHERE i.organization_id = $1 AND i.accounting_date <= $3[cardinality($3)]
+  AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters}
+UNION ALL
+SELECT i.account_id, i.legal_entity_id, i.currency, i.effective_date, NULL,
+       -(i.amount_minor + i.discount_minor + i.write_off_minor), 0
+FROM applications i
+WHERE i.organization_id = $1 AND i.effective_date <= $3[cardinality($3)]
+  AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters}
+UNION ALL
+SELECT i.account_id, i.legal_entity_id, i.currency, i.effective_date,
+       date_trunc('month', i.effective_date::timestamp)::date, -i.amount_minor,
+       CASE WHEN i.kind IN ('void', 'source_correction') THEN -i.amount_minor ELSE 0 END
+FROM adjustments i
+WHERE i.organization_id = $1 AND i.state = 'posted' AND i.effective_date <= $3[cardinality($3)]
+  AND ($2::timestamptz IS NULL OR i.posted_at <= $2){filters}
 """
 # Receivables used up by months of sales, going backwards: the month in which they are, and what is left for it.
 # {rate} is 1 or the factor of $4, $5, $6 (day, currency, factor) from minor to minor units.
 _COUNTBACK = """
-WITH t AS ({days}), m AS ({moves}),
+WITH t AS ({days}), m AS ({sales}),
 packed AS (
-    SELECT {key} AS key, m.currency, date_trunc('month', m.day::timestamp)::date AS month,
-           width_bucket(m.day - 1, $3::date[]) AS slot, sum(m.net) AS net, sum(m.billed) AS billed
+    SELECT {key} AS key, m.currency, m.month, width_bucket(m.day - 1, $3::date[]) AS slot, sum(m.net) AS net,
+           sum(m.billed) AS billed
     FROM m{accounts} GROUP BY 1, 2, 3, 4
 ), months AS (
     SELECT t.at, p.key, {currency} AS currency, p.month, sum(p.net{rate}) AS net, sum(p.billed{rate}) AS billed
     FROM t JOIN packed p ON p.slot < t.n{rates} GROUP BY 1, 2, 3, 4
 ), run AS (
     SELECT months.*, sum(net) OVER (PARTITION BY at, key, currency) AS receivables,
-           sum(billed) OVER (PARTITION BY at, key, currency ORDER BY month DESC) AS upto
+           sum(billed) OVER (PARTITION BY at, key, currency ORDER BY month DESC NULLS FIRST) AS upto
     FROM months
 )
-SELECT DISTINCT ON (at, key, currency) at, key::text AS key, currency,
+SELECT DISTINCT ON (run.at, run.key, run.currency) at, key::text AS key, currency,
        greatest(0, at - (month + interval '1 month')::date + 1) AS full_days,
        (receivables - (upto - billed))::numeric AS part, billed::numeric AS billed,
        least(at, (month + interval '1 month')::date - 1) - month + 1 AS month_days
-FROM run WHERE receivables > 0 AND upto >= receivables
-ORDER BY at, key, currency, month DESC
+FROM run WHERE receivables > 0 AND upto >= receivables AND month IS NOT NULL
+ORDER BY run.at, run.key, run.currency, month DESC
 """
+# What an application spends is its source's, whose account and currency it repeats: only a payment that changed its
+# account is looked up.
 _CREDITS = """
 WITH t AS ({days}), w AS (
     SELECT payment_id, to_account_id, effective_date, recorded_at, id FROM payment_movements
     WHERE organization_id = $1 AND kind = 'account_change' AND ($2::timestamptz IS NULL OR recorded_at <= $2)
-), holder AS (
+), moved AS MATERIALIZED (SELECT DISTINCT payment_id FROM w),
+holder AS (
     SELECT DISTINCT ON (t.at, w.payment_id) t.at, w.payment_id, w.to_account_id
     FROM t JOIN w ON w.effective_date <= t.at
     ORDER BY t.at, w.payment_id, w.effective_date DESC, w.recorded_at DESC, w.id DESC
@@ -123,49 +148,53 @@ WITH t AS ({days}), w AS (
     FROM credit_memos i
     WHERE i.organization_id = $1 AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters}
     UNION ALL
-    SELECT i.account_id, i.legal_entity_id, i.currency, NULL, a.effective_date, -a.source_amount_minor, 0, 0
-    FROM applications a JOIN credit_memos i ON i.organization_id = $1 AND i.id = a.credit_memo_id
-    WHERE a.organization_id = $1 AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters}
-    UNION ALL
     SELECT i.account_id, i.legal_entity_id, i.currency, NULL, v.effective_date, -v.amount_minor, 0, 0
     FROM credit_memo_movements v JOIN credit_memos i ON i.organization_id = $1 AND i.id = v.credit_memo_id
     WHERE v.organization_id = $1 AND ($2::timestamptz IS NULL OR v.recorded_at <= $2){filters}
     UNION ALL
-    SELECT i.original_account_id, i.legal_entity_id, i.currency, i.id, i.accounting_date, 0, i.amount_minor,
-           i.amount_minor
-    FROM payments i
-    WHERE i.organization_id = $1 AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters_cash}
+    SELECT a.source_account_id, a.legal_entity_id, a.source_currency, NULL, a.effective_date,
+           CASE WHEN a.payment_id IS NULL THEN -a.source_amount_minor ELSE 0 END,
+           CASE WHEN a.payment_id IS NULL THEN 0 ELSE -a.source_amount_minor END, 0
+    FROM applications a LEFT JOIN moved ON moved.payment_id = a.payment_id
+    WHERE a.organization_id = $1 AND moved.payment_id IS NULL AND a.effective_date <= $3[cardinality($3)]
+      AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_source}
     UNION ALL
     SELECT i.original_account_id, i.legal_entity_id, i.currency, i.id, a.effective_date, 0, -a.source_amount_minor, 0
-    FROM applications a JOIN payments i ON i.organization_id = $1 AND i.id = a.payment_id
-    WHERE a.organization_id = $1 AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_cash}
+    FROM moved JOIN applications a ON a.organization_id = $1 AND a.payment_id = moved.payment_id
+    JOIN payments i ON i.organization_id = $1 AND i.id = a.payment_id
+    WHERE ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_cash}
     UNION ALL
-    SELECT i.original_account_id, i.legal_entity_id, i.currency, i.id, v.effective_date, 0, -v.amount_minor,
+    SELECT i.original_account_id, i.legal_entity_id, i.currency, moved.payment_id, i.accounting_date, 0, i.amount_minor,
+           i.amount_minor
+    FROM payments i LEFT JOIN moved ON moved.payment_id = i.id
+    WHERE i.organization_id = $1 AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters_cash}
+    UNION ALL
+    SELECT i.original_account_id, i.legal_entity_id, i.currency, moved.payment_id, v.effective_date, 0, -v.amount_minor,
            CASE WHEN v.kind = 'refund' THEN 0 ELSE -v.amount_minor END
     FROM payment_movements v JOIN payments i ON i.organization_id = $1 AND i.id = v.payment_id
+    LEFT JOIN moved ON moved.payment_id = i.id
     WHERE v.organization_id = $1 AND v.kind <> 'account_change'
       AND ($2::timestamptz IS NULL OR v.recorded_at <= $2){filters_cash}
 ), packed AS (
-    SELECT e.account_id, e.legal_entity_id, e.currency, moved.payment_id, width_bucket(e.day - 1, $3::date[]) AS slot,
+    SELECT e.account_id, e.legal_entity_id, e.currency, e.payment_id, width_bucket(e.day - 1, $3::date[]) AS slot,
            sum(e.memo) AS memo, sum(e.cash) AS cash, sum(e.receipt) AS receipt
-    FROM e LEFT JOIN (SELECT DISTINCT payment_id FROM w) AS moved ON moved.payment_id = e.payment_id
-    WHERE e.day <= $3[cardinality($3)] GROUP BY 1, 2, 3, 4, 5
+    FROM e WHERE e.day <= $3[cardinality($3)] GROUP BY 1, 2, 3, 4, 5
 ), m AS (
     SELECT t.at, CASE WHEN h.payment_id IS NULL THEN p.account_id ELSE h.to_account_id END AS account_id,
-           p.legal_entity_id, p.currency, sum(p.memo) AS memo, sum(p.cash) AS cash, sum(p.receipt) AS receipt
+           p.legal_entity_id, p.currency, p.memo, p.cash, p.receipt
     FROM t JOIN packed p ON p.slot < t.n LEFT JOIN holder h ON h.at = t.at AND h.payment_id = p.payment_id
-    GROUP BY 1, 2, 3, 4
 )
 SELECT m.at, ({key})::text AS key, m.currency, sum(m.memo)::bigint AS credit_memos,
        coalesce(sum(m.cash) FILTER (WHERE m.account_id IS NOT NULL), 0)::bigint AS unapplied,
        coalesce(sum(m.cash) FILTER (WHERE m.account_id IS NULL), 0)::bigint AS unidentified,
        sum(m.receipt)::bigint AS receipts
-FROM m{accounts}{of_account} GROUP BY 1, 2, 3
+FROM m{accounts}{of_account} GROUP BY m.at, {key}, m.currency
 """
 # What payments settled in the period that ends on each day ($4: days of the period), by the day the money came.
-# An application that was undone by that day does not count; what is undone later does not change it.
+# An application that was undone by that day does not count; what is undone later does not change it. The applications
+# are materialized: beside the days the planner would take them for few, and look up each by itself.
 _PAID = """
-WITH t AS ({days}), due AS ({due}), m AS (
+WITH t AS ({days}), due AS ({due}), m AS MATERIALIZED (
     SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.invoice_date, i.original_due_date, y.value_date,
            CASE WHEN a.reverses_id IS NULL THEN a.effective_date ELSE (
                SELECT o.effective_date FROM applications o WHERE o.organization_id = $1 AND o.id = a.reverses_id
@@ -177,11 +206,11 @@ WITH t AS ({days}), due AS ({due}), m AS (
       AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters}
 )
 SELECT t.at, ({key})::text AS key, m.currency, sum(m.amount_minor)::bigint AS paid,
-       sum(m.amount_minor::numeric * (m.value_date - m.invoice_date)) AS paid_x_days,
-       sum(m.amount_minor::numeric * (m.value_date - coalesce(d.due_date, m.original_due_date))) AS paid_x_late
+       sum(m.amount_minor * (m.value_date - m.invoice_date)) AS paid_x_days,
+       sum(m.amount_minor * (m.value_date - coalesce(d.due_date, m.original_due_date))) AS paid_x_late
 FROM t JOIN m ON m.paid_in > t.at - $4::int AND m.paid_in <= t.at AND m.effective_date <= t.at
 LEFT JOIN due d ON d.at = t.at AND d.instalment_id = m.id{accounts}
-GROUP BY 1, 2, 3
+GROUP BY t.at, {key}, m.currency
 """
 
 
@@ -221,9 +250,14 @@ class Statement:
         cash = self.filters("i", ("legal_entity_id", "currency"))
         self.parts["filters_cash"] = cash
         account = self.filters("i", ("account_id",))
+        source = (
+            (cash + account).replace("i.currency", "a.source_currency").replace("i.account_id", "i.source_account_id")
+        )
+        self.parts["filters_source"] = source.replace("i.", "a.")
         self.parts["filters"] = cash + account
         self.parts["of_account"] = account.replace(" AND i.", " WHERE m.")
         self.parts["moves"] = MOVES.format(filters=self.parts["filters"])
+        self.parts["sales"] = _SALES.format(filters=self.parts["filters"])
 
     def filters(self, table: str, columns: Sequence[str]) -> str:
         """` AND column = $n` for each narrowing that is asked for."""
@@ -238,7 +272,7 @@ class Statement:
     @classmethod
     def converted(
         cls, session: ReadSession, scope: Scope, days: Sequence[date], conversion: Conversion | None
-    ) -> tuple[Statement, dict[str, str]]:
+    ) -> tuple[Self, dict[str, str]]:
         """A statement with its parts `currency`, `rate` and `rates`: each currency for itself, or in one.
 
         A currency without a factor on a day stays by itself.
@@ -254,22 +288,33 @@ class Statement:
         }
         return cls(session, scope, days, ats, codes, factors, conversion.currency), parts
 
+    def text(self, statement: str, **parts: str) -> str:
+        """The statement with the parts filled in."""
+        return statement.format(**self.parts, **parts)
+
     async def fetch(self, statement: str, **parts: str) -> list[Any]:
         """The rows of a statement, planned for these very arguments."""
         await self.session.driver.execute(PLANNER)
-        return list(await self.session.driver.fetch(statement.format(**self.parts, **parts), *self.arguments))
+        return list(await self.session.driver.fetch(self.text(statement, **parts), *self.arguments))
+
+    async def pieces(self, text: str, rows: int) -> AsyncIterator[Sequence[Any]]:
+        """The rows of a finished text, so many at a time, by a cursor of the open transaction."""
+        await self.session.driver.execute(PLANNER)
+        cursor = await self.session.driver.cursor(text, *self.arguments)
+        while found := await cursor.fetch(rows):
+            yield found
 
 
-def bucket_sums(bounds: AgingBounds, amount: str, due: str, at: str) -> str:
-    """`sum(…) AS b0, …`: the amount by days past due on `at`."""
+def bucket_sums(bounds: AgingBounds, amount: str, due: str, at: str, *, name: str = "b", where: str = "") -> str:
+    """`sum(…) AS b0, …`: the amount by days past due on `at`, of rows with the condition `where`."""
     sums = []
     for index, (low, high) in enumerate(bounds.ranges()):
-        conditions = []
+        conditions = [where] if where else []
         if low is not None:
             conditions.append(f"{due} <= {at} - {low}")
         if high is not None:
             conditions.append(f"{due} >= {at} - {high}")
-        sums.append(f"coalesce(sum({amount}) FILTER (WHERE {' AND '.join(conditions)}), 0)::bigint AS b{index}")
+        sums.append(f"coalesce(sum({amount}) FILTER (WHERE {' AND '.join(conditions)}), 0)::bigint AS {name}{index}")
     return ", ".join(sums)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.aging import AgingBounds
 from app.infra.database import ReadSession
-from app.reports.portfolio.queries import Conversion, Scope, Statement, bucket_sums
+from app.reports.portfolio.queries import Scope, Statement, bucket_sums
 
 # What was billed by the month of the invoice date, and what of it was still open $4 days after each invoice date.
 # A bill counts from its own day on, however late it was booked.
@@ -17,26 +17,9 @@ WITH t AS ({days}), m AS ({moves})
 SELECT ({key})::text AS key, m.currency, date_trunc('month', m.invoice_date::timestamp)::date AS month,
        sum(m.billed)::bigint AS billed, sum(m.net)::bigint AS unpaid
 FROM m{accounts}
-WHERE m.invoice_date >= $5::date AND (m.issued OR m.day <= least(m.invoice_date + $4::int, $3[cardinality($3)]))
-GROUP BY 1, 2, 3 HAVING sum(m.billed) <> 0 OR sum(m.net) <> 0
-"""
-# How many accounts owe, how many are overdue, and the largest overdue amount of one, in the currency that is shown.
-_ACCOUNTS = """
-WITH t AS ({days}), changed AS ({changed}), due AS ({due}), m AS ({moves}),
-packed AS (
-    SELECT {key} AS key, m.account_id, m.currency, m.due, changed.instalment_id,
-           width_bucket(m.day - 1, $3::date[]) AS slot, sum(m.net) AS net
-    FROM m LEFT JOIN changed ON changed.instalment_id = m.id{accounts} GROUP BY 1, 2, 3, 4, 5, 6
-), owing AS (
-    SELECT t.at, p.key, p.account_id, {currency} AS currency, sum(p.net{rate}) AS open,
-           coalesce(sum(p.net{rate}) FILTER (WHERE coalesce(d.due_date, p.due) < t.at), 0) AS overdue
-    FROM t JOIN packed p ON p.slot < t.n
-    LEFT JOIN due d ON d.at = t.at AND d.instalment_id = p.instalment_id{rates}
-    GROUP BY 1, 2, 3, 4
-)
-SELECT at, key::text AS key, currency, count(*) FILTER (WHERE open > 0)::int AS accounts,
-       count(*) FILTER (WHERE overdue > 0)::int AS overdue_accounts, round(max(overdue))::bigint AS largest
-FROM owing GROUP BY 1, 2, 3
+WHERE m.invoice_date >= $5::date{only} AND (m.issued OR m.day <= least(m.invoice_date + $4::int, $3[cardinality($3)]))
+GROUP BY {key}, m.currency, 3 HAVING sum(m.billed) <> 0 OR sum(m.net) <> 0
+ORDER BY 3, m.currency, {key}
 """
 # Write-offs posted from $4 to the last day of $3, by reason; a reversal stands with the reason of what it undoes.
 _WRITE_OFFS = """
@@ -52,7 +35,7 @@ SELECT ({key})::text AS key, m.currency, m.reason_code,
        coalesce(sum(m.amount_minor) FILTER (WHERE m.reverses_id IS NULL), 0)::bigint AS written_off,
        coalesce(-sum(m.amount_minor) FILTER (WHERE m.reverses_id IS NOT NULL), 0)::bigint AS reversed,
        sum(m.amount_minor)::bigint AS net, sum(m.tax_minor)::bigint AS tax
-FROM m{accounts} GROUP BY 1, 2, 3
+FROM m{accounts} GROUP BY {key}, m.currency, m.reason_code
 """
 # Write-offs within the horizon after each observation day ($3; $4: the last day of its horizon), by the bucket that
 # the item stood in on that day.
@@ -68,21 +51,22 @@ m AS (
 SELECT t.at, ({key})::text AS key, m.currency, {buckets}
 FROM t JOIN m ON m.accounting_date <= t.at AND m.effective_date > t.at AND m.effective_date <= t.until
 LEFT JOIN due d ON d.at = t.at AND d.instalment_id = m.id{accounts}
-GROUP BY 1, 2, 3
+GROUP BY t.at, {key}, m.currency
 """
 
 
-async def sum_cohorts(session: ReadSession, scope: Scope, as_of: date, after_days: int, first: date) -> list[Any]:
-    """By group, currency and month of billing from `first` on: billed, and unpaid `after_days` after each invoice."""
-    return await Statement(session, scope, [as_of], after_days, first).fetch(_COHORTS)
+def cohort_statement(
+    session: ReadSession, scope: Scope, as_of: date, after_days: int, first: date, keys: Sequence[str] | None = None
+) -> tuple[Statement, str]:
+    """By month of billing from `first` on, currency and group: billed, and unpaid `after_days` after each invoice.
 
-
-async def count_accounts(
-    session: ReadSession, scope: Scope, days: Sequence[date], conversion: Conversion | None
-) -> list[Any]:
-    """By day, group and currency: accounts that owe, overdue ones, the largest overdue amount of one."""
-    statement, parts = Statement.converted(session, scope, days, conversion)
-    return await statement.fetch(_ACCOUNTS, **parts)
+    `keys` are the ids of the groups that are wanted (accounts or parent groups); None: all.
+    """
+    statement, only = Statement(session, scope, [as_of], after_days, first), ""
+    if keys is not None:
+        statement.arguments.append(list(keys))
+        only = f" AND {statement.parts['key']} = ANY(${len(statement.arguments)}::uuid[])"
+    return statement, statement.text(_COHORTS, only=only)
 
 
 async def sum_write_offs(session: ReadSession, scope: Scope, first: date, last: date) -> list[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from app.core.aging import AgingBounds
@@ -24,12 +26,13 @@ from app.reports.portfolio.framing import (
     page_of,
     scope_of,
 )
-from app.reports.portfolio.measures import Converter, Wanted, positions
+from app.reports.portfolio.measures import MANY, Converter, Wanted, positions
 from app.reports.portfolio.rules import MONTHS_MAX, Position, month_ends, months_before, ratio, roll_lengths
-from app.reports.tables import Cell, Chart, Column, Report, ReportTable
+from app.reports.tables import Cell, Chart, Column, LazyRows, Report, ReportTable, Row
 
 COHORT_MONTHS = 13
 COHORT_DAYS = 90
+PIECE_ROWS = 1_000
 _STEP = (
     Column("from_bucket"),
     Column("to_bucket"),
@@ -50,63 +53,89 @@ _COHORT = (
 async def roll_rates(session: ReadSession, request: ReportRequest) -> Report:
     """Roll rates of each group, the cohorts of its months of billing, and roll rates by month end if asked for.
 
-    A cohort whose last invoice is not yet as old as `cohort_days` has no rate. Raises ReportOptionInvalid.
+    A cohort whose last invoice is not yet as old as `cohort_days` has no rate. Of a page only the cohorts of its groups
+    are given; the series of accounts and parent groups is that of all of them. Raises ReportOptionInvalid.
     """
     after = number_option(request, "cohort_days", COHORT_DAYS, 1, 365)
     months = number_option(request, "cohort_months", COHORT_MONTHS, 1, MONTHS_MAX)
-    making = _Rolls(session, request, await bounds_of(session, request))
-    rows = await making.rows([request.as_of])
-    shown, more = page_of(rows, request)
+    bounds = await bounds_of(session, request)
+    rolls = await _rolls(session, request, request.group_by, [request.as_of], bounds)
+    shown, more = page_of(range(len(rolls)), request)
+    keys = [rolls.group(place)[0] for place in shown] if request.limit is not None else rolls.keys
+    names = await names_of(session, request.group_by, list(dict.fromkeys(keys)))
     title = "Roll rates"
-    tables = [ReportTable("roll_rates", title, (*GROUP_COLUMNS, *_STEP), [row[1:] for row in shown], has_more=more)]
-    cohorts, converters = await _cohorts(session, request, after, months)
+    rows = LazyRows(shown, lambda place: rolls.row(place, names))
+    tables = [ReportTable("roll_rates", title, (*GROUP_COLUMNS, *_STEP), rows, has_more=more)]
+    wanted = keys if request.limit is not None and request.group_by in MANY else None
+    cohorts, converter = await _cohorts(session, request, after, months, wanted)
     tables.append(cohorts)
     if request.months:
-        columns = (Column("month_end", "date"), *GROUP_COLUMNS, *_STEP)
-        series = await making.rows(month_ends(request.as_of, request.months))
-        tables.append(ReportTable("series", "Roll rates by month", columns, series))
-    notes = notes_of(request, making.converter or converters)
+        tables.append(await _series(session, request, bounds))
+    notes = notes_of(request, rolls.converter or converter)
     return framed("roll-rates", title, request, tables, notes, cohort_days=after, months=request.months or None)
 
 
+async def _series(session: ReadSession, request: ReportRequest, bounds: AgingBounds) -> ReportTable:
+    group_by = request.group_by
+    if group_by in MANY and request.account_id is None:
+        group_by = "organization"
+    rolls = await _rolls(session, request, group_by, month_ends(request.as_of, request.months), bounds)
+    names = await names_of(session, group_by, rolls.keys)
+    rows = LazyRows(range(len(rolls)), lambda place: (rolls.day(place), *rolls.row(place, names)))
+    columns = (Column("month_end", "date"), *GROUP_COLUMNS, *_STEP)
+    return ReportTable("series", "Roll rates by month", columns, rows)
+
+
+@dataclass(frozen=True, slots=True)
 class _Rolls:
-    """Positions on the days and one bucket-length before each."""
+    """Each step from bucket to bucket of each group on each day, numbered in their order."""
 
-    def __init__(self, session: ReadSession, request: ReportRequest, bounds: AgingBounds) -> None:
-        self.session, self.request, self.bounds = session, request, bounds
-        self.lengths = roll_lengths(bounds.upper)
-        self.converter: Converter | None = None
+    days: Sequence[date]
+    groups: Sequence[tuple[str | None, str]]
+    lengths: Sequence[int]
+    labels: Sequence[str]
+    at: Mapping[tuple[date, str | None, str], Position]
+    converter: Converter | None
 
-    async def rows(self, days: Sequence[date]) -> list[tuple[Cell, ...]]:
-        """Day, group, and each step from bucket to bucket; groups in the order of their receivables."""
-        every = sorted({*days, *(day - timedelta(days=length) for day in days for length in self.lengths)})
-        scope = scope_of(self.request)
-        found, converter = await positions(
-            self.session, scope, every, 0, self.bounds, Wanted(), self.request.in_currency
-        )
-        self.converter = converter or self.converter
-        at = {(one.at, one.key, one.currency): one for one in found}
-        groups = self._in_order(found)
-        names = await names_of(self.session, self.request.group_by, [key for key, _ in groups])
-        labels = self.bounds.labels()
-        rows: list[tuple[Cell, ...]] = []
-        for day in days:
-            for key, currency in groups:
-                now = at.get((day, key, currency))
-                for index, length in enumerate(self.lengths):
-                    then = at.get((day - timedelta(days=length), key, currency))
-                    before, after = _in(then, index), _in(now, index + 1)
-                    cells = (labels[index], labels[index + 1], length, before, after, ratio(after, before))
-                    rows.append((day, *group_cells(key, currency, names), *cells))
-        return rows
+    def __len__(self) -> int:
+        return len(self.days) * len(self.groups) * len(self.lengths)
 
-    def _in_order(self, found: Sequence[Position]) -> list[tuple[str | None, str]]:
-        largest: dict[tuple[str | None, str], int] = {}
-        for one in found:
-            key = (one.key, one.currency)
-            largest[key] = max(largest.get(key, 0), one.receivables)
-        groups = [key for key, minor in largest.items() if minor]
-        return sorted(groups, key=lambda key: (key[1], -largest[key], key[0] or ""))
+    @property
+    def keys(self) -> list[str | None]:
+        return [key for key, _ in self.groups]
+
+    def group(self, place: int) -> tuple[str | None, str]:
+        return self.groups[place // len(self.lengths) % len(self.groups)]
+
+    def day(self, place: int) -> date:
+        return self.days[place // (len(self.lengths) * len(self.groups))]
+
+    def row(self, place: int, names: Mapping[Any, tuple[str, str]]) -> tuple[Cell, ...]:
+        """Group, and the step."""
+        (key, currency), day, index = self.group(place), self.day(place), place % len(self.lengths)
+        length = self.lengths[index]
+        before = _in(self.at.get((day - timedelta(days=length), key, currency)), index)
+        after = _in(self.at.get((day, key, currency)), index + 1)
+        steps = (self.labels[index], self.labels[index + 1], length, before, after, ratio(after, before))
+        return (*group_cells(key, currency, names), *steps)
+
+
+async def _rolls(
+    session: ReadSession, request: ReportRequest, group_by: str, days: Sequence[date], bounds: AgingBounds
+) -> _Rolls:
+    """Positions on the days and one bucket-length before each; groups in the order of their receivables."""
+    lengths = roll_lengths(bounds.upper)
+    every = sorted({*days, *(day - timedelta(days=length) for day in days for length in lengths)})
+    found, converter = await positions(
+        session, scope_of(request, group_by), every, 0, bounds, Wanted(), request.in_currency
+    )
+    largest: dict[tuple[str | None, str], int] = {}
+    for one in found:
+        key = (one.key, one.currency)
+        largest[key] = max(largest.get(key, 0), one.receivables)
+    groups = sorted((key for key, minor in largest.items() if minor), key=lambda k: (k[1], -largest[k], k[0] or ""))
+    at = {(one.at, one.key, one.currency): one for one in found}
+    return _Rolls(days, groups, lengths, bounds.labels(), at, converter)
 
 
 def _in(position: Position | None, bucket: int) -> int:
@@ -114,11 +143,26 @@ def _in(position: Position | None, bucket: int) -> int:
 
 
 async def _cohorts(
-    session: ReadSession, request: ReportRequest, after: int, months: int
+    session: ReadSession, request: ReportRequest, after: int, months: int, keys: Sequence[str | None] | None
 ) -> tuple[ReportTable, Converter | None]:
     """By month of billing, oldest first: what was billed, and what of it was open `after` days after its invoice."""
     first = months_before(request.as_of.replace(day=1), months - 1)
-    found = await risk_queries.sum_cohorts(session, scope_of(request), request.as_of, after, first)
+    ids = None if keys is None else [key for key in dict.fromkeys(keys) if key is not None]
+    statement, text = risk_queries.cohort_statement(session, scope_of(request), request.as_of, after, first, ids)
+    title = f"Unpaid {after} days after the invoice, by month of billing"
+    chart = Chart("line", "month", ("unpaid_rate",), title, "currency", lines_of(request.group_by))
+    columns = (*GROUP_COLUMNS, *_COHORT)
+    cells = partial(_cohort, after=after, as_of=request.as_of)
+    if request.in_currency is None and request.limit is None and request.group_by in MANY:
+
+        async def stream() -> AsyncIterator[Sequence[Row]]:
+            async for piece in statement.pieces(text, PIECE_ROWS):
+                names = await names_of(session, request.group_by, [row["key"] for row in piece])
+                yield [cells(names, row["key"], row["currency"], row["month"], row["billed"], row["unpaid"])
+                       for row in piece]  # fmt: skip
+
+        return ReportTable("cohorts", title, columns, chart=chart, stream=stream), None
+    found = await statement.fetch(text)
     converter = None
     if request.in_currency is not None:
         codes = {row["currency"] for row in found}
@@ -129,16 +173,19 @@ async def _cohorts(
         entry = sums.setdefault((row["month"], currency, row["key"]), [0, 0])
         entry[0], entry[1] = entry[0] + billed, entry[1] + unpaid
     names = await names_of(session, request.group_by, list({key for _, _, key in sums}))
-    rows = []
-    for (month, currency, key), (billed, unpaid) in sorted(
-        sums.items(), key=lambda item: (*item[0][:2], str(item[0][2]))
-    ):
-        complete = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1) + timedelta(days=after)
-        rate: Decimal | None = ratio(unpaid, billed) if complete <= request.as_of else None
-        rows.append((*group_cells(key, currency, names), month, complete, billed, unpaid, rate))
-    title = f"Unpaid {after} days after the invoice, by month of billing"
-    chart = Chart("line", "month", ("unpaid_rate",), title, "currency", lines_of(request.group_by))
-    return ReportTable("cohorts", title, (*GROUP_COLUMNS, *_COHORT), rows, chart=chart), converter
+    ordered = sorted(sums, key=lambda slot: (*slot[:2], str(slot[2])))
+    rows = [cells(names, key, currency, month, *sums[month, currency, key]) for month, currency, key in ordered]
+    return ReportTable("cohorts", title, columns, rows, chart=chart), converter
+
+
+def _cohort(
+    names: Mapping[Any, tuple[str, str]], key: str | None, currency: str, month: date, billed: int, unpaid: int, *,
+    after: int, as_of: date,
+) -> tuple[Cell, ...]:  # fmt: skip
+    """A cohort; its rate when its last invoice is old enough."""
+    complete = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1) + timedelta(days=after)
+    rate: Decimal | None = ratio(unpaid, billed) if complete <= as_of else None
+    return (*group_cells(key, currency, names), month, complete, billed, unpaid, rate)
 
 
 def _shown(row: Any, converter: Converter | None, day: date) -> tuple[int, int, str]:

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from app.infra.http.requests import callers
 from app.infra.principal import Principal
-from app.reports.portfolio.delinquency import TOP, TOP_MAX, delinquency, top_balances, top_offenders
+from app.reports.portfolio.delinquency import delinquency
 from app.reports.portfolio.key_figures import FIGURE_REPORTS
 from app.reports.portfolio.roll_rates import COHORT_DAYS, COHORT_MONTHS, roll_rates
 from app.reports.portfolio.rules import MONTHS_MAX, PERIOD_DAYS, PERIOD_DAYS_MAX
+from app.reports.portfolio.top_lists import TOP, TOP_MAX, top_balances, top_offenders
 from app.reports.portfolio.write_offs import write_offs
 from app.reports.router_parameters import known_parameters
 from app.reports.router_tables import REPORT_RESPONSES, Asked, answer_report, asked
@@ -159,7 +160,8 @@ async def top_balances_(
     by: Literal["receivables", "overdue", "net"] = "receivables",
     bounds: Bounds = None,
 ) -> Response:
-    """By account, or by parent group; with the share of each in all and the running share."""
+    """Accounts, or parent groups, with the share of each in all and the running share. By legal entity, collector,
+    segment, country or risk class each group has its own list of accounts."""
     return await answer_report(question, principal, top_balances, top=top, by=by, bounds=bounds)
 
 
@@ -171,7 +173,9 @@ async def top_balances_(
     responses=REPORT_RESPONSES,
 )
 async def top_offenders_(question: Question, principal: Reading, top: Top = TOP) -> Response:
-    """Each score is explained in the row: overdue amount × mean days late ÷ 30 × overdue now ÷ overdue 30 days ago."""
+    """Each score is explained in the row: overdue amount × mean days late ÷ 30 × overdue now ÷ overdue 30 days ago.
+
+    Groups as in the top balances."""
     return await answer_report(question, principal, top_offenders, top=top)
 
 

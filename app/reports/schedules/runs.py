@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from app.reports.schedules.asking import definition_of, request_of
 from app.reports.schedules.delivering import fail_deliveries, send_deliveries
 from app.reports.schedules.errors import RunExpired, RunNotCancellable, RunNotFinished
 from app.reports.schedules.models import ReportRun
+from app.reports.tables import Report
 from app.settings import Settings
 
 KIND = "reports.run"
@@ -38,6 +39,8 @@ PROGRESS_SECONDS = 1.0
 LONG = "SET LOCAL statement_timeout = '15min'; SET LOCAL idle_in_transaction_session_timeout = '15min'"
 """Nobody waits for a run: sorting a million items, or packing their workbook, may take longer than a request."""
 BUILT_PERCENT, WRITTEN_PERCENT = 30, 95
+HALF_BUILT_SECONDS = 15.0
+"""Building takes nobody knows how long: after so many seconds, half of the way to built is shown."""
 HALF_WAY_ROWS = 25_000
 """Rows of unknown number: after so many, half of the way from built to written is shown."""
 EXPIRED_AT_ONCE = 100
@@ -138,6 +141,24 @@ class _Making:
         """Count from now."""
         self._written_at = time.monotonic()
 
+    async def while_built(self, building: Awaitable[Report]) -> Report:
+        """The report, once it is built. Until then progress grows by the clock, and a cancelled run stops its query.
+
+        Raises _Cancelled, and what the building raises.
+        """
+        work = asyncio.ensure_future(building)
+        started = time.monotonic()
+        try:
+            while not (await asyncio.wait({work}, timeout=2 * PROGRESS_SECONDS))[0]:
+                waited = time.monotonic() - started
+                share = waited / (waited + HALF_BUILT_SECONDS)
+                await self._write(max(self._percent, int(BUILT_PERCENT * share)))
+            return work.result()
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+
     async def rows(self, rows: int) -> None:
         """So many rows are written."""
         share = rows / (rows + HALF_WAY_ROWS)
@@ -147,6 +168,9 @@ class _Making:
         """So far it is. Raises _Cancelled."""
         if percent <= self._percent or time.monotonic() - self._written_at < PROGRESS_SECONDS:
             return
+        await self._write(percent)
+
+    async def _write(self, percent: int) -> None:
         self._percent, self._written_at = percent, time.monotonic()
         async with self.database.write(self.organization_id, self.actor) as session:
             if not await queries.raise_progress(session, self.run_id, percent):
@@ -167,7 +191,7 @@ async def _make(
     masthead = Masthead(facts.name, now.astimezone(zone(facts.time_zone)))
     async with making.database.read(making.organization_id, snapshot=True) as session:
         await session.driver.execute(LONG)
-        built = await definition.build(session, wanted)
+        built = await making.while_built(definition.build(session, wanted))
         await making.reach(BUILT_PERCENT)
         return await make_file(built, form, folder, masthead, making.rows)
 
