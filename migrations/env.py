@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.sql.elements import conv
 
 from app.infra.tables import Xid8
+from migrations.data_scope import SCOPED, call_of, policy_of
 from migrations.metadata import metadata
 from migrations.tenancy import APP
 
@@ -28,6 +29,10 @@ class SecureTable(MigrateOperation):  # type: ignore[misc]
 
     def __init__(self, call: str) -> None:
         self.call = call
+
+    def to_diff_tuple(self) -> tuple[str, str]:
+        """What `alembic check` prints of it."""
+        return ("secure", self.call)
 
 
 @renderers.dispatch_for(SecureTable)
@@ -76,6 +81,16 @@ FROM pg_attribute a WHERE a.attrelid = to_regclass(:table) AND a.attnum > 0 AND 
 """
 _DEFINED = """
 SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE contype = 'c' AND conrelid = to_regclass(:table)
+"""
+
+
+_SCOPED_TABLES = """
+SELECT c.relname AS name, obj_description(p.oid, 'pg_policy') AS mark FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE p.polname = 'data_scope' AND c.relnamespace = 'public'::regnamespace
+"""
+_GRANTED = """
+SELECT c.relname AS name FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+AND has_table_privilege(:role, c.oid, 'INSERT')
 """
 
 
@@ -132,7 +147,7 @@ def _complete(context_: Any, _revision: Any, directives: list[Any]) -> None:
     _secure_new_tables(script)
     _grant_erasable(context_.connection, script)
     created = {op.table_name for op in _flatten(script.upgrade_ops.ops) if isinstance(op, ops.CreateTableOp)}
-    later = _taken_out(script.upgrade_ops, created)
+    later = [*_taken_out(script.upgrade_ops, created), *_scope_tables(context_.connection, script)]
     if later:
         revision = f"{script.rev_id[: VERSION_LENGTH - 7]}_online"
         directives.append(
@@ -142,7 +157,10 @@ def _complete(context_: Any, _revision: Any, directives: list[Any]) -> None:
                 ops.DowngradeOps([]),  # the first revision drops them
                 message=f"{script.message}: indexes and checks of tables in use",
                 head=script.rev_id,
-                imports={"from migrations.online import drop_half_built, online, validate"},
+                imports={
+                    "from migrations.online import drop_half_built, online, validate",
+                    "from migrations.data_scope import create_scoped_role, scope_table",
+                },
             )
         )
 
@@ -190,14 +208,46 @@ def _secure_new_tables(script: Any) -> None:
 
 def _grant_erasable(connection: Connection, script: Any) -> None:
     """Columns of present append-only tables that have become erasable: the service may overwrite them from now on."""
+    scoped = _granted(connection)
     for table in metadata.tables.values():
         found = connection.execute(text(_ERASABLE), {"table": table.name, "role": APP})
         granted = {row.name: row.granted for row in found}
         for column in table.info.get("erasable", ()):
             if granted and not granted.get(column):  # a column that comes with this migration has no grant yet either
                 what = f'UPDATE ({column}) ON "{table.name}"'
-                script.upgrade_ops.ops.append(ops.ExecuteSQLOp(f"GRANT {what} TO {APP}"))
-                script.downgrade_ops.ops.insert(0, ops.ExecuteSQLOp(f"REVOKE {what} FROM {APP}"))
+                roles = f"{APP}, {SCOPED}" if table.name in scoped else APP
+                script.upgrade_ops.ops.append(ops.ExecuteSQLOp(f"GRANT {what} TO {roles}"))
+                script.downgrade_ops.ops.insert(0, ops.ExecuteSQLOp(f"REVOKE {what} FROM {roles}"))
+
+
+def _scope_tables(connection: Connection, script: Any) -> list[str]:
+    """Steps for each table whose data scope in the database is not the wanted one, or that the scoped role cannot read.
+
+    They are online: each asks for the lock of one table only.
+    """
+    marks = {row.name: row.mark for row in connection.execute(text(_SCOPED_TABLES))}
+    granted = _granted(connection)
+    steps: list[str] = []
+    for table in metadata.sorted_tables:
+        if "organization_id" not in table.c and table.name != "organizations":
+            continue
+        policy = policy_of(table, metadata)
+        if table.name in granted and marks.get(table.name) == (policy.mark if policy else None):
+            continue
+        steps.append(call_of(table, policy))
+        if policy is None and table.name in marks:
+            steps.append(f"unscope_table({table.name!r})")
+        if policy is not None and table.name not in marks:
+            script.downgrade_ops.ops.insert(0, SecureTable(f"unscope_table({table.name!r})"))
+            script.imports.add("from migrations.data_scope import unscope_table")
+    return steps if granted or not steps else ["create_scoped_role()", *steps]
+
+
+def _granted(connection: Connection) -> set[str]:
+    """Tables that the scoped role may read; none where it is not there yet (roles are those of the whole server)."""
+    if connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": SCOPED}).first() is None:
+        return set()
+    return {row.name for row in connection.execute(text(_GRANTED), {"role": SCOPED})}
 
 
 def _flatten(operations: Iterable[Any]) -> Iterable[Any]:

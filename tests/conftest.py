@@ -36,6 +36,8 @@ from app.main import create_app
 from app.settings import Settings
 from tests.factories import Tenant, make_tenant
 
+_AFTERWARDS = f"SET LOCAL app.organization_id = ''; SET LOCAL ROLE {APP_ROLE}"
+"""What a released savepoint keeps of the step in it, and a transaction's end does not."""
 _SERVERS = pytest.StashKey[dict[str, Any]]()
 
 
@@ -142,10 +144,10 @@ class RolledBackDatabase(Database):
         await driver.execute(f"SAVEPOINT step; {head}")
 
     async def _commit(self, driver: asyncpg.Connection) -> None:
-        await driver.execute("RELEASE SAVEPOINT step; SET LOCAL app.organization_id = ''")
+        await driver.execute(f"RELEASE SAVEPOINT step; {_AFTERWARDS}")
 
     async def _roll_back(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
-        await driver.execute("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step; SET LOCAL app.organization_id = ''")
+        await driver.execute(f"ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step; {_AFTERWARDS}")
 
     async def look_up(self, query: str, organization_id: UUID, *args: Any) -> list[asyncpg.Record]:
         async with self.read(organization_id) as session:
@@ -248,6 +250,12 @@ def authenticator() -> StaticAuthenticator:
 
 
 @pytest.fixture(scope="session")
+def service_settings() -> Settings:
+    """Settings of the service, read once: to ask the environment takes longer than most requests."""
+    return Settings(log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
 def service() -> FastAPI:
     """The application, made once: its routes take about a second to prepare at the first request."""
     return create_app(Settings(log_level="error"))
@@ -255,12 +263,17 @@ def service() -> FastAPI:
 
 @pytest.fixture
 async def client(
-    service: FastAPI, database: RolledBackDatabase, tenant: Tenant, authenticator: StaticAuthenticator, tmp_path: Path
+    service: FastAPI,
+    service_settings: Settings,
+    database: RolledBackDatabase,
+    tenant: Tenant,
+    authenticator: StaticAuthenticator,
+    tmp_path: Path,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the service with a token of `tenant` that has every scope."""
     app = service
     configure_logs("error")
-    app.state.settings = Settings(data_dir=tmp_path, log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
+    app.state.settings = service_settings.model_copy(update={"data_dir": tmp_path})
     app.state.database = app.state.read_database = app.state.report_database = database
     app.state.limits = Limits.of(None, None)
     app.state.authenticator = authenticator

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from asyncpg import exceptions as pg
 from sqlalchemy.exc import DBAPIError
 
-from app.core.errors import Conflict, DomainError, FieldError, RuleViolation, Unavailable
+from app.core.errors import Conflict, DomainError, FieldError, Forbidden, RuleViolation, Unavailable
+from app.infra.data_scope import acting_within
 
 _REGISTERED: dict[str, Callable[[], DomainError]] = {}
 
@@ -28,6 +29,18 @@ class Busy(Conflict):
     """Another request holds the same rows; try again."""
 
     code = "busy"
+
+
+class OutsideDataScope(RuleViolation):
+    """An id in the request names nothing that the caller may see."""
+
+    code = "outside_data_scope"
+
+
+class LeavesDataScope(Forbidden):
+    """The account as it would be is none that the caller may see: of another collector, or of none."""
+
+    code = "leaves_data_scope"
 
 
 def on_constraint(name: str, refusal: Callable[[], DomainError]) -> None:
@@ -58,6 +71,8 @@ def refusal_of(error: BaseException) -> DomainError | None:
     name = getattr(found, "constraint_name", None) or ""
     if name in _REGISTERED:
         return _REGISTERED[name]()
+    if isinstance(found, pg.InsufficientPrivilegeError) and acting_within() is not None:
+        return _outside(found)
     if isinstance(found, pg.UniqueViolationError):
         return Conflict("a record with the same key exists already", constraint=name)
     if isinstance(found, pg.ForeignKeyViolationError):
@@ -75,6 +90,15 @@ def refusal_of(error: BaseException) -> DomainError | None:
     if isinstance(found, pg.PostgresConnectionError | pg.OperatorInterventionError | pg.TooManyConnectionsError):
         return Unavailable("the database does not answer; try again")
     return None
+
+
+def _outside(error: pg.InsufficientPrivilegeError) -> DomainError | None:
+    """A policy refused the row of a caller with a data scope; anything else of that kind is a fault of ours."""
+    if "row-level security" not in str(error):
+        return None
+    if 'table "accounts"' in str(error):
+        return LeavesDataScope("the account would be none of your data scope", pointer="/collector_id")
+    return OutsideDataScope("what the request refers to is not in your data scope")
 
 
 def _unreachable(error: BaseException) -> DomainError | None:

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from app.core.errors import Unavailable
 from app.core.ids import OrganizationId
 from app.infra.connection import DatabaseSettings
+from app.infra.data_scope import SCOPED_ROLE, acting_within
 from app.infra.lookups import Lookups, open_lookups
 from app.infra.tracing import SETTING as TRACE_SETTING
 from app.infra.tracing import current as current_trace
@@ -164,7 +165,8 @@ class Database:
         it ends. Exclusive from the start: two that first share the lock and then both want it alone wait for ever.
         """
         async with self._connection() as (connection, driver):
-            head = f"{_tenant(organization_id)}{_trace()}{_locks(organization_id, exclusive_period=exclusive_period)}"
+            locks = _locks(organization_id, exclusive_period=exclusive_period)
+            head = f"{_tenant(organization_id)}{_scope()}{_trace()}{locks}"
             await self._open(connection, driver, head, "BEGIN")
             session = WriteSession(bind=connection, expire_on_commit=False)
             session.organization_id = OrganizationId(organization_id)
@@ -190,7 +192,7 @@ class Database:
         """One read-only transaction; with `snapshot` every statement sees the same instant (repeatable read)."""
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" if snapshot else "BEGIN READ ONLY"
         async with self._connection() as (connection, driver):
-            await self._open(connection, driver, _tenant(organization_id), begin)
+            await self._open(connection, driver, f"{_tenant(organization_id)}{_scope()}", begin)
             session = ReadSession(bind=connection, expire_on_commit=False)
             session.organization_id = OrganizationId(organization_id)
             session.driver = driver
@@ -206,8 +208,12 @@ class Database:
     async def look_up(self, query: str, organization_id: UUID, *args: Any) -> list[asyncpg.Record]:
         """The rows of one SELECT (its `$1` is the organization) in one round trip: tenant, query and end together.
 
-        JSON comes as objects, as with `ReadSession.driver`.
+        JSON comes as objects, as with `ReadSession.driver`. Within a data scope it takes a transaction.
         """
+        if acting_within() is not None:
+            async with self.read(organization_id) as session:
+                rows: list[asyncpg.Record] = await session.driver.fetch(query, organization_id, *args)
+                return rows
         assert self.lookups is not None
         return await self.lookups.fetch(query, organization_id, *args)
 
@@ -287,6 +293,12 @@ async def attempt(session: WriteSession) -> AsyncIterator[None]:
 def _tenant(organization_id: UUID) -> str:
     # A UUID object prints as hex digits and dashes only, so that it is safe to put into the text.
     return f"SET LOCAL app.organization_id = '{UUID(str(organization_id))}';"
+
+
+def _scope() -> str:
+    # Within a data scope the transaction acts in the role for which the policies of scopes hold.
+    scope = acting_within()
+    return "" if scope is None else f"SET LOCAL ROLE {SCOPED_ROLE};{scope.opening};"
 
 
 def _trace() -> str:

@@ -15,6 +15,7 @@ from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import WriteSession
 from app.infra.versions import RECORDED_NOW, check_version
 from app.organizations import queries
+from app.organizations.data_scope import check_data_scope
 from app.organizations.duties import check_duties
 from app.organizations.errors import (
     GrantExceedsOwn,
@@ -49,6 +50,8 @@ class NewUser:
     issuer: str | None = None
     subject: str | None = None
     approval_limits: Mapping[str, int] | None = None
+    team: str | None = None
+    data_scope: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class NewApiClient:
     roles: Sequence[str] = ()
     scopes: Sequence[str] = ()
     token_lifetime_seconds: int = 3600
+    data_scope: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,14 @@ class MadeSecret:
 async def create_user(session: WriteSession, new: NewUser, *, granted_by: frozenset[str] | None) -> User:
     """Add a person. `granted_by` are the caller's scopes (None: the installation itself).
 
-    Raises RoleUnknown, SegregationViolated, GrantExceedsOwn, SubjectIncomplete; UserTaken comes from the unique keys.
+    Raises RoleUnknown, SegregationViolated, GrantExceedsOwn, SubjectIncomplete, DataScopeUnknown; UserTaken comes from
+    the unique keys.
     """
     roles = check_roles(new.roles)
     check_duties(roles)
     _check_grant(scopes_of(roles), granted_by)
     _check_subject(new.issuer, new.subject)
+    data_scope = await check_data_scope(session, new.data_scope or {})
     row = User(
         organization_id=session.organization_id,
         id=UserId(new_id()),
@@ -87,9 +93,12 @@ async def create_user(session: WriteSession, new: NewUser, *, granted_by: frozen
         subject=new.subject,
         roles=list(roles),
         approval_limit=dict(new.approval_limits or {}),
+        team=new.team,
+        data_scope=data_scope,
     )
     await add_row(session, row)
-    record_change(session, ChangeRow("user", row.id, "user.created", None, {"roles": list(roles)}))
+    facts = {"roles": list(roles), "team": new.team, "data_scope": data_scope}
+    record_change(session, ChangeRow("user", row.id, "user.created", None, facts))
     return row
 
 
@@ -103,7 +112,8 @@ async def update_user(
 ) -> User:
     """Change a person, roles and activity included.
 
-    Raises UserUnknown, StaleVersion, RoleUnknown, SegregationViolated, GrantExceedsOwn, SubjectIncomplete, LastAdmin.
+    Raises UserUnknown, StaleVersion, RoleUnknown, SegregationViolated, GrantExceedsOwn, SubjectIncomplete, LastAdmin,
+    DataScopeUnknown.
     """
     row = await queries.get_user(session, user_id, lock=True)
     check_version(expected_version, row.version)
@@ -113,11 +123,17 @@ async def update_user(
     if "roles" in changes:
         changes["roles"] = list(check_roles(changes["roles"]))
         check_duties(changes["roles"])
-    if changes.keys() & {"roles", "active", "issuer", "subject", "approval_limit"}:
+    if "data_scope" in changes:
+        changes["data_scope"] = await check_data_scope(session, changes["data_scope"])
+    if changes.keys() & {"roles", "active", "issuer", "subject", "approval_limit", "team", "data_scope"}:
         _check_grant(scopes_of([*row.roles, *changes.get("roles", ())]), granted_by)
     _check_subject(changes.get("issuer", row.issuer), changes.get("subject", row.subject))
-    stays_admin = "admin" in changes.get("roles", row.roles) and changes.get("active", row.active)
-    if row.active and "admin" in row.roles and not stays_admin:
+    stays_admin = (
+        "admin" in changes.get("roles", row.roles)
+        and changes.get("active", row.active)
+        and not changes.get("data_scope", row.data_scope)
+    )
+    if row.active and "admin" in row.roles and not row.data_scope and not stays_admin:
         await _require_another_admin(session)
     await save_changes(session, row, changes, "user", row.id, unlogged=_PERSONAL)
     return row
@@ -128,11 +144,13 @@ async def create_api_client(
 ) -> tuple[ApiClient, MadeSecret]:
     """Add a program with its first secret, whose text is answered once and never again.
 
-    Raises RoleUnknown, ScopeUnknown, SegregationViolated, GrantExceedsOwn; ApiClientNameTaken comes from the key.
+    Raises RoleUnknown, ScopeUnknown, SegregationViolated, GrantExceedsOwn, DataScopeUnknown; ApiClientNameTaken comes
+    from the key.
     """
     roles, scopes = check_roles(new.roles), check_scopes(new.scopes)
     check_duties(roles, scopes)
     _check_grant(scopes_of(roles, scopes), granted_by)
+    data_scope = await check_data_scope(session, new.data_scope or {})
     row = ApiClient(
         organization_id=session.organization_id,
         id=ApiClientId(new_id()),
@@ -140,9 +158,10 @@ async def create_api_client(
         roles=list(roles),
         scopes=list(scopes),
         token_lifetime_seconds=new.token_lifetime_seconds,
+        data_scope=data_scope,
     )
     await add_row(session, row)
-    facts = {"name": new.name, "roles": list(roles), "scopes": list(scopes)}
+    facts = {"name": new.name, "roles": list(roles), "scopes": list(scopes), "data_scope": data_scope}
     record_change(session, ChangeRow("api_client", row.id, "api_client.created", None, facts))
     return row, await _add_secret(session, row.id, None)
 
@@ -157,7 +176,8 @@ async def update_api_client(
 ) -> ApiClient:
     """Change a program. Deactivated, its tokens stop within half a minute.
 
-    Raises ApiClientUnknown, StaleVersion, RoleUnknown, ScopeUnknown, SegregationViolated, GrantExceedsOwn.
+    Raises ApiClientUnknown, StaleVersion, RoleUnknown, ScopeUnknown, SegregationViolated, GrantExceedsOwn,
+    DataScopeUnknown.
     """
     row = await queries.get_api_client(session, api_client_id, lock=True)
     check_version(expected_version, row.version)
@@ -168,6 +188,8 @@ async def update_api_client(
         changes["scopes"] = list(check_scopes(changes["scopes"]))
     if changes.keys() & {"roles", "scopes"}:
         check_duties(changes.get("roles", row.roles), changes.get("scopes", row.scopes))
+    if "data_scope" in changes:
+        changes["data_scope"] = await check_data_scope(session, changes["data_scope"])
     wanted = scopes_of(changes.get("roles", row.roles), changes.get("scopes", row.scopes))
     _check_grant(wanted | scopes_of(row.roles, row.scopes), granted_by)
     await save_changes(session, row, changes, "api_client", row.id)

@@ -71,6 +71,7 @@ async def get_me(caller: Caller, read: Annotated[ReadSession, reads()]) -> Respo
             "scopes": sorted(caller.scopes),
             "permissions": permissions_of(caller.scopes),
             "approval_limit": None if limit is None else to_text(limit, organization.base_currency),
+            "data_scope": caller.data_scope.definition if caller.data_scope else {},
             "organization": organization_read(organization, caller.scopes),
         }
     )
@@ -95,6 +96,8 @@ async def create_user(body: UserCreate, write: WritingUsers) -> Response:
         issuer=body.issuer,
         subject=body.subject,
         approval_limits=limits_minor(body.approval_limits),
+        team=body.team,
+        data_scope=body.data_scope.model_dump(),
     )
 
     async def work(session: WriteSession) -> Answer:
@@ -152,6 +155,8 @@ async def update_user(user_id: UUID, body: UserUpdate, write: WritingUsers) -> R
     wanted = changes(body)
     if "approval_limits" in wanted:
         wanted["approval_limit"] = limits_minor(wanted.pop("approval_limits"))
+    if "data_scope" in wanted:
+        wanted["data_scope"] = body.data_scope.model_dump()
 
     async def work(session: WriteSession) -> Answer:
         scopes = write.principal.scopes
@@ -231,11 +236,14 @@ async def get_api_client(api_client_id: UUID, read: ReadingClients, caller: Call
 async def update_api_client(api_client_id: UUID, body: ApiClientUpdate, write: WritingClients) -> Response:
     """Change name, roles, scopes or activity; a deactivated client's tokens stop within half a minute."""
     expected = write.expected_version()
+    wanted = changes(body)
+    if "data_scope" in wanted:
+        wanted["data_scope"] = body.data_scope.model_dump()
 
     async def work(session: WriteSession) -> Answer:
         scopes = write.principal.scopes
         row = await access.update_api_client(
-            session, api_client_id, changes(body), granted_by=scopes, expected_version=expected
+            session, api_client_id, wanted, granted_by=scopes, expected_version=expected
         )
         return answer(api_client_read(row, scopes), version=row.version)
 

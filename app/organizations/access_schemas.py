@@ -40,6 +40,37 @@ Lifetime = Annotated[int, Field(ge=60, le=86_400, description="Seconds that a fe
 Subject = Annotated[str, visible(255)]
 
 
+TeamCode = Annotated[str, visible(64), Field(examples=["north"])]
+_PORTFOLIOS = "Accounts whose collector is one of these users; they and those of the teams add up"
+
+
+class DataScopeIn(Input):
+    """The part of the organization that is seen. What is left out does not narrow; nothing at all is everything."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"own_portfolio": True}, {"teams": ["north"]}]})
+    collectors: Annotated[list[UUID], Field(max_length=200, description=_PORTFOLIOS)] = []
+    own_portfolio: Annotated[bool, Field(description="The caller's own accounts, as if named in `collectors`")] = False
+    teams: Annotated[
+        list[TeamCode], Field(max_length=50, description="Accounts whose collector is in these teams")
+    ] = []
+    segments: Annotated[
+        list[Annotated[str, visible(120)]], Field(max_length=50, description="Of those only accounts of these segments")
+    ] = []
+    legal_entities: Annotated[
+        list[UUID], Field(max_length=200, description="Only documents and money of these legal entities")
+    ] = []
+
+
+class DataScopeRead(BaseModel):
+    """The part of the organization that is seen; all empty: everything."""
+
+    collectors: list[UUID] = []
+    own_portfolio: bool = False
+    teams: list[str] = []
+    segments: list[str] = []
+    legal_entities: list[UUID] = []
+
+
 class ApprovalLimitIn(Input):
     """Up to this amount the user decides alone."""
 
@@ -66,6 +97,7 @@ class MeRead(BaseModel):
     approval_limit: AmountOut | None = Field(
         description="Up to this amount in the organization's base currency the caller decides alone; null: no limit"
     )
+    data_scope: DataScopeRead = Field(description="The part of the organization that the caller sees")
     organization: OrganizationRead
 
 
@@ -80,6 +112,8 @@ class UserRead(BaseModel):
     roles: list[str]
     scopes: list[str]
     approval_limits: list[ApprovalLimit]
+    team: str | None
+    data_scope: DataScopeRead
     active: bool
     version: int
     created_at: datetime
@@ -101,6 +135,8 @@ class UserCreate(Input):
     issuer: Subject | None = None
     subject: Subject | None = None
     approval_limits: Annotated[list[ApprovalLimitIn], Field(max_length=20)] = []
+    team: TeamCode | None = None
+    data_scope: DataScopeIn = DataScopeIn()
 
 
 class UserUpdate(Input):
@@ -112,6 +148,8 @@ class UserUpdate(Input):
     issuer: Subject | None = unset()
     subject: Subject | None = unset()
     approval_limits: Annotated[list[ApprovalLimitIn], Field(max_length=20)] = unset()
+    team: TeamCode | None = unset()
+    data_scope: DataScopeIn = unset()
     active: bool = unset()
 
 
@@ -153,6 +191,7 @@ class ApiClientRead(BaseModel):
     roles: list[str]
     scopes: list[str] = Field(description="Single scopes besides those of the roles")
     token_lifetime_seconds: int
+    data_scope: DataScopeRead
     active: bool
     version: int
     created_at: datetime
@@ -176,6 +215,7 @@ class ApiClientCreate(Input):
     roles: Roles = []
     scopes: Scopes = []
     token_lifetime_seconds: Lifetime = 3600
+    data_scope: DataScopeIn = DataScopeIn()
 
 
 class ApiClientUpdate(Input):
@@ -185,6 +225,7 @@ class ApiClientUpdate(Input):
     roles: Roles = unset()
     scopes: Scopes = unset()
     token_lifetime_seconds: Lifetime = unset()
+    data_scope: DataScopeIn = unset()
     active: bool = unset()
 
 
@@ -220,6 +261,8 @@ def user_read(row: User, scopes: frozenset[str]) -> UserRead:
             ApprovalLimit(currency=currency, amount=to_text(minor, currency))
             for currency, minor in sorted(row.approval_limit.items())
         ],
+        team=row.team,
+        data_scope=DataScopeRead.model_validate(row.data_scope),
         active=row.active,
         version=row.version,
         created_at=row.created_at,
@@ -239,6 +282,7 @@ def api_client_read(row: ApiClient, scopes: frozenset[str]) -> ApiClientRead:
         roles=row.roles,
         scopes=row.scopes,
         token_lifetime_seconds=row.token_lifetime_seconds,
+        data_scope=DataScopeRead.model_validate(row.data_scope),
         active=row.active,
         version=row.version,
         created_at=row.created_at,

@@ -71,7 +71,8 @@ class User(Versioned, TenantTable, Base):
     subject: Mapped[str | None]
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default="{}")
     approval_limit: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    data_scope: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    team: Mapped[str | None]
+    data_scope: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # see `organizations.data_scope`
     active: Mapped[bool] = mapped_column(server_default="true")
     last_used_at: Mapped[datetime | None]  # to the hour: see `tokens.AccessTokens`
     __table_args__ = (
@@ -89,6 +90,7 @@ class ApiClient(Versioned, TenantTable, Base):
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default="{}")
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default="{}")
     token_lifetime_seconds: Mapped[int] = mapped_column(server_default="3600")
+    data_scope: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     active: Mapped[bool] = mapped_column(server_default="true")
     last_used_at: Mapped[datetime | None]
     __table_args__ = (organization_fk(), UniqueConstraint("organization_id", "name"))

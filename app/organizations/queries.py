@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal
 from typing import Any, TypeVar
@@ -192,8 +192,11 @@ async def get_user(session: ReadSession, user_id: UUID, *, lock: bool = False) -
 
 
 async def count_active_admins(session: ReadSession) -> int:
-    """Active users with the role admin."""
-    sql = "SELECT count(*) FROM users WHERE organization_id = $1 AND active AND 'admin' = ANY(roles)"
+    """Active users with the role admin and without a data scope, who therefore may change users."""
+    sql = (
+        "SELECT count(*) FROM users WHERE organization_id = $1 AND active AND 'admin' = ANY(roles)"
+        " AND data_scope = '{}'"
+    )
     return int(await session.driver.fetchval(sql, session.organization_id))
 
 
@@ -234,10 +237,11 @@ class Caller:
     scopes: tuple[str, ...]
     approval_limits: Mapping[str, int]
     base_currency: str
+    data_scope: Mapping[str, Any] = field(default_factory=dict)
 
 
 _CLIENT_CALLER = """
-SELECT c.id, c.name, c.roles, c.scopes, o.base_currency
+SELECT c.id, c.name, c.roles, c.scopes, c.data_scope, o.base_currency
 FROM api_clients c JOIN organizations o ON o.id = c.organization_id
 WHERE c.organization_id = $1 AND c.id = $2 AND c.active
   AND ($3::uuid IS NULL OR EXISTS (
@@ -245,7 +249,7 @@ WHERE c.organization_id = $1 AND c.id = $2 AND c.active
     WHERE s.organization_id = $1 AND s.id = $3 AND s.api_client_id = c.id AND s.revoked_at IS NULL))
 """
 _USER_CALLER = """
-SELECT u.id, u.display_name, u.roles, u.approval_limit, o.base_currency
+SELECT u.id, u.display_name, u.roles, u.approval_limit, u.data_scope, o.base_currency
 FROM users u JOIN organizations o ON o.id = u.organization_id
 WHERE u.organization_id = $1 AND u.active
 """
@@ -257,7 +261,8 @@ async def find_api_client_caller(session: ReadSession, api_client_id: UUID, secr
     if row is None:
         return None
     roles, scopes = tuple(row["roles"]), tuple(row["scopes"])
-    return Caller("api_client", row["id"], row["name"], roles, scopes, {}, row["base_currency"])
+    scope = _json(row["data_scope"])
+    return Caller("api_client", row["id"], row["name"], roles, scopes, {}, row["base_currency"], scope)
 
 
 async def find_user_caller(
@@ -273,7 +278,8 @@ async def find_user_caller(
     if row is None:
         return None
     limits = {str(code): int(minor) for code, minor in _json(row["approval_limit"]).items()}
-    return Caller("user", row["id"], row["display_name"], tuple(row["roles"]), (), limits, row["base_currency"])
+    roles, scope = tuple(row["roles"]), _json(row["data_scope"])
+    return Caller("user", row["id"], row["display_name"], roles, (), limits, row["base_currency"], scope)
 
 
 _RATES = """

@@ -183,6 +183,18 @@ ROLES: Mapping[str, frozenset[str]] = {
 }
 """Scopes of each role. A user has the union of the scopes of all roles."""
 
+BEYOND_DATA_SCOPE = frozenset({
+    "api-clients:read", "api-clients:write", "audit:read", "bank-statements:write", "cash-application:approve",
+    "exports:read", "exports:write", "forecasts:write", "imports:read", "imports:write", "jobs:read", "jobs:write",
+    "mail:read", "mail:write", "organizations:write", "reports:write", "users:write", "webhooks:read", "webhooks:write",
+})  # fmt: skip
+"""What is of the whole organization: nobody with a data scope holds it, whatever the roles say."""
+BEYOND_SOME_ACCOUNTS = frozenset({
+    "bank-statements:read", "ledger:approve", "ledger:close", "ledger:read",
+    "ledger:write",
+})  # fmt: skip
+"""What is of all accounts of a legal entity: withheld from whoever sees some of the accounts only."""
+
 _COLLECTS = frozenset({"collector", "collections_manager"})
 _KEEPS_APART = {
     "cash_application": "post cash",

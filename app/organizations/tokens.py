@@ -30,6 +30,7 @@ from app.core.errors import Unauthenticated
 from app.core.ids import OrganizationId, new_id
 from app.infra.database import Actor, Database
 from app.infra.principal import Principal
+from app.organizations.data_scope import scope_of
 from app.organizations.outside_keys import OutsideKeys
 from app.organizations.queries import Caller, find_api_client_caller, find_credentials, find_user_caller
 from app.organizations.rules import approval_limit_minor, parse_client_id, scopes_of
@@ -273,9 +274,12 @@ def _principal(organization_id: UUID, caller: Caller | None, narrowed: frozenset
     scopes = scopes_of(caller.roles, caller.scopes)
     if narrowed is not None:
         scopes &= narrowed
+    data_scope = scope_of(caller.data_scope, caller.id)
+    if data_scope is not None:
+        scopes -= data_scope.withheld
     limit = approval_limit_minor(caller.approval_limits, caller.base_currency, scopes)
     actor = Actor(caller.kind, caller.id, caller.name, scopes=scopes, approval_limit_minor=limit)
-    return Principal(OrganizationId(organization_id), actor, scopes)
+    return Principal(OrganizationId(organization_id), actor, scopes, data_scope)
 
 
 def _decode(token: str, key: Any, registry: JWSRegistry) -> dict[str, Any]:

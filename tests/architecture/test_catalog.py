@@ -9,6 +9,8 @@ import asyncpg
 import app.main  # noqa: F401 - every room registers its constraints
 from app.infra import constraints
 from app.infra.connection import APP_ROLE, WORKER_ROLE
+from app.infra.data_scope import SCOPED_ROLE
+from migrations.data_scope import policy_of
 from migrations.metadata import metadata
 from tests.architecture.catalog import CatalogTable
 
@@ -132,12 +134,19 @@ def test_row_level_security_is_enabled_and_forced(catalog: Catalog) -> None:
     assert [table.name for table in secured if not (table.secured and table.forced)] == []
 
 
-def test_policies_are_the_tenant_and_those_of_the_worker(catalog: Catalog) -> None:
+def test_policies_are_the_tenant_and_those_of_worker_and_data_scope(catalog: Catalog) -> None:
+    """What binds the scoped role is tried in `test_data_scope.py`: here, that it binds nobody else."""
     faults = []
     for table in [*_tenant_tables(catalog), catalog["organizations"]]:
         column = "organization_id" if table.belongs_to_tenant else "id"
         expected = f"({column} = {TENANT_EXPRESSION})"
-        own = [policy for policy in table.policies if policy.roles != (WORKER_ROLE,)]
+        own = [policy for policy in table.policies if policy.roles not in ((WORKER_ROLE,), (SCOPED_ROLE,))]
+        scoped = [policy for policy in table.policies if policy.roles == (SCOPED_ROLE,)]
+        narrowed = policy_of(metadata.tables[table.name], metadata) is not None
+        if [(policy.name, policy.permissive, policy.command) for policy in scoped] != (
+            [("data_scope", False, "ALL")] if narrowed else []
+        ):
+            faults.append((table.name, scoped))
         if [policy.name for policy in own] != ["tenant"] or not own[0].permissive or own[0].command != "ALL":
             faults.append((table.name, table.policies))
         elif (own[0].qual, own[0].with_check) != (expected, expected):
@@ -153,7 +162,7 @@ def test_policies_are_the_tenant_and_those_of_the_worker(catalog: Catalog) -> No
 
 
 def test_service_roles_own_no_table(catalog: Catalog) -> None:
-    assert {table.owner for table in catalog.values()}.isdisjoint({APP_ROLE, WORKER_ROLE})
+    assert {table.owner for table in catalog.values()}.isdisjoint({APP_ROLE, WORKER_ROLE, SCOPED_ROLE})
 
 
 async def test_service_roles_have_no_powers(owner: asyncpg.Connection) -> None:
@@ -161,20 +170,22 @@ async def test_service_roles_have_no_powers(owner: asyncpg.Connection) -> None:
         "SELECT rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication, rolcanlogin,"
         " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = r.oid) AS memberships"
         " FROM pg_roles r WHERE rolname = ANY ($1)",
-        [APP_ROLE, WORKER_ROLE],
+        [APP_ROLE, WORKER_ROLE, SCOPED_ROLE],
     )
-    assert {row["rolname"] for row in rows} == {APP_ROLE, WORKER_ROLE}
+    assert {row["rolname"] for row in rows} == {APP_ROLE, WORKER_ROLE, SCOPED_ROLE}
     for row in rows:
         assert not any((row["rolsuper"], row["rolbypassrls"], row["rolcreatedb"], row["rolcreaterole"])), dict(row)
         assert not row["rolreplication"], dict(row)
-        assert row["memberships"] == [], dict(row)
+        assert row["memberships"] == ([SCOPED_ROLE] if row["rolname"] == APP_ROLE else []), dict(row)
     owned = await owner.fetchval(
         "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid = ANY"
         " (SELECT oid FROM pg_roles WHERE rolname = ANY ($1))",
-        [APP_ROLE, WORKER_ROLE],
+        [APP_ROLE, WORKER_ROLE, SCOPED_ROLE],
     )
     assert owned == 0
-    for role in (APP_ROLE, WORKER_ROLE):
+    bound = await owner.fetchval("SELECT pg_has_role($1, $2, 'USAGE')", APP_ROLE, SCOPED_ROLE)
+    assert not bound, "the policies of data scopes would bind everybody"
+    for role in (APP_ROLE, WORKER_ROLE, SCOPED_ROLE):
         assert not await owner.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", role)
 
 
@@ -190,6 +201,9 @@ def test_grants_are_what_the_service_needs(catalog: Catalog) -> None:
     for table in _tables(catalog):
         found = {role: set(granted) for role, granted in table.grants.items()}
         app, worker = found.pop(APP_ROLE, set()), found.pop(WORKER_ROLE, set())
+        scoped = found.pop(SCOPED_ROLE, set())
+        if scoped != (app if table.belongs_to_tenant or table.name == "organizations" else {"SELECT"}):
+            faults.append((table.name, "within a data scope", scoped))
         if found:
             faults.append((table.name, "granted to others", found))
         mine = metadata.tables.get(table.name)

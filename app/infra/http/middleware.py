@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.ids import new_id
 from app.infra import tracing
+from app.infra.data_scope import acting_anew
 from app.infra.http.problems import fault_response, problem_response
 from app.infra.http.rates import Rate
 from app.infra.telemetry import observe_request
@@ -45,7 +46,8 @@ class RequestContext:
         scope.setdefault("state", {})["request_id"] = request_id
         limit = self.upload_limit_bytes if _is_upload(scope) else self.body_limit_bytes
         exchange = _Exchange(scope, receive, send, request_id, limit)
-        with tracing.span(scope["method"], SpanKind.SERVER, tracing.carried(headers)) as span:
+        traced = tracing.span(scope["method"], SpanKind.SERVER, tracing.carried(headers))
+        with acting_anew(), traced as span:
             await self._handle(exchange, headers)
             _describe(span, exchange)
 

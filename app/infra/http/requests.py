@@ -29,9 +29,10 @@ from app.core.clock import utc_now
 from app.core.errors import DomainError, RuleViolation, Unauthenticated, VersionRequired
 from app.infra import idempotency
 from app.infra.constraints import is_transient, refusal_of
+from app.infra.data_scope import act_within
 from app.infra.database import Database, Lookup, ReadSession, WriteSession
 from app.infra.http.rates import Limits
-from app.infra.principal import Authenticator, Principal
+from app.infra.principal import Authenticator, BeyondDataScope, Principal
 
 ATTEMPTS_PER_WRITE = 4
 TOKEN_LENGTH_MAX = 8192
@@ -103,7 +104,14 @@ def _allow(request: Request, principal: Principal, scopes: Iterable[str]) -> Pri
     state["rate"] = limits.take(principal.client, str(principal.organization_id), time.monotonic())
     for scope in scopes:
         principal.require(scope)
+    act_within(principal.data_scope)
+    if principal.data_scope is not None and _operation(request) in request.app.state.whole_organization:
+        raise BeyondDataScope("this tells of the whole organization, or acts on it; your data scope is a part of it")
     return principal
+
+
+def _operation(request: Request) -> str | None:
+    return getattr(request.scope.get("route"), "operation_id", None)
 
 
 _caller = Caller()

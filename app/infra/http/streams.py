@@ -30,6 +30,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import RateLimited, Unauthenticated
+from app.infra.data_scope import act_within, acting_anew
 from app.infra.database import Database
 from app.infra.http.problems import problem_response
 from app.infra.principal import Authenticator, Principal
@@ -96,7 +97,8 @@ class Streams:
         watched = self._watched.setdefault(organization_id, _Watched())
         watched.streams += 1
         if watched.poller is None:
-            watched.poller = asyncio.create_task(self._poll(organization_id, database, watched))
+            with acting_anew():  # it outlives this stream, and serves others
+                watched.poller = asyncio.create_task(self._poll(organization_id, database, watched))
         try:
             yield watched
         finally:
@@ -234,6 +236,7 @@ class StreamCaller:
         _, _, token = self.request.headers.get("authorization", "").partition(" ")
         authenticator: Authenticator = self.request.app.state.authenticator
         self.principal = await authenticator.principal(token.strip())
+        act_within(self.principal.data_scope)
         return self.principal
 
 
