@@ -13,7 +13,7 @@ from app.disputes import queries
 from app.disputes.catalogue import reason_in_use, team_in_use
 from app.disputes.errors import AssigneeUnknown, CreditPending
 from app.disputes.models import Dispute, DisputeComment, DisputeTransition
-from app.disputes.moves import move, touch
+from app.disputes.moves import move, parts_of, touch
 from app.disputes.notices import tell_assigned
 from app.disputes.past import keep_lines
 from app.disputes.rules import (
@@ -80,6 +80,7 @@ async def edit_dispute(
         before["disputed_minor"] = dispute.disputed_minor
         await _lower(session, dispute, lines)
         after["disputed_minor"] = dispute.disputed_minor
+        after["parts"] = parts_of(dispute)
     if before:
         touch(dispute)
         await session.flush()

@@ -71,12 +71,12 @@ CROSS JOIN LATERAL (
     SELECT d.state, d.resolved_on, d.disputed_minor, d.credited_minor, d.paid_minor, d.released_minor WHERE u.today
     UNION ALL
     SELECT h.state, CASE WHEN h.ended THEN greatest(h.since, d.opened_on) END, h.disputed,
-           coalesce((p.parts ->> 'credited')::bigint, CASE WHEN h.state = d.state THEN d.credited_minor
+           coalesce((p.parts ->> 'credited')::bigint, CASE WHEN h.ended AND h.state = d.state THEN d.credited_minor
                WHEN h.state = 'resolved_credited' THEN d.amount_minor - h.disputed - least(h.taken, d.paid_minor)
                WHEN h.ended THEN 0 ELSE h.taken - least(h.taken, d.paid_minor) END),
-           coalesce((p.parts ->> 'paid')::bigint, CASE WHEN h.state = d.state THEN d.paid_minor
+           coalesce((p.parts ->> 'paid')::bigint, CASE WHEN h.ended AND h.state = d.state THEN d.paid_minor
                WHEN h.state IN ('resolved_rejected', 'withdrawn') THEN 0 ELSE least(h.taken, d.paid_minor) END),
-           coalesce((p.parts ->> 'released')::bigint, CASE WHEN h.state = d.state THEN d.released_minor
+           coalesce((p.parts ->> 'released')::bigint, CASE WHEN h.ended AND h.state = d.state THEN d.released_minor
                WHEN h.state IN ('resolved_rejected', 'withdrawn') THEN h.taken ELSE 0 END)
     FROM (
         SELECT t.state, t.since, t.ended, l.disputed, d.amount_minor - l.disputed AS taken

@@ -71,6 +71,56 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Which naive row takes the place of a model that is not in force; None where the model's own is better.
+
+    `days` stands for the dates of items, and for the weeks of what is open; `cash` for the total of each week.
+    """
+
+    days: str | None = None
+    cash: str | None = None
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the forecast must know."""
+        said = []
+        if self.days is not None:
+            said.append(f"dates and open items follow the naive row {self.days.replace('_', ' ')}")
+        if self.cash is not None:
+            said.append(f"totals follow the naive row {self.cash.replace('_', ' ')}")
+        return tuple(said)
+
+
+NO_FALLBACK = Fallback()
+
+
+def fallback_of(state: str, beats_naive: bool, metrics: Mapping[str, Any]) -> Fallback:
+    """The naive rows that a forecast by such a model falls back to, so that it is never worse than the best of them.
+
+    A model in force has none, nor one that beats them and is only too old or too new to be in force. Where nobody can
+    tell the rows apart yet, items follow their customer's median.
+    """
+    if state == "active" or (beats_naive and state != "rejected"):
+        return NO_FALLBACK
+    if metrics.get("scored_items", 0) < SCORED_ITEMS_MIN:
+        return Fallback(days="customer_median")
+    set_aside = beats_naive  # by a person: then it is not asked whether it would be better
+    return Fallback(
+        _best_row(metrics.get("mae_days", {}), "customer_median", set_aside),
+        _best_row(metrics.get("error_4_weeks", {}), None, set_aside),
+    )
+
+
+def _best_row(figures: Mapping[str, str | None], unknown: str | None, set_aside: bool) -> str | None:
+    rivals = {row: Fraction(figures[row] or "0") for row in NAIVE_ROWS if figures.get(row) is not None}
+    own = figures.get("model")
+    if not rivals:
+        return unknown
+    best = min(rivals, key=lambda row: rivals[row])
+    better = own is not None and not set_aside and Fraction(own) < rivals[best]
+    return None if better else best
+
+
 def week_of(as_of: date, week: int) -> tuple[date, date]:
     """First and last day of a week of the horizon (1 … HORIZON_WEEKS): week 1 begins on the day after `as_of`."""
     last = as_of + timedelta(days=7 * week)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.forecasting.making.fallback import fallen_back, with_mean, with_naive_days
 from app.forecasting.making.history import Book
 from app.forecasting.making.judging import score
 from app.forecasting.making.naive import expected_days, mean_of_weeks, weekly
@@ -38,7 +39,7 @@ from app.forecasting.model.interface import (
 )
 from app.forecasting.model.learning import Learned
 from app.forecasting.results import Fitted, Instalments, Made, Series
-from app.forecasting.rules import HORIZON_WEEKS, PERMYRIAD
+from app.forecasting.rules import HORIZON_WEEKS, NO_FALLBACK, PERMYRIAD
 
 DAYS_30 = 30
 
@@ -74,7 +75,15 @@ def make_forecast(order: ForecastOrder) -> Made:
     )
     options = ForecastOptions(horizon_weeks=HORIZON_WEEKS, scenario=scenario, seed=order.seed)
     made = forecast(model, ledger, book.as_of, options, book.groups)
-    return Made(_instalments(book, made.invoices), list(_series(order, ledger, made)))
+    expected = None
+    if order.fallback != NO_FALLBACK and not what.expected:  # a what-if of it needs what it is compared with
+        expected = forecast(model, ledger, book.as_of, replace(options, scenario=Scenario()), book.groups)
+    invoices, named = made.invoices, order.fallback.days
+    if named is not None:
+        invoices = with_naive_days(
+            named, ledger, day_of(book.as_of), invoices, None if expected is None else expected.invoices
+        )
+    return Made(_instalments(book, invoices), list(_series(order, ledger, made, expected)))
 
 
 def in_base(book: Book, factors: tuple[float, ...]) -> Ledger:
@@ -145,19 +154,21 @@ def _permyriad(share: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.rint(share * PERMYRIAD).astype(np.int64)
 
 
-def _series(order: ForecastOrder, ledger: Ledger, made: Forecast) -> Iterator[Series]:
+def _series(order: ForecastOrder, ledger: Ledger, made: Forecast, expected: Forecast | None) -> Iterator[Series]:
     beside = _Beside(order, ledger)
-    for totals in made.totals:
+    means = fallen_back(order.fallback, beside.weeks, made.totals, None if expected is None else expected.totals)
+    for totals, mean in zip(made.totals, means, strict=True):
         whole = totals.dimension == "organization"
         if totals.dimension == "account" and totals.layer == Layer.NEW_BUSINESS:
             continue  # what is missing to the total; kept by the ten thousand it says little
         keys = (("", order.base_currency),) if whole else order.book.keys[totals.dimension]
         rates = dict(zip(order.book.currencies, order.factors, strict=True))
+        shown = totals if mean is totals.mean_minor else with_mean(totals, mean)
         for line, code in enumerate(totals.group.tolist()):
             key, currency = keys[code]
             factor = 1.0 if whole else rates[currency]
             naive = beside.row(totals.dimension, code, str(totals.layer.value), factor)
-            yield _line(totals, line, key, currency, factor, naive)
+            yield _line(shown, line, key, currency, factor, naive)
 
 
 def _line(
@@ -201,15 +212,22 @@ class _Beside:
         """Of the open layer and the total; coming invoices and single accounts have none."""
         if dimension == "account" or layer == Layer.NEW_BUSINESS:
             return {}
-        if dimension not in self._made:
-            whole = dimension == "organization"
-            codes = np.zeros(len(self._ledger), np.int32) if whole else self._order.book.groups[dimension]
-            self._made[dimension] = self._of(codes, 1 if whole else len(self._order.book.keys[dimension]))
-        made = self._made[dimension]
+        made = self._rows(dimension)
         rows: dict[str, list[int] | None] = {name: _back(made[name][code], factor) for name in made}
         if layer == Layer.OPEN:
             rows["mean_13"] = None
         return rows
+
+    def weeks(self, name: str, dimension: str, groups: Codes) -> Minor:
+        """A naive row of these groups of a dimension, single accounts too, in base currency."""
+        return self._rows(dimension)[name][groups]
+
+    def _rows(self, dimension: str) -> dict[str, Minor]:
+        if dimension not in self._made:
+            whole = dimension == "organization"
+            codes = np.zeros(len(self._ledger), np.int32) if whole else self._order.book.groups[dimension]
+            self._made[dimension] = self._of(codes, 1 if whole else len(self._order.book.keys[dimension]))
+        return self._made[dimension]
 
     def _of(self, codes: Codes, size: int) -> dict[str, Minor]:
         amounts = self._ledger.open_minor[self._open]

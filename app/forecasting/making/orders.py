@@ -9,7 +9,7 @@ from typing import Any
 
 from app.forecasting.making.history import Book
 from app.forecasting.model.interface import TREES_MAX
-from app.forecasting.rules import ScenarioRules
+from app.forecasting.rules import NO_FALLBACK, Fallback, ScenarioRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,4 @@ class ForecastOrder:
     scenario: ScenarioRules
     seed: int
     base_currency: str
+    fallback: Fallback = NO_FALLBACK

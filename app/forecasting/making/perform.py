@@ -21,7 +21,7 @@ from app.forecasting.making.history import HISTORY_DAYS, Book, load_book
 from app.forecasting.making.orders import FitOrder, ForecastOrder
 from app.forecasting.models import ForecastModel, ForecastRun
 from app.forecasting.results import Instalments, Made
-from app.forecasting.rules import DETAILS_DAYS, HORIZON_WEEKS, ScenarioRules
+from app.forecasting.rules import DETAILS_DAYS, HORIZON_WEEKS, Fallback, ScenarioRules, fallback_of
 from app.infra.change_log import ChangeRow, record_change
 from app.infra.database import SYSTEM, Database, ReadSession, WriteSession
 from app.infra.versions import RECORDED_NOW
@@ -132,8 +132,13 @@ async def _forecast(
         scenario=ScenarioRules.of_row(run.scenario),
         seed=run.seed,
         base_currency=run.base_currency,
+        fallback=_fallback(model),
     )
     return await calculator.forecast(order)
+
+
+def _fallback(model: ForecastModel) -> Fallback:
+    return fallback_of(model.state, model.beats_naive, model.metrics)
 
 
 async def _is_fitted_now(database: Database, run: ForecastRun) -> bool:
@@ -257,6 +262,7 @@ def _notes(model: ForecastModel | None, at_par: tuple[str, ...]) -> list[str]:
     elif model.state != "active":
         reasons = "; ".join(str(reason) for reason in model.reasons)
         notes.append(f"the model is not in force ({model.state}): {reasons}")
+        notes += _fallback(model).notes()
     if at_par:
         notes.append(f"no rate to the base currency, counted at par: {', '.join(at_par)}")
     return notes
