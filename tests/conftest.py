@@ -256,12 +256,6 @@ def service_settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def service_settings() -> Settings:
-    """Settings of the service, read once: to ask the environment takes longer than most requests."""
-    return Settings(log_level="error", token_secret="t" * 43)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="session")
 def service() -> FastAPI:
     """The application, made once: its routes take about a second to prepare at the first request."""
     return create_app(Settings(log_level="error"))
