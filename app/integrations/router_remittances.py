@@ -49,10 +49,13 @@ _BODY: dict[str, Any] = {
                 },
             }
         },
-        "text/csv": _BINARY,
+        "text/csv": {**_BINARY, "example": "document_number,amount\nRE-2026-000123,1250.00\n"},
         _SHEET: _BINARY,
-        "application/edi-x12": _BINARY,
-        "application/edifact": _BINARY,
+        "application/edi-x12": {
+            **_BINARY,
+            "example": "ISA*00*…~GS*RA*…~ST*820*0001~…~SE*10*0001~GE*1*7~IEA*1*101~",
+        },
+        "application/edifact": {**_BINARY, "example": "UNB+UNOC:3+…'UNH+1+REMADV:D:96A:UN'…'UNT+12+1'UNZ+1+1'"},
         "application/octet-stream": _BINARY,
     },
 }

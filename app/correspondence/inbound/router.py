@@ -22,7 +22,12 @@ from app.infra.http.requests import Answer, Write, writes
 router = APIRouter(prefix="/inbound-emails", tags=["correspondence"])
 _BODY: dict[str, Any] = {
     "required": True,
-    "content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}},
+    "content": {
+        "message/rfc822": {
+            "schema": {"type": "string", "format": "binary"},
+            "example": "From: ada@example.com\nTo: ar@example.com\nSubject: Re: your reminder\n\nPaid on Friday.\n",
+        }
+    },
 }
 
 

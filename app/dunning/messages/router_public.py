@@ -33,14 +33,21 @@ from app.organizations.queries import organization_facts
 
 router = APIRouter(tags=["dunning"])
 PROVIDER = Actor(kind="system", id=None, name="provider")
-_HTML = {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "A page"}
+_PAGE = {"schema": {"type": "string"}, "example": "<!DOCTYPE html><title>Reminders by e-mail</title>…"}
+_HTML = {"content": {"text/html": _PAGE}, "description": "A page"}
 _OPEN: dict[str, Any] = {"security": []}
+_BOUNCE = (
+    "From: postmaster@mail.example.com\nSubject: Undelivered mail\n"
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"
+    "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; ada@example.com\nAction: failed\n"
+    "Status: 5.1.1\n\n--b--\n"
+)
 _MAILBOX_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/mbox": {"schema": {"type": "string", "format": "binary"}},
-            "message/rfc822": {"schema": {"type": "string", "format": "binary"}},
+            "application/mbox": {"schema": {"type": "string", "format": "binary"}, "example": f"From -\n{_BOUNCE}"},
+            "message/rfc822": {"schema": {"type": "string", "format": "binary"}, "example": _BOUNCE},
         },
     },
 }

@@ -19,6 +19,10 @@ from app.infra.telemetry import REGISTRY
 
 READY_TIMEOUT_SECONDS = 3.0
 METRICS_TIMEOUT_SECONDS = 1.0
+_METRICS = {
+    "schema": {"type": "string"},
+    "example": "# TYPE duecourse_oldest_due_job_seconds gauge\nduecourse_oldest_due_job_seconds 0.0\n",
+}
 router = APIRouter(tags=["health"])
 log = structlog.get_logger(__name__)
 
@@ -71,7 +75,7 @@ async def get_readiness(request: Request) -> Response:
     operation_id="getMetrics",
     summary="Metrics in the Prometheus text format",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"}},
+    responses={200: {"content": {"text/plain": _METRICS}, "description": "Metrics"}},
 )
 async def get_metrics(request: Request) -> Response:
     """Counts and durations without tenants, ids or other personal data."""

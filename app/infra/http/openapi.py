@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from app.infra.http.fields import ETAG_HEADER
-from app.infra.http.openapi_examples import add_examples
+from app.infra.http.openapi_examples import add_examples, add_problem_examples
 from app.infra.http.openapi_names import parameter_words, renamed, schema_names
 from app.infra.http.problems import Problem, problems
 from app.infra.http.requests import IF_MATCH_PATTERN
@@ -113,6 +113,7 @@ def _finish(document: dict[str, Any], scopes: Mapping[str, str]) -> dict[str, An
     shared: dict[str, Any] = {}
     for operation in operations(document):
         _finish_operation(operation, schemas)
+        add_problem_examples(operation["responses"], "/v1/accounts/01981d8e-6a00-7000-8000-000000000042")
         _share_problems(operation["responses"], shared)
     components["responses"] = shared
     names = schema_names(schemas)

@@ -2,6 +2,7 @@
 
 Written examples (`examples=` of a model or field) come first. The rest is put together from the schemas: the first
 choice of an enum, the default, and for strings what their format or name suggests. All is fixed, nothing is drawn.
+Forms and problems have theirs beside the schema: each status of a problem has a code of its own.
 """
 
 from __future__ import annotations
@@ -50,17 +51,88 @@ _PATTERNS: tuple[str, ...] = (
 )  # fmt: skip
 
 
+_PROBLEMS: dict[str, tuple[str, str, str]] = {
+    "400": ("http.bad_request", "Bad Request", "the body is not JSON"),
+    "401": ("auth.token_expired", "Unauthorized", "the token has expired"),
+    "403": ("auth.scope_missing", "Forbidden", "the token lacks a scope that this operation asks for"),
+    "404": ("account.not_found", "Not Found", "no such account"),
+    "406": ("stream.not_acceptable", "Not Acceptable", "send `Accept: text/event-stream`: the answer stays open"),
+    "409": ("idempotency.in_flight", "Conflict", "the first request with this key has not ended yet"),
+    "412": ("stale_version", "Precondition Failed", "the record was changed meanwhile: read it again"),
+    "413": ("request.too_large", "Content Too Large", "the body is larger than what is taken"),
+    "422": ("request.invalid", "Unprocessable Content", "the request does not fit its schema"),
+    "428": ("version_required", "Precondition Required", "send the version that you read in If-Match"),
+    "429": ("rate_limit.exceeded", "Too Many Requests", "too many requests: see Retry-After"),
+    "500": ("internal_error", "Internal Server Error", "the service failed; the request had no effect"),
+    "503": ("unavailable", "Service Unavailable", "the database does not answer; try again"),
+}
+_OAUTH: dict[str, tuple[str, str, str]] = {
+    "400": ("oauth.invalid_request", "Bad Request", "grant_type is missing"),
+    "401": ("oauth.invalid_client", "Unauthorized", "client id or secret is wrong"),
+    "413": ("oauth.invalid_request", "Content Too Large", "the form is too large"),
+    "503": ("unavailable", "Service Unavailable", "the database does not answer; try again"),
+}
+_FIELD_AT_FAULT = {"pointer": "/body/amount", "code": "string_pattern_mismatch", "detail": "not an amount"}
+
+
+def add_problem_examples(responses: Mapping[str, Any], instance: str) -> None:
+    """Show what a refusal of each of these statuses looks like. `instance` is the path that was asked for."""
+    for status, response in responses.items():
+        media = response.get("content", {}).get("application/problem+json")
+        if media is None:
+            continue
+        oauth = media["schema"].get("$ref", "").endswith("/OAuthProblem")
+        known = _OAUTH if oauth else _PROBLEMS
+        if status not in known:
+            continue
+        code, title, detail = known[status]
+        example: dict[str, Any] = {
+            "type": f"/problems/{code}",
+            "title": title,
+            "status": int(status),
+            "detail": detail,
+            "instance": instance,
+            "code": code,
+            "request_id": "01981d8e-6a00-7000-8000-000000000001",
+            "errors": [_FIELD_AT_FAULT] if code == "request.invalid" else [],
+        }
+        if code.startswith("oauth."):
+            example |= {"error": code.partition(".")[2], "error_description": detail}
+        media["example"] = example
+
+
 def add_examples(document: dict[str, Any]) -> None:
-    """Give every schema that a JSON body or answer refers to one example of its own, where it has none."""
+    """Give every schema that a JSON body or answer refers to one example of its own, where it has none; forms, too."""
     schemas: dict[str, Any] = document["components"]["schemas"]
     bodies, answers = _used(document)
     for name in sorted(bodies | answers):
         schema = schemas.get(name)
         if schema is None or schema.get("type") != "object" or "examples" in schema:
             continue
-        made = _Maker(schemas, whole=name not in bodies).value(schema, name)
+        made = _Maker(schemas, whole=name not in bodies).value(schema, name) or _smallest(schemas, schema)
         if made:
             schema["examples"] = [made]
+    for media in _forms(document):
+        media["example"] = _Maker(schemas, whole=True).value(media["schema"], "form")
+
+
+def _smallest(schemas: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """A body of which nothing is required: with the first property that says something."""
+    maker = _Maker(schemas, whole=False)
+    for name, part in schema.get("properties", {}).items():
+        value = maker.value(part, name, 1)
+        if value not in (None, {}, []):
+            return {name: value}
+    return {}
+
+
+def _forms(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Bodies whose schema stands at the operation, and that say no example: those of forms."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                if media.get("schema", {}).get("type") == "object" and "example" not in media:
+                    yield media
 
 
 def _used(document: Mapping[str, Any]) -> tuple[set[str], set[str]]:

@@ -21,7 +21,22 @@ EVERYTHING = "events:read"
 BATCH = 100
 STREAM_RESPONSE: dict[str, Any] = {
     "description": "Messages, until one of the ends",
-    "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {"type": "string"},
+            "examples": {
+                "event": {
+                    "summary": "Of the events",
+                    "value": "event: invoice.issued\nid: eyJzIjo0NzEyfQ\n"
+                    'data: {"position":4711,"type":"invoice.issued"}\n\n',
+                },
+                "progress": {
+                    "summary": "Of long work",
+                    "value": 'event: progress\ndata: {"state":"running","done":4000,"total":10000,"ended":false}\n\n',
+                },
+            },
+        }
+    },
 }
 
 

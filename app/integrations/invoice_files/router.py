@@ -36,7 +36,7 @@ _BODY: dict[str, Any] = {
                 "properties": {"file": {"type": "string", "format": "binary"}},
             }
         },
-        "application/xml": _BINARY,
+        "application/xml": {**_BINARY, "example": "<Invoice>…</Invoice>"},
         "application/pdf": _BINARY,
         "application/octet-stream": _BINARY,
     },

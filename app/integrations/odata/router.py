@@ -35,6 +35,24 @@ _PAGE: dict[str, Any] = {
         "value": {"type": "array", "items": _ROW},
     },
 }
+_SAMPLES: dict[str, Any] = {
+    "Edm.String": "RE-2026-000123",
+    "Edm.Guid": "01981d8e-6a00-7000-8000-000000000042",
+    "Edm.Date": "2026-03-31",
+    "Edm.DateTimeOffset": "2026-03-31T09:30:00Z",
+    "Edm.Decimal": 1250.0,
+    "Edm.Int64": 7,
+    "Edm.Boolean": True,
+}
+_SERVICE = {
+    "@odata.context": "https://ar.example.com/v1/odata/v4/$metadata",
+    "value": [{"name": "Accounts", "kind": "EntitySet", "url": "Accounts", "title": "Customer accounts"}],
+}
+_METADATA = {
+    "schema": {"type": "string"},
+    "example": '<edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0">…</edmx:Edmx>',
+}
+_NUMBER = {"schema": {"type": "string"}, "example": "42"}
 router = APIRouter()
 
 
@@ -43,7 +61,7 @@ router = APIRouter()
     operation_id="getOdataService",
     summary="List the feeds",
     tags=_TAGS,
-    responses={200: {"content": {JSON: {"schema": _PAGE}}}, **problems()},
+    responses={200: {"content": {JSON: {"schema": _PAGE, "example": _SERVICE}}}, **problems()},
     response_class=Response,
 )
 async def get_service(read: Annotated[ReadSession, reports_to("reports:read")], request: Request) -> Response:
@@ -56,7 +74,7 @@ async def get_service(read: Annotated[ReadSession, reports_to("reports:read")], 
     operation_id="getOdataMetadata",
     summary="The feeds as an entity model",
     tags=_TAGS,
-    responses={200: {"content": {"application/xml": {"schema": {"type": "string"}}}}, **problems()},
+    responses={200: {"content": {"application/xml": _METADATA}}, **problems()},
     response_class=Response,
 )
 async def get_metadata(read: Annotated[ReadSession, reports_to("reports:read")]) -> Response:
@@ -129,6 +147,12 @@ def _count(feed: Feed) -> Callable[..., Coroutine[Any, Any, Response]]:
     return get_count
 
 
+def _page_of(feed: Feed) -> dict[str, Any]:
+    """What a page of the feed looks like, for its document."""
+    row = {one.name: "EUR" if one.name.endswith("Currency") else _SAMPLES[one.type] for one in feed.columns}
+    return {"@odata.context": f"https://ar.example.com/v1/odata/v4/$metadata#{feed.name}", "value": [row]}
+
+
 for _each in FEEDS:
     router.add_api_route(
         f"{ROOT}/{_each.name}/$count",
@@ -136,7 +160,7 @@ for _each in FEEDS:
         operation_id=f"countOdata{_each.name}",
         summary=f"Count the rows of the feed {_each.name}",
         tags=_TAGS,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems()},
+        responses={200: {"content": {"text/plain": _NUMBER}}, **problems()},
         response_class=Response,
     )
     router.add_api_route(
@@ -145,6 +169,6 @@ for _each in FEEDS:
         operation_id=f"listOdata{_each.name}",
         summary=f"The feed {_each.name}",
         tags=_TAGS,
-        responses={200: {"content": {JSON: {"schema": _PAGE}}}, **problems()},
+        responses={200: {"content": {JSON: {"schema": _PAGE, "example": _page_of(_each)}}}, **problems()},
         response_class=Response,
     )

@@ -42,10 +42,15 @@ _SORTS = {"number": (SortKey(ExportBatch.number, int), SortKey(ExportBatch.id, U
 _ROW_SORTS = {"ordinal": (SortKey(ExportRow.ordinal, int), SortKey(ExportRow.id, UUID))}
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _PARTS = {"receipts": "receipt", "applications": "application", "unapplications": "unapplication"}
+_SAMPLES: dict[str, dict[str, str]] = {
+    "application/xml": {"example": "<eConnect><RMCashReceiptsType>…</RMCashReceiptsType></eConnect>"},
+    "application/json": {"example": '{"lines": [{"ordinal": 1, "account": "1200", "debit": "1250.00"}]}'},
+}
 
 
 def _content(kind: Kind) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media.partition(";")[0]: _BINARY for media in FORMATS[kind].values()}}}
+    media_types = (media.partition(";")[0] for media in FORMATS[kind].values())
+    return {200: {"content": {media: {**_BINARY, **_SAMPLES.get(media, {})} for media in media_types}}}
 
 
 async def _make(write: Write, new: NewBatch, path: str) -> Response:

@@ -34,6 +34,7 @@ from app.reports.schedules.schemas import (
 )
 from app.reports.schedules.service import NewSchedule
 
+_AS_JSON = {"schema": {"type": "object"}, "example": {"as_of": "2026-03-31", "rows": []}}
 router = APIRouter(tags=["reports"])
 Reading = Annotated[ReadSession, reads("reports:read")]
 Running = Annotated[Write, writes("reports:read")]
@@ -117,7 +118,7 @@ async def cancel_run(report_run_id: UUID, write: Running) -> Response:
         **problems(404, 409),
         200: {
             "description": "The file",
-            "content": {**FILE_CONTENT, "application/json": {"schema": {"type": "object"}}},
+            "content": {**FILE_CONTENT, "application/json": _AS_JSON},
         },
     },
 )
