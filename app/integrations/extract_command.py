@@ -38,9 +38,10 @@ ORDERS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "sap": (
         ("KNA1", ("sap-KNA1",)),
         ("KNB1", ("sap-KNB1",)),
-        ("BSAD", ("sap-BSID-documents", "sap-BSID-payments")),
-        ("BSID", ("sap-BSID-documents", "sap-BSID-payments", "sap-BSID-partial")),
-        ("BSAD", ("sap-BSAD-applications",)),
+        ("BSAD", ("sap-BSID-documents", "sap-BSID-residuals", "sap-BSID-payments")),
+        ("BSID", ("sap-BSID-documents", "sap-BSID-residuals", "sap-BSID-payments")),
+        ("BSID", ("sap-BSID-reopened", "sap-BSID-partial")),
+        ("BSAD", ("sap-BSID-partial", "sap-BSAD-applications", "sap-BSAD-credits")),
     ),
     "d365": (
         ("CustTable", ("d365-CustTable",)),

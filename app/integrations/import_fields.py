@@ -73,10 +73,11 @@ APPLICATIONS = KindFields(
     names=(
         "source", "from_external_id", "to_external_id", "amount", "discount_amount", "write_off_amount", "currency",
         "applied_on", "functional_amount", "functional_discount_amount", "functional_write_off_amount",
-        "from_amount", "from_currency",
+        "from_amount", "from_currency", "reopened",
     ),
     needed=(
-        ("from_external_id",), ("to_external_id",), ("amount", "functional_amount"), ("currency",), ("applied_on",),
+        ("from_external_id", "reopened"), ("to_external_id",), ("amount", "functional_amount", "reopened"),
+        ("currency",), ("applied_on",),
     ),
     lengths={"source": _NUMBER, "from_external_id": _TEXT, "to_external_id": _TEXT},
 )  # fmt: skip

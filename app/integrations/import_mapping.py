@@ -45,6 +45,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "on_missing_payment_terms": ("refuse", "create"),
     "matching": ("run", "held"),
     "on_missing_application": ("keep", "undo_if_open", "undo"),
+    "on_missing_source": ("refuse", "settle"),
     "on_number_taken": ("refuse", "qualify"),
     "open_amounts": ("compare", "follow"),
     "watermark": ("use", "ignore"),
@@ -117,6 +118,7 @@ class ImportOptions:
     on_missing_payment_terms: str = "refuse"
     matching: str = "run"
     on_missing_application: str = "keep"
+    on_missing_source: str = "refuse"
     on_number_taken: str = "refuse"
     open_amounts: str = "compare"
     watermark: str = "use"

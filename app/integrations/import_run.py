@@ -29,6 +29,7 @@ from app.integrations.imports import ended, error_document
 from app.integrations.load_accounts import AccountLoader
 from app.integrations.load_applications import ApplicationLoader
 from app.integrations.load_balances import BalanceLoader
+from app.integrations.load_clearings import ClearingLoader
 from app.integrations.load_contacts import ContactLoader
 from app.integrations.load_invoices import InvoiceLoader
 from app.integrations.load_original_amounts import OriginalAmountLoader
@@ -157,6 +158,8 @@ def _loader(reading: Reading, row: Any, shape: RowShape) -> Loader:
         return ContactLoader(reading)
     if reading.known is INVOICES:
         return InvoiceLoader(reading, row["today"], row["id"])
+    if reading.known is APPLICATIONS and (reading.options.on_missing_source == "settle" or "reopened" in shape.given):
+        return ClearingLoader(reading, today=row["today"])
     if reading.known is APPLICATIONS:
         return ApplicationLoader(reading)
     if reading.known is BALANCES:

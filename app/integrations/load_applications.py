@@ -16,7 +16,7 @@ from app.infra.database import ReadSession, WriteSession
 from app.integrations import application_queries, queries
 from app.integrations.import_fields import APPLICATIONS, KindFields
 from app.integrations.loader import ParsedRow, Reading, RowRefused
-from app.integrations.row_values import Fault, currency_of
+from app.integrations.row_values import Fault, currency_of, flag
 from app.payments.apply import apply_many
 from app.payments.types import Apply, ApplyLine, Source
 
@@ -40,6 +40,15 @@ class Settlement:
     def settles_minor(self) -> int:
         """What the document loses."""
         return self.amount_minor + self.discount_minor + self.write_off_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """An item that is open at its source: whatever cleared it was taken back there."""
+
+    source: str
+    to: str
+    on: date
 
 
 @dataclass(slots=True)
@@ -76,6 +85,10 @@ class ApplicationLoader:
                     faults.append(Fault(name, "import.value_invalid", "an amount is not negative"))
         row = ParsedRow(line, None, faults, currency if not faults else None, sum(minors))
         on = reading.cells.day(cell["applied_on"], "applied_on", faults)
+        if cell["reopened"] and flag(cell["reopened"], "reopened", faults) and on is not None and not faults:
+            row.minor = 0
+            row.draft = Reopened(cell["source"] or reading.source, cell["to_external_id"], on)
+            return row
         missing = [name for name in ("from_external_id", "to_external_id", "applied_on") if not cell[name]]
         faults += [Fault(name, "import.value_missing", f"{name} is missing") for name in missing]
         if not faults and not sum(minors):
@@ -120,7 +133,7 @@ class ApplicationLoader:
         for settlement in wanted:
             facts = found.get(settlement.pair)
             if facts is None:
-                results.append(_unknown(settlement.pair))
+                results.append(unknown_pair(settlement.pair))
                 continue
             done = present.get(settlement.pair, 0)
             left = settlement.before_minor + settlement.settles_minor - max(done, settlement.before_minor)
@@ -167,6 +180,7 @@ class ApplicationLoader:
         return result if isinstance(result, DomainError) else "created"
 
 
-def _unknown(pair: Pair) -> RowRefused:
+def unknown_pair(pair: Pair) -> RowRefused:
+    """The refusal of a pair of which a side is missing."""
     detail = f"no payment or credit memo {pair[1][:60]!r}, or no document {pair[2][:60]!r}, is on record of {pair[0]}"
     return RowRefused(detail, pointer="/from_external_id")

@@ -68,7 +68,7 @@ def _settlements(source: RowSource, shape: RowShape, loader: ApplicationLoader) 
     for found in source:
         if found.fault is None and shape.counts(found.cells):
             parsed = loader.parse(found.line, shape.texts(found.cells), suspicious=found.suspicious)
-            if parsed.draft is not None:
+            if isinstance(parsed.draft, Settlement):
                 yield parsed.draft
 
 

@@ -55,6 +55,7 @@ class SourceApplication(TenantTable, Base):
         tenant_fk("import_id", "imports"),
         UniqueConstraint("organization_id", "source", "from_external_id", "to_external_id"),
         Index(None, "organization_id", "source", "source_table", "import_id"),
+        Index("ix_source_applications_to", "organization_id", "source", "to_external_id"),
     )
 
 
