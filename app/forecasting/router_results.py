@@ -36,6 +36,7 @@ from app.forecasting.schemas_accuracy import (
     accuracy_row,
     accuracy_week,
 )
+from app.forecasting.schemas_paper import accuracy_pdf
 from app.infra.database import ReadSession
 from app.infra.http.fields import BusinessDate, Currency, resource_response, text
 from app.infra.http.paging import (
@@ -61,7 +62,8 @@ Layer = Annotated[ForecastLayer | None, Query(description="Open items, coming in
 Key = Annotated[str | None, text(64), Query(description="Only this group: an id, a segment, a currency")]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
-_FILES: dict[str, Any] = {"text/csv": _TEXT, XLSX: {"schema": {"type": "string", "format": "binary"}}}
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_FILES: dict[str, Any] = {"text/csv": _TEXT, XLSX: _BINARY}
 _WEEKS_SORTS = {"total": (SortKey(ForecastWeeks.total_minor, int), SortKey(ForecastWeeks.id, UUID))}
 _INVOICE_SORTS = {
     "expected_30_days": (SortKey(ForecastInvoice.expected_30_minor, int), SortKey(ForecastInvoice.id, UUID)),
@@ -180,7 +182,7 @@ async def list_invoices(
     operation_id="reportForecastAccuracy",
     summary="How right forecasts were, beside the naive rows",
     response_model=AccuracyPage,
-    responses={**problems(413), 200: {"content": _FILES, "description": "The report"}},
+    responses={**problems(413), 200: {"content": {**_FILES, "application/pdf": _BINARY}, "description": "The report"}},
 )
 async def accuracy(
     request: Request,
@@ -195,7 +197,7 @@ async def accuracy(
     key: Key = None,
     currency: Currency | None = None,
     final_only: Annotated[bool, Query(description="Only weeks whose actual does not change any more")] = False,
-    format: Format = "json",
+    format: Literal["json", "csv", "xlsx", "pdf"] = "json",
 ) -> Response:
     """Error, bias and coverage by week ahead, over the nights of Sundays and the forecasts on demand, against the due
     date, the customer's median and the mean of 13 weeks. A model that does not beat them is not activated.
@@ -216,6 +218,9 @@ async def accuracy(
             "forecast-accuracy", "Accuracy", schemas_sheets.ACCURACY_HEADER, schemas_sheets.accuracy_rows(rows), facts,
             on,
         )  # fmt: skip
+        if format == "pdf":
+            content = await asyncio.to_thread(accuracy_pdf, rows, models, on)
+            return await _sent(request, caller, made, "pdf", content, "application/pdf")
         return await _answer(request, caller, made, format)
     more = len(rows) > page.limit
     cursor = page.next_cursor([start + page.limit], "accuracy") if more else None
@@ -289,13 +294,27 @@ def _facts(run: ForecastRun) -> tuple[schemas_sheets.Row, ...]:
 
 
 async def _answer(request: Request, caller: Principal, made: _File, format: str) -> Response:
-    export = Export(made.name, format, request.query_params, len(made.rows))
-    await log_export(request.app.state.database, caller, export)
-    headers = {"Content-Disposition": f'attachment; filename="{made.name}-{made.on}.{format}"'}
     if format == "csv":
+        await _log(request, caller, made, format)
         chunks = csv_chunks(made.header, made.rows)
-        return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(chunks, media_type="text/csv; charset=utf-8", headers=_named(made, format))
     content = await asyncio.to_thread(
         schemas_sheets.forecast_workbook, made.title, made.header, made.rows, made.facts, made.on
     )  # fmt: skip
-    return Response(content, media_type=XLSX, headers=headers)
+    return await _sent(request, caller, made, format, content, XLSX)
+
+
+async def _sent(
+    request: Request, caller: Principal, made: _File, format: str, content: bytes, media_type: str
+) -> Response:  # fmt: skip
+    await _log(request, caller, made, format)
+    return Response(content, media_type=media_type, headers=_named(made, format))
+
+
+async def _log(request: Request, caller: Principal, made: _File, format: str) -> None:
+    export = Export(made.name, format, request.query_params, len(made.rows))
+    await log_export(request.app.state.database, caller, export)
+
+
+def _named(made: _File, format: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{made.name}-{made.on}.{format}"'}

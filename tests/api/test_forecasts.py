@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import openpyxl
 import pytest
+from pypdf import PdfReader
 
 from app.core.clock import business_date
 from app.forecasting.accuracy import measure_due
@@ -174,6 +175,13 @@ async def test_the_report_of_accuracy(
     assert [row["final"] for row in cells["data"]] == [True] * 4 + [False] * 4
     text = await client.get("/v1/forecasts/accuracy", params={"format": "csv"})
     assert text.text.count("\r\n") == 1 + 24
+    workbook = await client.get("/v1/forecasts/accuracy", params={"format": "xlsx", "run_id": run["id"]})
+    assert workbook.content.startswith(b"PK")
+    paper = await client.get("/v1/forecasts/accuracy", params={"format": "pdf"})
+    words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(paper.content)).pages)
+    assert "Customer median" in words
+    assert report["models"][0]["model_version"] in words
+    assert first["actual"] in words
 
 
 async def test_models_are_shown_with_their_verdict_and_set_aside(

@@ -80,6 +80,8 @@ async def test_every_group_at_every_moment(world: World) -> None:
             asked = ReportRequest(as_of, known_at, group_by, in_currency="EUR" if euros else None)
             seen["promises"] += await _promises(world, book, asked)
             seen["disputes"] += await _disputes(world, book, asked)
+            if group_by == "organization" and euros:
+                await _status(world, book, asked)
             seen["collectors"] += await _collectors(world, book, asked)
             seen["reminders"] += await _reminders(world, book, asked)
             seen["ways"] += await _ways(world, book, asked)
@@ -123,6 +125,22 @@ async def _disputes(world: World, book: WorkBook, asked: ReportRequest) -> int:
         assert sum(row["amount"] for row in of_group) == figures[7]
         assert {row["reason_code"] for row in of_group} <= {"damaged_goods", "price"}
     return len(shown)
+
+
+async def _status(world: World, book: WorkBook, asked: ReportRequest) -> None:
+    """On one page: what is still disputed, and what is still promised."""
+    report = await world.report("portfolio-status", asked)
+    day = asked.as_of if asked.known_at is None else min(asked.as_of, asked.known_at.date())
+    snapshot = world.history.days.get(day) or world.history.days[max(world.history.days)]
+    disputed = sum(book.minor(row["disputed_minor"], row["currency"]) for row in snapshot["disputes"])
+    promised = 0
+    for promise in world.tables["promises"]:
+        state = book.promise_on(promise, asked.as_of)
+        if state is not None and state[0] == "open":
+            promised += book.minor(promise["amount_minor"] - state[1], promise["currency"])
+    for table, expected in (("disputes", disputed), ("promises", promised)):
+        found = rows(next(one for one in report.tables if one.name == table))
+        assert sum(row.get("disputed_amount", row.get("amount")) for row in found) == expected, (table, asked)
 
 
 async def _collectors(world: World, book: WorkBook, asked: ReportRequest) -> int:

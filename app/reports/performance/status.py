@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from app.core.aging import AgingBounds
+from app.disputes.past import disputes_on_sql
 from app.infra.database import ReadSession
 from app.organizations.queries import organization_facts
 from app.reports.definitions import ReportDefinition, ReportRequest
@@ -16,6 +16,7 @@ from app.reports.portfolio.framing import bounds_of, framed, notes_of, number_op
 from app.reports.portfolio.measures import Converter, Wanted, positions
 from app.reports.portfolio.rules import PERIOD_DAYS, PERIOD_DAYS_MAX, Position, month_ends, ratio
 from app.reports.portfolio.top_lists import top_offenders
+from app.reports.promises import promise_parts_sql
 from app.reports.tables import Chart, Column, Report, ReportTable, Row
 
 NAME = "portfolio-status"
@@ -47,23 +48,24 @@ _DISPUTES = (Column("code", internal=True), Column("reason"), Column("currency")
              Column("disputed_amount", "money", "Disputed"))  # fmt: skip
 _FORECAST = (Column("week_from", "date"), Column("currency"), Column("p10_amount", "money", "P10"),
              Column("p50_amount", "money", "P50"), Column("p90_amount", "money", "P90"))  # fmt: skip
-# $1 organization, $2 account, $3 currency, $4 the report's day
+# $1 organization, $2 as_of, $3 known_at, $4 account, $5 currency, $6 legal entity
 _OPEN_PROMISES = """
-SELECT CASE WHEN promised_date < $4 THEN -1 ELSE (promised_date - $4) / 7 END AS week, currency,
-       count(*)::int AS promises, sum(amount_minor - kept_minor)::bigint AS minor
-FROM promises
-WHERE organization_id = $1 AND status IN ('open', 'partly_kept') AND ($2::uuid IS NULL OR account_id = $2)
-  AND ($3::text IS NULL OR currency = $3)
+SELECT CASE WHEN p.promised_date < $2 THEN -1 ELSE (p.promised_date - $2) / 7 END AS week, p.currency,
+       count(*)::int AS promises, sum(p.amount_minor - p.kept_minor)::bigint AS minor
+FROM ({promises}) p
+WHERE p.status IN ('open', 'partly_kept') AND ($6::uuid IS NULL OR p.legal_entity_id = $6)
 GROUP BY 1, 2
 """
-# $1 organization, $2 account, $3 currency, $4 legal entity
+_OF_PROMISES = "($4::uuid IS NULL OR p.account_id = $4) AND ($5::text IS NULL OR p.currency = $5)"
 _ACTIVE_DISPUTES = """
 SELECT r.code, r.label, d.currency, count(*)::int AS disputes, sum(d.disputed_minor)::bigint AS minor
-FROM disputes d JOIN dispute_reasons r ON r.organization_id = $1 AND r.id = d.reason_id
-WHERE d.organization_id = $1 AND d.state IN ('open', 'in_review', 'awaiting_customer')
-  AND ($2::uuid IS NULL OR d.account_id = $2) AND ($3::text IS NULL OR d.currency = $3)
-  AND ($4::uuid IS NULL OR d.legal_entity_id = $4)
+FROM ({disputes}) d JOIN dispute_reasons r ON r.organization_id = $1 AND r.id = d.reason_id
+WHERE d.resolved_on IS NULL
 GROUP BY 1, 2, 3
+"""
+_OF_DISPUTES = """
+($4::uuid IS NULL OR d.account_id = $4) AND ($5::text IS NULL OR d.currency = $5)
+AND ($6::uuid IS NULL OR d.legal_entity_id = $6)
 """
 Weeks = Sequence[tuple[date, str, int, int, int]]
 Forecast = Callable[[ReadSession, ReportRequest], Awaitable[Weeks]]
@@ -114,7 +116,7 @@ async def portfolio_status(session: ReadSession, request: ReportRequest) -> Repo
                 chart=Chart("bar", "week_from", ("p10_amount", "p50_amount", "p90_amount"), "Expected cash",
                             split_by="currency"),
             ))  # fmt: skip
-    notes = [f"Key figures over {days} days. Promises and disputes are those of this moment.",
+    notes = [f"Key figures over {days} days. Promises and disputes are those that were open on the day.",
              *notes_of(request, facts.converter)]  # fmt: skip
     return framed(NAME, "Portfolio status", request, tables, notes, period_days=days)
 
@@ -128,13 +130,12 @@ async def _facts(session: ReadSession, request: ReportRequest, days: int, bounds
     found, converter = await positions(
         session, scope_of(request), [*ends, request.as_of], days, bounds, Wanted(credits=True), request.in_currency
     )
-    key = session.organization_id
-    promises: list[Any] = []
-    if request.legal_entity_id is None:  # a promise belongs to an account, whatever its legal entities are
-        promises = await session.driver.fetch(_OPEN_PROMISES, key, request.account_id, request.currency, request.as_of)
-    disputes = await session.driver.fetch(
-        _ACTIVE_DISPUTES, key, request.account_id, request.currency, request.legal_entity_id
-    )
+    arguments = (session.organization_id, request.as_of, request.known_at, request.account_id, request.currency,
+                 request.legal_entity_id)  # fmt: skip
+    parts = promise_parts_sql("$2::date", "$3", _OF_PROMISES, by_entity=request.legal_entity_id is not None)
+    promises = await session.driver.fetch(_OPEN_PROMISES.format(promises=parts), *arguments)
+    active = disputes_on_sql("$2::date", "$3", _OF_DISPUTES)
+    disputes = await session.driver.fetch(_ACTIVE_DISPUTES.format(disputes=active), *arguments)
     due, _ = await in_one_currency(session, request, promises, ("week",), ("promises",), ("minor",))
     disputed, _ = await in_one_currency(session, request, disputes, ("code",), ("disputes",), ("minor",))
     now = [one for one in found if one.at == request.as_of]
