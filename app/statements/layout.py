@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from app.core.money import to_decimal, to_text
-from app.infra.rendering.papers import Grid, Heading, Paper, Part, Prose
+from app.infra.rendering.papers import Beside, Grid, Heading, Paper, Part, Prose
 from app.infra.rendering.workbooks import Cell, Sheet
 from app.statements.payment_layout import payment_parts, payment_slips, statement_address
 from app.statements.statement import Item, Statement, Totals
@@ -68,18 +68,20 @@ def statement_parts(statement: Statement, words: Words, *, level: int = 1) -> It
         )  # fmt: skip
 
 
-def _totals(statement: Statement, totals: Totals, words: Words) -> Grid:
+def _totals(statement: Statement, totals: Totals, words: Words) -> Beside:
+    """By age, with what is left of it; beside it what parts of the open amount are."""
     shown = [(words.bucket(label), minor) for label, minor in zip(statement.labels, totals.buckets, strict=True)]
     shown += [(words("open"), totals.open_minor), (words("unapplied"), -totals.unapplied_minor)]
     shown += [(words("credit_memo"), -totals.credits_minor), (words("balance"), totals.balance_minor)]
-    rows = tuple((name, words.amount(minor, totals.currency)) for name, minor in shown)
     parts = [(words("overdue"), totals.overdue_minor), (words("disputed"), totals.disputed_minor)]
     parts.append((words("promised"), totals.promised_minor))
-    aside = [(f"\u2003{name}", words.amount(minor, totals.currency)) for name, minor in parts]
-    aside += [("", "")] * len(rows)
-    joined = tuple((*row, *aside[index]) for index, row in enumerate(rows))
-    last, opened = len(rows) - 1, len(statement.labels)
-    return Grid(("", totals.currency, "", totals.currency), joined, (2, 1, 2, 1), (1, 3), (opened, last))
+    left, right = (
+        tuple((name, words.amount(minor, totals.currency)) for name, minor in rows) for rows in (shown, parts)
+    )
+    head, opened = ("", totals.currency), len(statement.labels)
+    return Beside(
+        ((Grid(head, left, (2, 1), (1,), (opened, len(left) - 1)),), (Grid(head, right, (2, 1), (1,)),)), (1, 1)
+    )
 
 
 def _items(items: list[Item], totals: Totals, words: Words) -> Grid:

@@ -89,12 +89,13 @@ async def past_money(session: ReadSession, holders: Mapping[UUID, UUID], last: d
     return dict(found)
 
 
-def owned_by_day(payment: Mapping[str, Any], steps: Sequence[Any]) -> Iterable[tuple[UUID, date, int]]:
+def owned_by_day(payment: Any, steps: Sequence[Any]) -> Iterable[tuple[UUID, date, int]]:
     """By how much the unapplied cash of which account changed on which day, of a payment that changed its account.
 
     What is left of it at the end of a day belongs to the account that has it then. `steps`: by day, in their order.
     """
-    owner, left = None, 0
+    owner: UUID | None = None
+    left = 0
     days: list[tuple[date, int, bool, UUID | None]] = [
         (payment["accounting_date"], payment["amount_minor"], True, payment["original_account_id"])
     ]

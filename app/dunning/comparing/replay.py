@@ -116,7 +116,7 @@ class PastItem:
     def free_from(self, day: date) -> date | None:
         """The first day from `day` on at whose end something may be asked for, or None."""
         days = {day, *(on for on, _ in self.changes if on > day)}
-        spans = (*self.disputed, *self.promised, *self.blocks)
+        spans: tuple[PastHold | PastBlock, ...] = (*self.disputed, *self.promised, *self.blocks)
         days |= {span.last + _DAY for span in spans if span.last and span.last >= day}
         return next((on for on in sorted(days) if self.open_on(on) > self.held_on(on) and not self.block_on(on)), None)
 
@@ -126,7 +126,7 @@ class PastItem:
 
     def days(self) -> set[date]:
         """The days on which anything of it changed."""
-        spans = (*self.disputed, *self.promised, *self.blocks)
+        spans: tuple[PastHold | PastBlock, ...] = (*self.disputed, *self.promised, *self.blocks)
         found = {self.known_on, *(on for on, _ in self.changes), *(span.first for span in spans)}
         return found | {span.last + _DAY for span in spans if span.last is not None}
 

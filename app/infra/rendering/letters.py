@@ -9,22 +9,25 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 
 from app.core.errors import RuleViolation
+from app.infra.rendering.text_widths import breakable
 from app.infra.rendering.typesetting import TEXT_FONT, typeset
 
 BODY_CHARACTERS_MAX = 50_000
 TABLE_ROWS_MAX = 2_000
+CELL_EM_MAX = 18.0
+"""A word of a table that is longer may be broken: a third of the page."""
 PDF, DOCX = "application/pdf", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _TYPST = b"""
 #let letter = json(bytes(sys.inputs.letter))
 #set document(title: letter.subject, author: letter.sender.at(0, default: ""))
 #set page(paper: "a4", margin: (left: 25mm, right: 20mm, top: 27mm, bottom: 25mm), footer: context [
-  #set text(8pt, fill: luma(90))
+  #set text(7.5pt, fill: luma(90))
   #letter.footer #h(1fr) #if counter(page).final().first() > 1 [#counter(page).display("1 / 1", both: true)]
 ])
-#set text(10.5pt, lang: letter.language, font: ("%s",) + others)
+#set text(10pt, lang: letter.language, font: ("%s",) + others)
 #set par(leading: 0.65em, spacing: 1.1em)
-#if letter.sender.len() > 0 { text(8pt, fill: luma(90), letter.sender.join(" \xc2\xb7 ")) }
+#if letter.sender.len() > 0 { text(7.5pt, fill: luma(90), letter.sender.join(" \xc2\xb7 ")) }
 #block(height: 32mm, letter.address.map(line => line).join(linebreak()))
 #align(right, letter.dated)
 #v(6mm)
@@ -32,7 +35,7 @@ _TYPST = b"""
 #v(3mm)
 #for paragraph in letter.before { par(paragraph.map(line => line).join(linebreak())) }
 #if letter.table.len() > 0 {
-  set text(9pt)
+  set text(8.5pt)
   table(
     columns: letter.table.at(0).len(),
     stroke: (x, y) => if y == 0 { (bottom: 0.7pt) } else { (bottom: 0.3pt + luma(180)) },
@@ -90,6 +93,7 @@ def letter_pdf(letter: Letter, on: date) -> bytes:
     facts.update(
         before=_paragraphs(letter.before),
         after=_paragraphs(letter.after),
+        table=[[breakable(text, CELL_EM_MAX) for text in row] for row in letter.table],
         language=language if re.fullmatch(r"[a-z]{2}", language) else "en",
     )
     return typeset(_TYPST, {"letter": json.dumps(facts, ensure_ascii=False)}, on)

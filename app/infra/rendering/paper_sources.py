@@ -16,20 +16,21 @@ _HEAD = """
 #set document(title: paper.title, author: paper.sender.at(0, default: ""))
 #set page(paper: "a4", flipped: paper.landscape, margin: (left: 20mm, right: 20mm, top: 22mm, bottom: 22mm),
 footer: context {
-set text(8pt, fill: luma(90))
+set text(7.5pt, fill: luma(90))
 [#paper.footer #h(1fr) #counter(page).get().first() / ]
 str(if paper.total > 0 { paper.total } else { counter(page).final().first() })
 })
-#set text(9.5pt, lang: paper.language, font: ("TEXT-FONT",) + others)
+#set text(9pt, lang: paper.language, font: ("TEXT-FONT",) + others)
 #set par(leading: 0.6em, spacing: 1em)
-#if paper.sender.len() > 0 { text(8pt, fill: luma(90), paper.sender.join(" \u00b7 ")) }
+#if paper.sender.len() > 0 { text(7.5pt, fill: luma(90), paper.sender.join(" \u00b7 ")) }
 #if paper.address.len() > 0 { block(height: 28mm, paper.address.join(linebreak())) }
-#grid(columns: (1fr, auto), text(15pt, strong(paper.title)), align(right + bottom, paper.dated))
+#grid(columns: (1fr, auto), text(14pt, strong(paper.title)), align(right + bottom, paper.dated))
 #v(2mm)
+#let bold = text.with(weight: "bold")
 """.replace("TEXT-FONT", TEXT_FONT)
 _HEADINGS = """
-#show heading.where(level: 1): it => block(above: 1.6em, below: 0.9em, text(13pt, it.body))
-#show heading.where(level: 2): it => block(above: 1.2em, below: 0.7em, text(10.5pt, it.body))
+#show heading.where(level: 1): it => block(above: 1.6em, below: 0.9em, text(12pt, it.body))
+#show heading.where(level: 2): it => block(above: 1.2em, below: 0.7em, text(10pt, it.body))
 """
 _PIECES = {
     "heading": "heading(level: part.level, part.text)",
@@ -48,7 +49,7 @@ block(above: 0.9em, below: 0.9em, breakable: false, image(bytes(part.svg), forma
 block(above: 0.9em, below: 0.9em, grid(columns: (1fr,) * part.columns, gutter: 5pt, ..part.tiles.map(tile =>
 block(width: 100%, inset: 6pt, stroke: 0.5pt + luma(190), radius: 2pt)[
 #text(7pt, fill: luma(90), tile.at(0)) \\
-#text(12.5pt, strong(tile.at(1))) \\
+#text(12pt, strong(tile.at(1))) \\
 #text(7pt, fill: luma(90), tile.at(2))
 ])))
 """,
@@ -64,10 +65,12 @@ else { part.columns.map(width => width * 1pt) },
 rows: if part.heights == none { auto } else { part.heights.map(height =>
 if height == none { auto } else { height * 1pt }) },
 inset: (x: 3pt, y: 3.5pt),
-stroke: (rest: none, bottom: 0.3pt + luma(190)),
+stroke: none,
 align: range(part.widths.len()).map(x => if part.right.contains(x) { right } else { left }),
-..if part.header.len() > 0 { (table.header(..part.header.map(strong)), table.hline(y: 1, stroke: 0.7pt)) },
-..part.rows.enumerate().map(((index, row)) => if part.bold.contains(index) { row.map(strong) } else { row }).flatten(),
+..if part.header.len() > 0 { (table.header(..part.header.map(bold)),) },
+..range(part.rows.len() + calc.min(1, part.header.len())).map(y =>
+table.hline(y: y + 1, stroke: if y == 0 and part.header.len() > 0 { 0.7pt } else { 0.3pt + luma(190) })),
+..part.rows.enumerate().map(((index, row)) => if part.bold.contains(index) { row.map(bold) } else { row }).flatten(),
 )
 """,
 }

@@ -15,7 +15,7 @@ from typing import Any
 from app.core.errors import TooLarge
 from app.infra.rendering.paper_sources import paper_source
 from app.infra.rendering.payment_slips import PaymentSlip, slip_facts
-from app.infra.rendering.text_widths import column_widths, lines_of
+from app.infra.rendering.text_widths import breakable, column_widths, lines_of
 from app.infra.rendering.typesetting import typeset
 
 CELLS_MAX = 60_000
@@ -66,7 +66,7 @@ class Grid:
     widths: tuple[int, ...] = ()
     right: tuple[int, ...] = ()
     bold: tuple[int, ...] = ()
-    size: float = 8
+    size: float = 7.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +206,22 @@ def _table(part: Grid, room: float) -> dict[str, Any]:
     bold = {index + bool(header) for index in part.bold} | ({0} if header else set())
     columns = column_widths(rows, widths, bold, part.size, room, CELL_INSET[0])
     heights: list[float | None] | None = None
+    shown: Sequence[Sequence[str]] = part.rows
     if columns is not None:
-        heights = []
-        for index, row in enumerate(rows):
-            lines = lines_of(row, columns, part.size, CELL_INSET[0], bold=index in bold)
-            heights.append(
-                None if lines is None else 2 * CELL_INSET[1] + part.size * (0.66 * lines + 0.6 * (lines - 1))
-            )
+        counts = [
+            lines_of(row, columns, part.size, CELL_INSET[0], bold=index in bold) for index, row in enumerate(rows)
+        ]
+        heights = [
+            None if lines is None else 2 * CELL_INSET[1] + part.size * (0.66 * lines + 0.6 * (lines - 1))
+            for lines in counts
+        ]
+        room_em = [(width - 2 * CELL_INSET[0]) / part.size for width in columns]
+        shown = [
+            row if lines is not None else [breakable(text, most) for text, most in zip(row, room_em, strict=True)]
+            for row, lines in zip(part.rows, counts[bool(header) :], strict=True)
+        ]
     return {
-        "kind": "table", "header": header, "rows": part.rows, "right": part.right, "bold": part.bold,
+        "kind": "table", "header": header, "rows": shown, "right": part.right, "bold": part.bold,
         "widths": widths, "columns": columns, "heights": heights, "size": part.size,
     }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Set a PDF with the typesetter, in fonts for the scripts that its texts are written in.
 
-The usual fonts hold Latin, Greek, Cyrillic and Hebrew letters. Where a text has others (a customer's name in Chinese,
-Arabic, Hindi …) fonts for them stand behind the usual ones; they are read only then, once for a process.
+The usual font holds Latin, Greek and Cyrillic letters. Where a text has others (a customer's name in Chinese,
+Arabic, Hindi …) fonts for them stand behind it; they are read only then, once for a process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-TEXT_FONT = "Libertinus Serif"
+TEXT_FONT = "Liberation Sans"
 FONT_PACKAGES = ("manimgx_fonts", "noto_cjk_sans_otc")
 """Packages that hold nothing but Noto fonts: of the scripts of Africa and Asia, and of Chinese, Japanese and Korean."""
 _SCRIPTS = (
