@@ -84,10 +84,12 @@ async def pay(
     return await record_payment(session, RecordPayment(amount_minor, currency, on, **facts))
 
 
-async def credit(session: WriteSession, tenant: Tenant, amount_minor: int, on: date, *, currency: str = "EUR") -> UUID:
+async def credit(
+    session: WriteSession, tenant: Tenant, amount_minor: int, on: date, *, currency: str = "EUR", number: str = ""
+) -> UUID:
     """A credit memo of the tenant's account."""
     command = IssueCreditMemo(
-        number=f"GS-{new_id()}",
+        number=number or f"GS-{new_id()}",
         legal_entity_id=tenant.legal_entity_id,
         account_id=tenant.account_id,
         currency=currency,

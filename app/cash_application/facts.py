@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from app.cash_application.matching.amounts import discount_of_rest
 from app.cash_application.matching.decide import ACCOUNTS_LIMIT
 from app.cash_application.matching.duplicates import DUPLICATE_DAYS
 from app.cash_application.matching.index import KEY_ITEMS_LIMIT
@@ -33,7 +32,7 @@ from app.cash_application.matching.types import ItemKind, OpenItem, PaymentFacts
 from app.cash_application.parties import load_named, load_parties
 from app.cash_application.party_index import PartyIndex
 from app.cash_application.sql import facts as sql
-from app.core.money import to_minor
+from app.core.money import prorate, to_minor
 from app.infra.database import ReadSession
 from app.remittances.join import AdvisedPart, advised_parts
 
@@ -288,8 +287,8 @@ def _line(line: dict[str, Any], currency: str) -> RemittanceLine:
 
 def _item(row: Any) -> OpenItem:
     (id_, document_id, account_id, legal_entity_id, number, currency, open_minor, amount_minor, invoice_date, due_date,
-     discount_minor, discount_date, _, order, delivery, contract, external, asked, is_credit, credited_minor,
-     later) = row  # fmt: skip
+     discount_minor, discount_date, _, order, delivery, contract, external, asked, is_credit, corrected_minor,
+     lost_minor, later) = row  # fmt: skip
     references: tuple[str, ...] = ()
     if order or delivery or contract or external or asked:
         others = (order, delivery, contract, external, asked)
@@ -297,11 +296,11 @@ def _item(row: Any) -> OpenItem:
     later_discounts: tuple[tuple[date, int], ...] = ()
     if later:
         later_discounts = tuple((date.fromisoformat(last), minor) for last, minor in later)
-    if credited_minor:
-        discount_minor = discount_of_rest(discount_minor, amount_minor, credited_minor)
-        later_discounts = tuple(
-            (last, discount_of_rest(minor, amount_minor, credited_minor)) for last, minor in later_discounts
-        )
+    if lost_minor and discount_minor:  # nobody earns a discount on what was credited or corrected
+        whole = amount_minor - corrected_minor
+        rest = max(0, whole - lost_minor)
+        discount_minor = prorate(discount_minor, rest, whole)
+        later_discounts = tuple((last, prorate(minor, rest, whole)) for last, minor in later_discounts)
     return OpenItem(
         id_,
         document_id,

@@ -163,6 +163,16 @@ def _rounded_product(value: Decimal, rate: Decimal, places: int, rounding: str) 
     return minor
 
 
+def prorate(minor: int, part: int, whole: int) -> int:
+    """`minor × part ÷ whole` in whole minor units, half-up: what belongs to a part. None may be negative.
+
+    Raises ValueError when `whole` is not positive.
+    """
+    if whole <= 0 or part < 0 or minor < 0:
+        raise ValueError("nothing negative, and a positive whole")
+    return (2 * minor * part + whole) // (2 * whole)
+
+
 def allocate(minor: int, weights: Sequence[int]) -> list[int]:
     """Split by weights with the largest remainder, so that the parts always sum to `minor`.
 

@@ -18,7 +18,11 @@ from app.invoices.models import CreditMemo, Instalment, Invoice, InvoiceLine
 from app.invoices.rules import REQUESTABLE
 
 NO_KEY = {"key_share": True}  # FOR NO KEY UPDATE: rows that only refer to the locked one do not wait
-_DOCUMENT = """
+# The discount follows what the source corrects, counted from the amount that it was offered on.
+_DISCOUNT = """CASE WHEN p.corrected_minor <> 0 AND p.discount_minor > 0
+    THEN round(p.discount_minor::numeric * greatest(0, p.amount_minor + p.corrected_minor) / p.amount_minor)::bigint
+    ELSE p.discount_minor END"""
+_DOCUMENT = f"""
 SELECT i.id, i.kind, i.number, i.source, i.external_id, i.legal_entity_id, i.account_id, i.currency, i.amount_minor,
     i.corrected_minor, i.tax_minor, i.corrected_tax_minor, i.invoice_date, i.accounting_date, i.payment_terms_id,
     i.terms_differ, i.purchase_order, i.delivery_reference, i.contract_reference, i.payment_reference,
@@ -32,7 +36,7 @@ CROSS JOIN LATERAL (
     SELECT sum(p.version - 1)::int AS changes, max(p.updated_at) AS updated_at,
         sum(p.applied_minor)::bigint AS applied_minor, bool_or(p.adjusted_minor + p.corrected_minor <> 0) AS adjusted,
         json_agg(json_build_array(p.id, p.ordinal, p.due_date, p.original_due_date, p.amount_minor + p.corrected_minor,
-                                  p.open_minor, p.discount_minor, p.discount_date, p.status) ORDER BY p.ordinal)
+                                  p.open_minor, {_DISCOUNT}, p.discount_date, p.status) ORDER BY p.ordinal)
             AS instalments
     FROM instalments p WHERE p.organization_id = $1 AND p.invoice_id = i.id
 ) p

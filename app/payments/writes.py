@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.ids import new_id
+from app.core.money import prorate
 from app.infra.database import WriteSession
 from app.ledger.posting import LegalEntityFacts
 from app.payments.errors import PaymentNotFound
@@ -34,7 +35,8 @@ WHERE c.organization_id = $1 AND c.id = ANY($2::uuid[]) ORDER BY c.id FOR NO KEY
 """
 _LOCK_INSTALMENTS = f"""
 SELECT id, account_id, legal_entity_id, currency, accounting_date, amount_minor + corrected_minor AS amount_minor,
-    open_minor, discount_minor, discount_date, later_discounts, reopened_on, reopened_on IS NOT NULL AND {_BEHIND}
+    corrected_minor, open_minor, discount_minor, discount_date, later_discounts, reopened_on,
+    reopened_on IS NOT NULL AND {_BEHIND}
 FROM instalments WHERE organization_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _BALANCES = (("id", "uuid"), ("taken", "bigint"), ("state", "text"), ("reopened", "date"))
@@ -194,7 +196,11 @@ def _offers(row: Any) -> tuple[tuple[date, int], ...]:
     if row["discount_date"] is None:
         return ()
     first = (row["discount_date"], row["discount_minor"])
-    return (first, *((date.fromisoformat(last), minor) for last, minor in row["later_discounts"]))
+    offers = (first, *((date.fromisoformat(last), minor) for last, minor in row["later_discounts"]))
+    if not row["corrected_minor"]:
+        return offers
+    amount = row["amount_minor"]  # with the corrections of the source, which the discount follows
+    return tuple((last, prorate(minor, amount, amount - row["corrected_minor"])) for last, minor in offers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.cash_application.matching.amounts import discount_of_rest
 from tests.cash_application import match, payment_of, proposals_of
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
@@ -65,11 +64,50 @@ async def test_a_payer_who_takes_the_second_discount_is_understood(
 
 
 @pytest.mark.parametrize(
-    ("discount", "amount", "credited", "left"),
-    [(2_000, 100_000, 0, 2_000), (2_000, 100_000, 10_000, 1_800), (3, 101, 50, 2), (1, 4, 2, 1), (20, 10, 11, 0)],
+    ("minor", "discount"), [(88_200, "18.00"), (88_000, "20.00")], ids=["of the net", "of the gross"]
 )
-def test_the_discount_of_the_rest_is_rounded_half_up(discount: int, amount: int, credited: int, left: int) -> None:
-    assert discount_of_rest(discount, amount, credited) == left
+async def test_a_payer_nets_a_credit_memo_and_takes_the_discount(
+    client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant, minor: int, discount: str
+) -> None:
+    terms = await terms_of(client, "2/10 net 30")
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        _, part = await issue(session, tenant, 100_000, MARCH_1, number="RE-47130", payment_terms_id=terms)
+        await credit(session, tenant, 10_000, MARCH_5, number="GS-47131")
+        paid = await pay(session, tenant, minor, MARCH_9, remittance_text="RE-47130 GS-47131 less 2%")
+    await match(database, tenant)
+    (proposal,) = await proposals_of(database, tenant, paid)
+    if proposal["state"] == "open":
+        await called(client, "POST", f"/cash-application/proposals/{proposal['id']}/accept", {})
+    lines = (await called(client, "GET", f"/applications?instalment_id={part}"))["data"]
+    assert sorted((line["amount"], line["discount_amount"]) for line in lines)[0] == ("100.00", "0.00")
+    assert discount in {line["discount_amount"] for line in lines}
+    async with database.write(tenant.organization_id, tenant.actor) as session:
+        assert await value(session, "instalments", part, "status") == "settled"
+
+
+async def test_the_discount_follows_what_the_erp_corrects(client: httpx.AsyncClient, tenant: Tenant) -> None:
+    body = {
+        "number": "GP-1", "account_id": str(tenant.account_id), "legal_entity_id": str(tenant.legal_entity_id),
+        "currency": "EUR", "amount": "1000.00", "invoice_date": "2026-03-01",
+        "payment_terms_id": str(await terms_of(client, "2/10, 1/20, net 60")),
+    }  # fmt: skip
+    path = "/invoices/by-ref/gp/GP-1"
+    made = await called(client, "PUT", path, body, 201)
+    shown = []
+    for amount in ("333.33", "1000.00", "900.00"):
+        (part,) = (await called(client, "PUT", path, body | {"amount": amount}))["instalments"]
+        shown.append((part["open_amount"], part["discount_amount"], part["discount_date"]))
+    assert shown == [(amount, less, "2026-03-11") for amount, less in
+                     (("333.33", "6.67"), ("1000.00", "20.00"), ("900.00", "18.00"))]  # fmt: skip
+    money = {
+        "amount": "890.99", "currency": "EUR", "value_date": "2026-03-18", "account_id": str(tenant.account_id),
+        "legal_entity_id": str(tenant.legal_entity_id), "match": False,
+    }  # fmt: skip
+    paid = await called(client, "POST", "/payments", money, 201)
+    line = {"instalment_id": made["instalments"][0]["id"], "amount": "890.99", "discount_amount": "9.01"}
+    applied = {"currency": "EUR", "effective_date": "2026-03-18", "lines": [line]}
+    refused = await called(client, "POST", f"/payments/{paid['id']}/applications", applied, 422)
+    assert refused["offered"] == "9.00", "the second tier follows, too"
 
 
 async def test_a_cheque_bounces_after_its_surplus_was_refunded(

@@ -54,15 +54,6 @@ def discount_of(item: OpenItem, remaining_minor: int, value_date: date, settings
     return 0
 
 
-def discount_of_rest(discount_minor: int, amount_minor: int, credited_minor: int) -> int:
-    """What a discount comes to after a credit memo: nobody earns it on goods that were credited. Half-up.
-
-    `amount_minor` is the whole instalment, `credited_minor` what credit memos settled of it.
-    """
-    left = max(0, amount_minor - credited_minor)
-    return (2 * discount_minor * left + amount_minor) // (2 * amount_minor) if amount_minor > 0 else 0
-
-
 def relation(
     payment: PaymentFacts, total_minor: int, discount_minor: int, late_discount_minor: int, settings: Settings
 ) -> Relation | None:

@@ -13,7 +13,8 @@ from app.cash_application.matching.index import ItemIndex, signed
 from app.cash_application.matching.payer import AccountIndex, PayerEvidence
 from app.cash_application.matching.references import Token
 from app.cash_application.matching.text_evidence import ItemText, mention_of_items, overlap, repaired_mentions
-from app.cash_application.matching.types import Difference, OpenItem, PaymentFacts, RemittanceLine, Settings
+from app.cash_application.matching.types import Difference, ItemKind, OpenItem, PaymentFacts, RemittanceLine, Settings
+from app.core.money import prorate
 from app.core.reference_keys import clean
 
 UNREFERENCED_LOG = log(0.03)
@@ -140,13 +141,23 @@ class Case:
         return signed(item, self.index.remaining[item.id])
 
     def discounts(self, items: tuple[OpenItem, ...]) -> tuple[int, int]:
-        """Discount that may be taken on the items by this value date, and discount that came too late."""
-        taken = late = 0
+        """Discount that may be taken on the items by this value date, and discount that came too late.
+
+        Beside credit memos that are netted a payer counts it from the net or from the gross: what was paid tells.
+        """
+        taken = late = credited = 0
         for item in items:
             if item.discount_minor:
                 now = discount_of(item, self.index.remaining[item.id], self.payment.value_date, self.settings)
                 taken += now
                 late += item.discount_minor - now
+            elif item.kind is ItemKind.CREDIT_MEMO:
+                credited += self.index.remaining[item.id]
+        if taken and credited:
+            gross = sum(self.index.remaining[item.id] for item in items) - credited
+            of_net = prorate(taken, max(0, gross - credited), gross)
+            if gross - credited - of_net == self.payment.amount_minor:
+                return of_net, late
         return taken, late
 
 

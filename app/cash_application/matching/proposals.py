@@ -24,6 +24,7 @@ from app.cash_application.matching.types import (
     Scores,
 )
 from app.core.money import CurrencyUnknown, to_text
+from app.core.money import allocate as split
 
 ALTERNATIVES_LIMIT = 4
 REASONS_LIMIT = 12
@@ -117,11 +118,15 @@ def _discounts(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) 
     if not hypothesis.relation.discount_minor:
         return {}
     settings = index.settings
-    return {
+    offered = {
         item.id: discount_of(item, index.remaining[item.id], payment.value_date, settings)
         for item in hypothesis.items
         if item.kind is ItemKind.INVOICE
     }
+    taken = hypothesis.relation.discount_minor
+    if 0 < taken < sum(offered.values()):  # counted from the net of credit memos
+        return dict(zip(offered, split(taken, list(offered.values())), strict=True))
+    return offered
 
 
 def _kept_back(index: ItemIndex, hypothesis: Hypothesis, payment: PaymentFacts) -> dict[str, int]:

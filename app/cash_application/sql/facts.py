@@ -44,17 +44,19 @@ s.id::text, s.invoice_id::text AS document_id, s.account_id::text, s.legal_entit
 s.open_minor, s.amount_minor + s.corrected_minor AS amount_minor,
 s.invoice_date, s.due_date, s.discount_minor, s.discount_date, s.accounting_date, i.purchase_order,
 i.delivery_reference, i.contract_reference, i.external_id, i.payment_reference, false AS is_credit,
+s.corrected_minor,
 CASE WHEN s.discount_minor > 0 AND s.applied_minor <> 0 THEN (
     SELECT coalesce(sum(x.amount_minor), 0)::bigint FROM applications x
     WHERE x.organization_id = s.organization_id AND x.instalment_id = s.id AND x.credit_memo_id IS NOT NULL
-) ELSE 0 END AS credited_minor, CASE WHEN s.later_discounts <> '[]' THEN s.later_discounts END AS later_discounts
+) ELSE 0 END - s.corrected_minor AS lost_minor,
+CASE WHEN s.later_discounts <> '[]' THEN s.later_discounts END AS later_discounts
 """
 _CREDIT_COLUMNS = """
 c.id::text, c.id::text AS document_id, c.account_id::text, c.legal_entity_id::text, c.number, c.currency, c.open_minor,
 c.amount_minor, c.credit_date AS invoice_date, c.credit_date AS due_date, 0::bigint AS discount_minor,
 NULL::date AS discount_date, c.accounting_date, NULL AS purchase_order, NULL AS delivery_reference,
 NULL AS contract_reference, c.external_id, NULL AS payment_reference, true AS is_credit,
-0::bigint AS credited_minor, NULL::jsonb AS later_discounts
+0::bigint AS corrected_minor, 0::bigint AS lost_minor, NULL::jsonb AS later_discounts
 """
 # Ids as text: the engine has them so, and tens of thousands of UUID objects a batch would only be made into text.
 _WHOLE = ("number_key", "digits_key", "payment_reference_key")

@@ -21,6 +21,7 @@ from app.core.money import (
     convert,
     exponent,
     multiply,
+    prorate,
     round_to_minor,
     to_decimal,
     to_minor,
@@ -243,6 +244,20 @@ def test_allocation_ties_go_to_the_later_part() -> None:
 def test_allocation_needs_a_positive_weight(bad: list[int]) -> None:
     with pytest.raises(ValueError, match="weights"):
         allocate(100, bad)
+
+
+@pytest.mark.parametrize(
+    ("minor", "part", "whole", "share"),
+    [(2_000, 90_000, 100_000, 1_800), (3, 51, 101, 2), (1, 2, 4, 1), (20, 0, 10, 0), (7, 10, 10, 7)],
+)
+def test_a_share_is_rounded_half_up(minor: int, part: int, whole: int, share: int) -> None:
+    assert prorate(minor, part, whole) == share
+
+
+@pytest.mark.parametrize("bad", [(1, 1, 0), (1, -1, 1), (-1, 1, 1)])
+def test_a_share_is_of_something(bad: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match="positive whole"):
+        prorate(*bad)
 
 
 @given(minors, minors, minors, currencies)
