@@ -14,13 +14,15 @@ ADDRESSES = {"e_invoice": "/v1/invoice-files", "remittance_advices": "/v1/remitt
 
 
 def send_file(
-    http: httpx.Client, file: Path, kind: str, mapping: Path | None, options: Sequence[str]
+    http: httpx.Client, file: Path, kind: str, mapping: Path | None, options: Sequence[str], *, dry_run: bool = False
 ) -> httpx.Response:
     """Send the file. Options of a remittance file are those of imports; of an invoice they are its query parameters.
 
-    Raises ValueError for an option that is not `name=value`.
+    Raises ValueError for an option that is not `name=value`, and for a dry run of remittance advices.
     """
-    said: dict[str, str] = {}
+    if dry_run and kind != "e_invoice":
+        raise ValueError(f"there is no dry run of {kind}")
+    said: dict[str, str] = {"dry_run": "true"} if dry_run else {}
     for option in options:
         name, sign, value = option.partition("=")
         if not sign:
@@ -44,7 +46,8 @@ def show_answer(kind: str, answer: dict[str, Any], console: Console, *, as_json:
         console.print_json(json.dumps(answer))
     elif kind == "e_invoice":
         money = f"{answer['amount']} {answer['currency']}"
-        console.print(f"{answer['kind']} {answer['number']}: {answer['outcome']}, {money}", markup=False)
+        dry = " (dry run: nothing was written)" if answer["dry_run"] else ""
+        console.print(f"{answer['kind']} {answer['number']}: {answer['outcome']}, {money}{dry}", markup=False)
         for note in answer["notes"]:
             console.print(f"  {note}", markup=False)
     else:
@@ -53,5 +56,7 @@ def show_answer(kind: str, answer: dict[str, Any], console: Console, *, as_json:
             place = f"{one['place']}: " if one["place"] else ""
             lines = f"{one['lines_count']} lines, totals: {one['totals_check']}"
             console.print(f"  {place}{one['amount']} {one['currency']}, {lines}", markup=False)
+        for one in answer["withdrawn"]:
+            console.print(f"  taken back, {one['place']}: {one['remittance_advice_id']}", markup=False)
         for part in answer["left_out"]:
             console.print(f"  left out, {part['place']}: {part['detail']}", markup=False)

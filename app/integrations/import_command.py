@@ -48,7 +48,7 @@ def import_file(
             base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
         ) as http:
             if kind in ADDRESSES:
-                told = answer_of(send_file(http, file, kind, mapping, options))
+                told = answer_of(send_file(http, file, kind, mapping, options, dry_run=dry_run))
                 show_answer(kind, told, console, as_json=as_json)
                 return 0
             made = upload(http, file, kind, mapping, preset, options, dry_run)

@@ -21,7 +21,7 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, writes
 from app.integrations.import_mapping import read_mapping, read_options
 from app.integrations.imports import merged_options
-from app.integrations.remittance_edi import is_edi_file, read_edi_file, with_accounts
+from app.integrations.remittance_edi import is_edi_file, read_edi_file, record_edi
 from app.integrations.remittance_upload import FILE_BYTES_MAX, accounts_of, read_file
 from app.integrations.schemas import JsonText
 from app.integrations.schemas_remittances import RemittanceUploadRead, upload_read
@@ -131,9 +131,9 @@ async def _record_edi(
     currency, take_tests = how
     read = await run_in_threadpool(read_edi_file, path, currency, today, take_tests)
     await register_file(session, file, name=said.file_name, media_type=said.media_type)
-    commands = await with_accounts(session, read.advices)
-    results = _recorded(await record_advices(session, commands))
-    return answer(upload_read(commands, results, [advice.place for advice in read.advices], read.left_out))
+    found = await record_edi(session, read)
+    results = _recorded(found.results)
+    return answer(upload_read(found.commands, results, found.places, found.left_out, found.withdrawn))
 
 
 def _recorded(results: list[UUID | DomainError]) -> list[UUID | DomainError]:

@@ -40,6 +40,13 @@ class LeftOutRead(BaseModel):
     detail: str
 
 
+class WithdrawnAdvice(BaseModel):
+    """An advice on record that a message of the file cancelled or replaced."""
+
+    place: str
+    remittance_advice_id: UUID
+
+
 class RemittanceUploadRead(BaseModel):
     """What became of the advices of a file, in the order of the file."""
 
@@ -47,6 +54,7 @@ class RemittanceUploadRead(BaseModel):
     created: int
     duplicates: int
     left_out: list[LeftOutRead]
+    withdrawn: list[WithdrawnAdvice] = []
 
 
 def upload_read(
@@ -54,6 +62,7 @@ def upload_read(
     results: Sequence[UUID | DomainError],
     places: Sequence[str | None] | None = None,
     left_out: Sequence[LeftOut] = (),
+    withdrawn: Sequence[tuple[str, UUID]] = (),
 ) -> RemittanceUploadRead:
     """From the commands and what became of each: the id, or the refusal of a duplicate, which names the id."""
     where = places or [None] * len(commands)
@@ -64,6 +73,7 @@ def upload_read(
         created=created,
         duplicates=len(made) - created,
         left_out=[LeftOutRead(place=part.place, code=part.code, detail=part.detail) for part in left_out],
+        withdrawn=[WithdrawnAdvice(place=place, remittance_advice_id=id_) for place, id_ in withdrawn],
     )
 
 

@@ -49,6 +49,25 @@ async def test_an_invoice_with_everything(client: httpx.AsyncClient, tenant: Ten
     assert (moved["outcome"], moved["invoice_id"]) == ("updated", made["invoice_id"])
 
 
+async def test_a_dry_run_says_what_would_be_and_writes_nothing(client: httpx.AsyncClient) -> None:
+    tried = await send(client, ubl(), dry_run="true")
+    assert (tried["outcome"], tried["dry_run"], tried["amount"]) == ("created", True, "1190.00")
+    assert (await client.get(f"/v1/invoices/{tried['invoice_id']}")).status_code == 404
+    of_it = {"subject_kind": "invoice", "subject_id": tried["invoice_id"]}
+    assert (await client.get("/v1/documents", params=of_it)).json()["data"] == []
+    assert (await send(client, ubl(buyer=STRANGER), 422, dry_run="true"))["code"] == "invoice_file.buyer_unknown"
+    made = await send(client, ubl())
+    assert (made["outcome"], made["dry_run"]) == ("created", False)
+    assert (await send(client, ubl(), dry_run="true"))["outcome"] == "unchanged"
+
+
+async def test_the_original_comes_back_byte_by_byte(client: httpx.AsyncClient) -> None:
+    content = ubl()
+    made = await send(client, content)
+    kept = await client.get(f"/v1/documents/{made['document_id']}/content")
+    assert kept.content == content
+
+
 async def test_identifiers_are_learned_and_must_agree(
     client: httpx.AsyncClient, database: RolledBackDatabase, tenant: Tenant
 ) -> None:

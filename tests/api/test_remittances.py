@@ -293,3 +293,27 @@ async def test_an_edifact_file_and_its_faults(client: httpx.AsyncClient) -> None
     assert (await _upload(client, content.replace(b"UNZ+1", b"UNZ+2"), name="a.edi")).json()["code"] == refused.json()[
         "code"
     ]
+
+
+def _remadv(code: str, *documents: str, number: str = "AVIS-4711") -> bytes:
+    head = tuple(text.replace("AVIS-4711+9'", f"{number}+{code}'") for text in REMADV)
+    return edifact((*head, *documents))
+
+
+async def test_a_remadv_cancels_or_replaces_the_one_before(client: httpx.AsyncClient) -> None:
+    first = (await _upload(client, _remadv("9", "DOC+380+RE-1'", "MOA+12:5'"), name="a.edi")).json()
+    former = first["advices"][0]["remittance_advice_id"]
+    replacing = _remadv("5", "DOC+380+RE-1'", "MOA+12:7'", number="AVIS-4712")
+    replaced = (await _upload(client, replacing, name="b.edi")).json()
+    assert [one["remittance_advice_id"] for one in replaced["withdrawn"]] == [former]
+    present = replaced["advices"][0]["remittance_advice_id"]
+    read = (await client.get(f"{PATH}/{former}")).json()
+    assert (read["state"], read["cancel_reason"]) == ("cancelled", "replaced by the payer: UNB REF77 UNH 1")
+    again = (await _upload(client, replacing, name="b.edi")).json()
+    assert (again["duplicates"], again["withdrawn"]) == (1, []), "what is on record takes nothing back"
+    cancelled = (await _upload(client, _remadv("1"), name="c.edi")).json()
+    assert [one["remittance_advice_id"] for one in cancelled["withdrawn"]] == [present]
+    assert (cancelled["advices"], cancelled["left_out"]) == ([], [])
+    none_left = (await _upload(client, _remadv("1"), name="c.edi")).json()
+    assert [part["code"] for part in none_left["left_out"]] == ["cancellation"]
+    assert (await client.get(f"{PATH}/counts")).json() == {"open": 0, "joined": 0, "settled": 0, "cancelled": 2}

@@ -123,6 +123,12 @@ def test_a_bank_statement(reader: Reader, tmp_path: Path) -> None:
     assert [(row["amount"], row["outcome"]) for row in entries] == [("1250.00", "payment"), ("40.00", "debit")]
 
 
+def test_a_bank_statement_as_csv(reader: Reader, tmp_path: Path) -> None:
+    printed = reader.paste(HOW_TO / "csv-bank-statements.md", tmp_path, COLUMNS="200")
+    assert printed.count("bank_statement: completed") == 2
+    assert json.loads((tmp_path / "definition.json").read_text())["sign"]["credit"] == ["Bij"]
+
+
 def test_a_close(reader: Reader, tmp_path: Path) -> None:
     printed = reader.paste(HOW_TO / "close-a-period.md", tmp_path)
     closes = [one["data"] for one in _documents(printed) if "data" in one][-1]

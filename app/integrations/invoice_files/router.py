@@ -18,7 +18,7 @@ from app.infra.http.problems import problems
 from app.infra.http.requests import Answer, Write, answer, writes
 from app.integrations.invoice_files.rules import SOURCE
 from app.integrations.invoice_files.schemas import InvoiceFileRead, file_read
-from app.integrations.invoice_files.service import Choices, take_invoice
+from app.integrations.invoice_files.service import Choices, take_invoice, try_invoice
 from app.integrations.invoice_formats.detect import read_invoice_file
 from app.integrations.invoice_formats.pdf_attachment import MAX_PDF_BYTES, is_pdf
 from app.integrations.upload import Said, receive_upload
@@ -68,13 +68,16 @@ async def take(
     prepaid_is_settled: Annotated[
         bool, Query(description="False: the prepaid amount stays open, because its payment is recorded here")
     ] = True,
+    dry_run: Annotated[
+        bool, Query(description="Check everything and say what would become of it; write nothing")
+    ] = False,
     file_name: Annotated[str | None, Query(max_length=200, description="When the body is the file itself")] = None,
 ) -> Response:
     """UBL 2.1 Invoice or CreditNote, CII (Factur-X, ZUGFeRD, XRechnung), or a PDF that carries one, up to 25 MB.
 
     The buyer's account is found by customer number, VAT id, electronic address or registered id; a similar name is
     only proposed. The document is found by its number: sent again it is brought up to date, never doubled. The file is
-    attached to it. A refusal names the element by its path.
+    attached to it. A refusal names the element by its path. With `dry_run` the ids of what would be new lead nowhere.
     """
     settings = request.app.state.settings
     organization_id = write.principal.organization_id
@@ -97,9 +100,11 @@ async def take(
 
     async def work(session: WriteSession) -> Answer:
         today = await local_today(session, write.now)
-        return answer(file_read(invoice, await take_invoice(session, invoice, choices, kept, today=today)))
+        take = try_invoice if dry_run else take_invoice
+        return answer(file_read(invoice, await take(session, invoice, choices, kept, today=today), dry_run=dry_run))
 
     about = [file.sha256, legal_entity, str(account_id), account_number, source, prepaid_is_settled]
+    about += ["dry_run"] if dry_run else []
     write.fingerprint = hashlib.sha256(json.dumps(about).encode()).digest()
     return await write.run(work)
 

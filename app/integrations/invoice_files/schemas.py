@@ -38,9 +38,10 @@ class InvoiceFileRead(BaseModel):
     syntax: Literal["ubl", "cii"]
     profile: str
     notes: list[str]
+    dry_run: bool = Field(False, description="Nothing was written")
 
 
-def file_read(invoice: EInvoice, taken: Taken) -> InvoiceFileRead:
+def file_read(invoice: EInvoice, taken: Taken, *, dry_run: bool = False) -> InvoiceFileRead:
     """From what the file says and what became of it."""
     is_memo = taken.kind == "credit_memo"
     currency = invoice.currency
@@ -63,5 +64,6 @@ def file_read(invoice: EInvoice, taken: Taken) -> InvoiceFileRead:
             "syntax": invoice.syntax.value,
             "profile": invoice.profile,
             "notes": list(taken.notes),
+            "dry_run": dry_run,
         }
     )

@@ -13,7 +13,7 @@ from app.accounts.terms_notation import terms_to_json
 from app.core.money import to_text
 from app.documents.service import KeptContent, Subject, add_document
 from app.infra.change_log import ChangeRow, record_change
-from app.infra.database import WriteSession
+from app.infra.database import WriteSession, attempt
 from app.integrations.invoice_files import queries
 from app.integrations.invoice_files.errors import ContradictsRecord
 from app.integrations.invoice_files.parties import find_buyer, find_seller, learn
@@ -88,6 +88,25 @@ async def take_invoice(
     return Taken(
         outcome, what.kind, document_id, account_id, tuple(found_by), entity_id, what, file_id, tuple(notes)
     )  # fmt: skip
+
+
+class _Tried(Exception):
+    """Ends what was only tried; says what would have become of the file."""
+
+    def __init__(self, taken: Taken) -> None:
+        super().__init__()
+        self.taken = taken
+
+
+async def try_invoice(
+    session: WriteSession, invoice: EInvoice, choices: Choices, kept: KeptContent, *, today: date
+) -> Taken:
+    """What would become of the file; nothing of it is written. Raises as `take_invoice`."""
+    try:
+        async with attempt(session):
+            raise _Tried(await take_invoice(session, invoice, choices, kept, today=today))
+    except _Tried as tried:
+        return tried.taken
 
 
 def _keyed(command: Any, known: list[Any]) -> Any:

@@ -62,6 +62,18 @@ class AdviceDraft:
     payment_reference: str | None = None
     expected_date: date | None = None
     hints: list[tuple[str, str]] = field(default_factory=list)
+    replaces: Withdrawal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The payer takes back an advice that was sent before: by the references that it may have here, and by payer."""
+
+    place: str
+    references: tuple[str, ...]
+    payer_name: str | None = None
+    payer_bank_identifier: str | None = None
+    account_hints: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ class EdiAdvice:
     place: str
     command: RecordAdvice
     account_hints: tuple[tuple[str, str], ...] = ()
+    replaces: Withdrawal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date
 
 from app.core.errors import DomainError, FieldError
 from app.core.money import CURRENCIES
-from app.integrations.remittance_formats.advice import AdviceDraft, EdiAdvice, LeftOut, command_of
+from app.integrations.remittance_formats.advice import AdviceDraft, EdiAdvice, LeftOut, Withdrawal, command_of
 from app.integrations.remittance_formats.edifact import declared_text, looks_like_edifact, read_edifact
 from app.integrations.remittance_formats.errors import FAULTS_MAX, RemittanceFileRefused, SegmentFault
 from app.integrations.remittance_formats.remadv import read_message
@@ -24,8 +24,13 @@ class RemittanceFile:
     """The advices of a file in its order, and what of it is none."""
 
     format: Channel
-    advices: tuple[EdiAdvice, ...]
+    parts: tuple[EdiAdvice | Withdrawal, ...]
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def advices(self) -> tuple[EdiAdvice, ...]:
+        """Without what takes back an advice that was sent before."""
+        return tuple(part for part in self.parts if isinstance(part, EdiAdvice))
 
 
 def is_edi(head: bytes) -> bool:
@@ -46,7 +51,7 @@ def read_remittance_file(
     does not hold together, or segments are at fault, which are named (`/segments/12/RMR04`, at most FAULTS_MAX).
     """
     text = _start(file_text(data))
-    read: Callable[[str, list[Segment], str | None], AdviceDraft | LeftOut]
+    read: Callable[[str, list[Segment], str | None], AdviceDraft | LeftOut | Withdrawal]
     sets: Sequence[tuple[str, list[Segment]]]
     if looks_like_x12(text):
         interchange = read_x12(text, take_tests=take_tests)
@@ -56,13 +61,16 @@ def read_remittance_file(
         sets, left_out, read, channel = messages.messages, messages.left_out, read_message, _EDIFACT
     else:
         raise RemittanceFileRefused("unknown_format", "the file is neither X12 nor EDIFACT")
-    advices: list[EdiAdvice] = []
+    parts: list[EdiAdvice | Withdrawal] = []
     faults: list[FieldError] = []
     for place, members in sets:
         try:
             draft = read(place, members, currency)
             if isinstance(draft, LeftOut):
                 left_out.append(draft)
+                continue
+            if isinstance(draft, Withdrawal):
+                parts.append(draft)
                 continue
             if draft.currency not in CURRENCIES:
                 raise SegmentFault(str(members[0].number), f"{draft.currency[:12]!r} is no currency")
@@ -73,15 +81,15 @@ def read_remittance_file(
         except DomainError as refusal:
             faults.append(FieldError(f"/segments/{members[0].number}", refusal.code, refusal.detail))
         else:
-            advices.append(EdiAdvice(place, command, tuple(dict.fromkeys(draft.hints))))
+            parts.append(EdiAdvice(place, command, tuple(dict.fromkeys(draft.hints)), draft.replaces))
         if len(faults) >= FAULTS_MAX:
             break
     if faults:
         detail = f"{len(faults)} faults in segments; nothing was taken"
         raise RemittanceFileRefused("segment_invalid", detail, tuple(faults))
-    if not advices and not left_out:
+    if not parts and not left_out:
         raise RemittanceFileRefused("no_advice", "the file holds no remittance advice")
-    return RemittanceFile(channel, tuple(advices), tuple(left_out))
+    return RemittanceFile(channel, tuple(parts), tuple(left_out))
 
 
 _X12: Channel = "x12_820"

@@ -6,7 +6,7 @@ Amounts are unsigned as a rule: credit notes (DOC 381 …) and adjustments lower
 
 from __future__ import annotations
 
-from app.integrations.remittance_formats.advice import Adjustment, AdviceDraft, LeftOut, LineDraft
+from app.integrations.remittance_formats.advice import Adjustment, AdviceDraft, LeftOut, LineDraft, Withdrawal
 from app.integrations.remittance_formats.errors import SegmentFault
 from app.integrations.remittance_formats.segments import Segment, amount, compact_date
 
@@ -14,8 +14,10 @@ _CREDIT_NOTES = frozenset({"81", "83", "261", "262", "296", "308", "381", "396",
 _PAID, _DISCOUNT = "12", "52"
 _GROSS = ("77", "39", "9", "86", "128")
 _TOTAL = ("12", "9", "86", "139", "128", "176")
+_PAYMENTS = ("PQ", "AEK", "PK", "CK", "ACE", "TN")  # references of a payment
 _DATES = ("209", "203", "138", "140")  # value, execution, payment, due
-_FUNCTIONS_LEFT_OUT = {"1": "cancels an advice that was sent before: cancel that one"}
+_CANCELS, _REPLACES = ("1", "3"), "5"  # of UN code list 1225: cancellation, deletion; replace
+_HEADER = frozenset({"BGM", "RFF", "NAD", "FII"})
 _REASONS = {
     "1": "agreed settlement", "2": "below specification goods", "3": "damaged goods", "4": "short delivery",
     "5": "price query", "6": "proof of delivery required", "7": "payment on account",
@@ -30,9 +32,12 @@ _REASONS = {
 """Adjustment reason codes (UN code list 4465) in words; others are given by their code."""
 
 
-def read_message(place: str, members: list[Segment], currency: str | None) -> AdviceDraft | LeftOut:
+def read_message(place: str, members: list[Segment], currency: str | None) -> AdviceDraft | LeftOut | Withdrawal:
     """One REMADV message. `currency` is meant where no CUX or MOA names one. Raises SegmentFault."""
     named = _currency(members) or currency
+    function = next((segment.get(3) for segment in members if segment.tag == "BGM"), "")
+    if function in _CANCELS:
+        return _withdrawal(place, members, named)
     if named is None:
         raise SegmentFault(f"{members[0].number}/CUX", "the message names no currency: say which")
     draft = AdviceDraft(place, named)
@@ -43,13 +48,24 @@ def read_message(place: str, members: list[Segment], currency: str | None) -> Ad
         except SegmentFault as fault:
             raise SegmentFault(f"{segment.number}/{fault.element}", fault.detail) from None
     reader.finish()
-    if reader.left_out is not None:
-        return LeftOut(place, *reader.left_out)
+    if function == _REPLACES:
+        draft.replaces = reader.withdrawal()
     if not draft.lines and not draft.adjustments:
         return LeftOut(place, "no_documents", "the payment names no documents (no DOC)")
     if draft.total is not None and draft.total <= 0:
         return LeftOut(place, "no_payment", "documents are only netted against each other; nothing is paid")
     return draft
+
+
+def _withdrawal(place: str, members: list[Segment], currency: str | None) -> Withdrawal:
+    """What a cancellation says of the advice that it cancels; its documents and amounts do not matter."""
+    reader = _Message(AdviceDraft(place, currency or ""))
+    for segment in members[1:-1]:
+        if segment.tag == "DOC":
+            break
+        if segment.tag in _HEADER:
+            reader.take(segment)
+    return reader.withdrawal()
 
 
 def _currency(members: list[Segment]) -> str | None:
@@ -80,7 +96,6 @@ class _Message:
         self._references: dict[str, str] = {}
         self._party = ""
         self._number = ""
-        self.left_out: tuple[str, str] | None = None
 
     def take(self, segment: Segment) -> None:
         """One segment. Raises SegmentFault."""
@@ -97,14 +112,23 @@ class _Message:
             if kind in self._dates and draft.expected_date is None:
                 text, where = self._dates[kind]
                 draft.expected_date = compact_date(text, where)
-        known = [self._references[kind] for kind in ("PQ", "AEK", "PK", "CK", "ACE", "TN") if kind in self._references]
+        known = [self._references[kind] for kind in _PAYMENTS if kind in self._references]
         draft.payment_reference = next(iter(known), None) or self._number or None
+
+    def withdrawal(self) -> Withdrawal:
+        """The advice that the message takes back: the message it names (ACW), its payment, or its own number."""
+        known = [self._references[kind] for kind in ("ACW", *_PAYMENTS) if kind in self._references]
+        draft = self._draft
+        return Withdrawal(
+            draft.place,
+            tuple(dict.fromkeys(filter(None, (*known, self._number)))),
+            draft.payer_name,
+            draft.payer_bank_identifier,
+            tuple(dict.fromkeys(draft.hints)),
+        )
 
     def _bgm(self, segment: Segment) -> None:
         self._number = segment.get(2)
-        why = _FUNCTIONS_LEFT_OUT.get(segment.get(3))
-        if why is not None:
-            self.left_out = ("cancellation", why)
 
     def _dtm(self, segment: Segment) -> None:
         if self._line is None and not self._in_summary:

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from app.integrations.remittance_formats.advice import Withdrawal
 from app.integrations.remittance_formats.errors import RemittanceFileRefused
 from app.remittances.rules import AdvisedLine
 from tests.unit.remittance_formats.messages import REMADV, edifact, read
@@ -88,13 +89,27 @@ def test_no_currency_is_asked_for_and_another_one_is_refused() -> None:
 
 
 def test_what_is_no_advice_is_left_out_with_its_reason() -> None:
-    cancelled = tuple(text.replace("AVIS-4711+9'", "AVIS-4711+1'") for text in (*REMADV, *BODY))
-    assert [part.code for part in read(edifact(cancelled)).left_out] == ["cancellation"]
     assert [part.code for part in read(edifact(REMADV)).left_out] == ["no_documents"]
     assert [part.code for part in read(edifact((*REMADV, *BODY), kind="INVOIC")).left_out] == ["not_a_remittance"]
     trial = edifact((*REMADV, *BODY), test="1")
     assert [part.code for part in read(trial).left_out] == ["test_interchange"]
     assert len(read(trial, take_tests=True).advices) == 1
+
+
+def function(code: str, *body: str) -> tuple[str, ...]:
+    """The message with another function (BGM, third element)."""
+    return tuple(text.replace("AVIS-4711+9'", f"AVIS-4711+{code}'") for text in (*REMADV, *body))
+
+
+def test_a_cancellation_names_what_it_takes_back_whatever_its_documents_say() -> None:
+    (part,) = read(edifact(function("1", "RFF+ACW:AVIS-4700'", "DOC+380+RE-1'"))).parts
+    assert isinstance(part, Withdrawal)
+    assert part.references == ("AVIS-4700", "PAY-99", "AVIS-4711")
+    assert (part.payer_name, part.payer_bank_identifier) == ("M'üller GmbH", "DE89370400440532013000")
+    (advice,) = read(edifact(function("5", *BODY))).advices
+    assert advice.replaces is not None
+    assert advice.replaces.references == ("PAY-99", "AVIS-4711")
+    assert read(edifact((*REMADV, *BODY))).advices[0].replaces is None
 
 
 GOOD = edifact((*REMADV, *BODY), (*REMADV, *BODY))
