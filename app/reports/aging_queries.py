@@ -261,7 +261,9 @@ def _credits(filters: list[str], quick: bool, *, ids: bool = False) -> str:
     return _CREDITS_AS_OF.format(filters=_and(filters), filters_c=_and(filters, "c."), **qualified)
 
 
-# One row for each open item, credits with a minus: so the rows of an account add up to its net amount.
+# One row for each open item, credits with a minus: so the rows of an account add up to its net amount. The numbers of
+# the accounts are put in their order once; sorting the items by a text takes most of the time of a long list. What is
+# joined from outside leaves every row, which the planner must know: else it takes the rows for few.
 _DETAIL = """
 WITH o AS MATERIALIZED ({open}), c AS MATERIALIZED ({credits}), disputed AS (
 {disputed}
@@ -287,17 +289,20 @@ WITH o AS MATERIALIZED ({open}), c AS MATERIALIZED ({credits}), disputed AS (
     SELECT c.id, c.kind, p.bank_reference, NULL, NULL, c.account_id, c.legal_entity_id, c.currency, p.value_date, NULL,
            NULL, -p.amount_minor, -c.cash_minor, NULL
     FROM c JOIN payments p ON p.organization_id = $1 AND p.id = c.id WHERE c.kind = 'payment' AND c.cash_minor <> 0
+), listed AS MATERIALIZED (
+    SELECT id, number, name, segment, country, risk_class, collector_id, row_number() OVER (ORDER BY number) AS place
+    FROM accounts WHERE organization_id = $1{listed}
 )
 SELECT items.*, $2::date - items.day AS age, $2::date - items.due_date AS late,
        a.number AS account_number, a.name AS account_name, a.segment, a.country, a.risk_class,
        u.display_name AS collector, e.code AS legal_entity, promised.minor AS promised_minor,
        promised.day AS promised_day, reminded.step AS reminded_step, reminded.day AS reminded_day
 FROM items
-JOIN legal_entities e ON e.organization_id = $1 AND e.id = items.legal_entity_id
-LEFT JOIN accounts a ON a.organization_id = $1 AND a.id = items.account_id
+LEFT JOIN legal_entities e ON e.organization_id = $1 AND e.id = items.legal_entity_id
+LEFT JOIN listed a ON a.id = items.account_id
 LEFT JOIN users u ON u.organization_id = $1 AND u.id = a.collector_id
 LEFT JOIN promised ON promised.instalment_id = items.id LEFT JOIN reminded ON reminded.instalment_id = items.id
-ORDER BY a.number NULLS FIRST, items.due_date NULLS LAST, items.invoice_date, items.id LIMIT ${limit} OFFSET ${start}
+ORDER BY a.place NULLS FIRST, items.due_date NULLS LAST, items.invoice_date, items.id LIMIT ${limit} OFFSET ${start}
 """
 
 
@@ -318,6 +323,7 @@ async def detail_statement(
     arguments += [limit, start]
     statement = _DETAIL.format(
         disputed=disputed_on_sql("$2::date"),
+        listed=_and([part.removeprefix("account_") for part in filters if part.startswith("account_id")]),
         open=opened, credits=_credits(filters, quick, ids=True), due=due, limit=len(arguments) - 1,
         start=len(arguments),
     )  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from app.core.clock import utc_now
 from app.invoices.adjustments import RequestAdjustment, request_adjustment
 from app.payments.undo import undo_applications
+from app.reports.rules import GROUPS
 from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from tests.receivables import add_account, add_rate, issue, pay, settle
@@ -191,6 +192,18 @@ async def test_pages_and_groups(client: httpx.AsyncClient, ledger: dict[str, Any
         second = await get(client, path, group_by="account", limit=1, cursor=first["next_cursor"])
         assert second["rows"] == whole["rows"][1:2]
     assert first["totals"] == whole["totals"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "unapplied-cash-aging", "aging"])
+async def test_every_group_at_any_two_times_in_one_currency(
+    client: httpx.AsyncClient, ledger: dict[str, Any], path: str
+) -> None:
+    for group_by in GROUPS:
+        early = await get(client, path, group_by=group_by, in_currency="EUR", known_at="2026-01-01T00:00:00Z")
+        assert not early["rows"], (group_by, "nothing was known then")
+        body = await get(client, path, group_by=group_by, in_currency="EUR")
+        assert {row["currency"] for row in body["rows"]} <= {"EUR"}, group_by
+        assert body["as_of"] == JUNE_30.isoformat()
 
 
 async def test_what_is_refused(client: httpx.AsyncClient, ledger: dict[str, Any]) -> None:

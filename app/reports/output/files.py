@@ -16,6 +16,7 @@ from pathlib import Path
 from app.infra.rendering.csv_text import safe_cell
 from app.infra.rendering.papers import Paper, paper_pdf
 from app.reports.output.cells import Reader, plain
+from app.reports.output.csv_rows import csv_encoders
 from app.reports.output.paper import report_paper, rows_on_paper
 from app.reports.output.workbook import Masthead, ReportBook
 from app.reports.tables import Report, ReportTable, Row
@@ -75,13 +76,13 @@ async def pieces(table: ReportTable) -> AsyncIterator[Sequence[Row]]:
 async def _csv(report: Report, path: Path, _: Masthead, progress: Progress) -> int:
     """The main table, with ids; UTF-8 with a byte order mark, so that spreadsheets read it right."""
     table = report.main
-    reader = Reader.of(table, internal=True)
+    encoders = csv_encoders(Reader.of(table, internal=True))
     rows = 0
     with path.open("w", encoding="utf-8-sig", newline="") as target:
         writer = csv.writer(target, lineterminator="\r\n")
         writer.writerow([safe_cell(column.name) for column in table.columns])
         async for piece in pieces(table):
-            lines = [[safe_cell(plain(*cell)) for cell in reader.cells(row)] for row in piece]
+            lines = [[encode(row) for encode in encoders] for row in piece]
             await asyncio.to_thread(writer.writerows, lines)
             rows += len(piece)
             await progress(rows)

@@ -38,7 +38,9 @@ from app.reports.tables import Cell, Chart, Column, LazyRows, Report, ReportTabl
 
 def bucket_columns(bounds: AgingBounds) -> tuple[Column, ...]:
     """A column of money for each bucket."""
-    return tuple(Column(f"bucket_{index}_amount", "money", label) for index, label in enumerate(bounds.labels()))
+    return tuple(
+        Column(f"bucket_{index}_amount", "money", label.capitalize()) for index, label in enumerate(bounds.labels())
+    )
 
 
 _DELINQUENT = (
@@ -65,7 +67,11 @@ async def delinquency(session: ReadSession, request: ReportRequest) -> Report:
     if not 0 <= request.months <= MONTHS_MAX:
         raise ReportOptionInvalid(f"a series has up to {MONTHS_MAX} months", pointer="/query/months")
     bounds = await bounds_of(session, request)
-    found, whole, converter = await _delinquent(session, request, request.group_by, [request.as_of], bounds)
+    ends = month_ends(request.as_of, request.months)
+    many = request.group_by in MANY and request.account_id is None
+    days = [request.as_of, *([] if many else ends)]  # one reading for all days
+    every, whole, converter = await _delinquent(session, request, request.group_by, days, bounds)
+    found = [one for one in every if one.position.at == request.as_of]
     if request.group_by == "legal_entity":  # an account that owes two of them is one account of the total
         _, whole, _ = await _delinquent(session, request, "organization", [request.as_of], bounds)
     found.sort(key=lambda one: (one.currency, -one.position.overdue, -one.position.receivables, one.key or ""))
@@ -80,9 +86,10 @@ async def delinquency(session: ReadSession, request: ReportRequest) -> Report:
         Chart("stacked_bar", "code", labels, "Overdue by age", split_by="currency"), more,
     )]  # fmt: skip
     if request.months:
-        group_by = request.group_by if request.group_by not in MANY or request.account_id else "organization"
-        ends = month_ends(request.as_of, request.months)
-        series, _, _ = await _delinquent(session, request, group_by, ends, bounds)
+        group_by = "organization" if many else request.group_by
+        if many:
+            every, _, _ = await _delinquent(session, request, group_by, ends, bounds)
+        series = [one for one in every if one.position.at in ends]
         names = await names_of(session, group_by, list({one.key for one in series}))
         rows = [(one.position.at, *group_cells(one.key, one.currency, names), *one.cells()) for one in series]
         title = "Overdue share by month"

@@ -29,7 +29,7 @@ from app.reports.portfolio.framing import (
     scope_of,
     total_cells,
 )
-from app.reports.portfolio.measures import Converter, Wanted, positions, total_of
+from app.reports.portfolio.measures import MANY, Converter, Wanted, positions, total_of
 from app.reports.portfolio.rules import (
     MONTHS_MAX,
     PERIOD_DAYS,
@@ -40,8 +40,6 @@ from app.reports.portfolio.rules import (
     month_ends,
 )
 from app.reports.tables import Cell, Chart, Column, LazyRows, Report, ReportTable
-
-_MANY = ("account", "parent_group")  # too many of them for a series each
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +111,14 @@ class FigureReport:
         if not 0 <= request.months <= MONTHS_MAX:
             raise ReportOptionInvalid(f"a series has up to {MONTHS_MAX} months", pointer="/query/months")
         made = _Making(session, request, self, days, await bounds_of(session, request))
-        tables, converter = [await made.groups()], made.converter
-        if request.months:
-            tables.append(await made.series(month_ends(request.as_of, request.months)))
+        ends = month_ends(request.as_of, request.months)
+        together = bool(ends) and made.series_group == request.group_by  # one reading for all days
+        found = await made.positions([request.as_of, *ends] if together else [request.as_of], request.group_by)
+        tables = [await made.groups([one for one in found if one.at == request.as_of])]
+        converter = made.converter
+        if ends:
+            shown = found if together else await made.positions(ends, made.series_group)
+            tables.append(await made.series([one for one in shown if one.at in ends]))
         first = request.as_of - timedelta(days=days - 1)
         return framed(
             self.name, self.title, request, tables, notes_of(request, converter),
@@ -141,10 +144,15 @@ class _Making:
     def cells(self, position: Position) -> tuple[Cell, ...]:
         return tuple(FIGURES[name].value(position, self.days) for name in self.report.figures)
 
-    async def groups(self) -> ReportTable:
+    @property
+    def series_group(self) -> str:
+        """The groups of the months: of very many groups only all of them together."""
+        group_by = self.request.group_by
+        return "organization" if group_by in MANY and self.request.account_id is None else group_by
+
+    async def groups(self, found: list[Position]) -> ReportTable:
         """One row for each group and currency as of the report's day."""
         request = self.request
-        found = await self._positions([request.as_of], request.group_by)
         found.sort(key=lambda one: (one.currency, -one.receivables, -one.sales, one.key or ""))
         totals = await self._totals(found)
         shown, more = page_of(found, request)
@@ -155,19 +163,16 @@ class _Making:
             [total_cells(one.currency) + self.cells(one) for one in totals], has_more=more,
         )  # fmt: skip
 
-    async def series(self, ends: Sequence[date]) -> ReportTable:
-        """One row for each month end, group and currency; for many groups only the totals of each month end."""
-        group_by = self.request.group_by
-        if group_by in _MANY and self.request.account_id is None:
-            group_by = "organization"
-        found = await self._positions(ends, group_by)
+    async def series(self, found: Sequence[Position]) -> ReportTable:
+        """One row for each month end, group and currency, in the order of the positions."""
+        group_by = self.series_group
         names = await names_of(self.session, group_by, list({position.key for position in found}))
         rows = [(one.at, *group_cells(one.key, one.currency, names), *self.cells(one)) for one in found]
         chart = Chart("line", "month_end", self.report.drawn, self.report.title, "currency", lines_of(group_by))
         columns = (Column("month_end", "date"), *GROUP_COLUMNS, *self.columns)
         return ReportTable("series", f"{self.report.title} by month", columns, rows, chart=chart)
 
-    async def _positions(self, days: Sequence[date], group_by: str) -> list[Position]:
+    async def positions(self, days: Sequence[date], group_by: str) -> list[Position]:
         scope, wanted = scope_of(self.request, group_by), self.report.wanted
         found, converter = await positions(
             self.session, scope, days, self.days, self.bounds, wanted, self.request.in_currency

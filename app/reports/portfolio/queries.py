@@ -131,8 +131,8 @@ SELECT DISTINCT ON (run.at, run.key, run.currency) at, key::text AS key, currenc
 FROM run WHERE receivables > 0 AND upto >= receivables AND month IS NOT NULL
 ORDER BY run.at, run.key, run.currency, month DESC
 """
-# What an application spends is its source's, whose account and currency it repeats: only a payment that changed its
-# account is looked up.
+# What an application spends is its source's, whose account and currency it repeats: only payments that changed their
+# account are looked up, and stand apart (m), because their group depends on the day.
 _CREDITS = """
 WITH t AS ({days}), w AS (
     SELECT payment_id, to_account_id, effective_date, recorded_at, id FROM payment_movements
@@ -143,58 +143,72 @@ holder AS (
     FROM t JOIN w ON w.effective_date <= t.at
     ORDER BY t.at, w.payment_id, w.effective_date DESC, w.recorded_at DESC, w.id DESC
 ), e AS (
-    SELECT i.account_id, i.legal_entity_id, i.currency, NULL::uuid AS payment_id, i.accounting_date AS day,
-           i.amount_minor AS memo, 0::bigint AS cash, 0::bigint AS receipt
+    SELECT i.account_id, i.legal_entity_id, i.currency, i.accounting_date AS day, i.amount_minor AS memo,
+           0::bigint AS cash, 0::bigint AS receipt
     FROM credit_memos i
     WHERE i.organization_id = $1 AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters}
     UNION ALL
-    SELECT i.account_id, i.legal_entity_id, i.currency, NULL, v.effective_date, -v.amount_minor, 0, 0
+    SELECT i.account_id, i.legal_entity_id, i.currency, v.effective_date, -v.amount_minor, 0, 0
     FROM credit_memo_movements v JOIN credit_memos i ON i.organization_id = $1 AND i.id = v.credit_memo_id
     WHERE v.organization_id = $1 AND ($2::timestamptz IS NULL OR v.recorded_at <= $2){filters}
     UNION ALL
-    SELECT a.source_account_id, a.legal_entity_id, a.source_currency, NULL, a.effective_date,
+    SELECT a.source_account_id, a.legal_entity_id, a.source_currency, a.effective_date,
            CASE WHEN a.payment_id IS NULL THEN -a.source_amount_minor ELSE 0 END,
            CASE WHEN a.payment_id IS NULL THEN 0 ELSE -a.source_amount_minor END, 0
     FROM applications a LEFT JOIN moved ON moved.payment_id = a.payment_id
     WHERE a.organization_id = $1 AND moved.payment_id IS NULL AND a.effective_date <= $3[cardinality($3)]
       AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_source}
     UNION ALL
-    SELECT i.original_account_id, i.legal_entity_id, i.currency, i.id, a.effective_date, 0, -a.source_amount_minor, 0
-    FROM moved JOIN applications a ON a.organization_id = $1 AND a.payment_id = moved.payment_id
-    JOIN payments i ON i.organization_id = $1 AND i.id = a.payment_id
-    WHERE ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_cash}
-    UNION ALL
-    SELECT i.original_account_id, i.legal_entity_id, i.currency, moved.payment_id, i.accounting_date, 0, i.amount_minor,
-           i.amount_minor
+    SELECT i.original_account_id, i.legal_entity_id, i.currency, i.accounting_date, 0, i.amount_minor, i.amount_minor
     FROM payments i LEFT JOIN moved ON moved.payment_id = i.id
-    WHERE i.organization_id = $1 AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters_cash}
+    WHERE i.organization_id = $1 AND moved.payment_id IS NULL AND ($2::timestamptz IS NULL OR i.recorded_at <= $2)
+      {filters_cash}
     UNION ALL
-    SELECT i.original_account_id, i.legal_entity_id, i.currency, moved.payment_id, v.effective_date, 0, -v.amount_minor,
+    SELECT i.original_account_id, i.legal_entity_id, i.currency, v.effective_date, 0, -v.amount_minor,
            CASE WHEN v.kind = 'refund' THEN 0 ELSE -v.amount_minor END
     FROM payment_movements v JOIN payments i ON i.organization_id = $1 AND i.id = v.payment_id
     LEFT JOIN moved ON moved.payment_id = i.id
-    WHERE v.organization_id = $1 AND v.kind <> 'account_change'
-      AND ($2::timestamptz IS NULL OR v.recorded_at <= $2){filters_cash}
+    WHERE v.organization_id = $1 AND moved.payment_id IS NULL AND ($2::timestamptz IS NULL OR v.recorded_at <= $2)
+      {filters_cash}
 ), packed AS (
-    SELECT e.account_id, e.legal_entity_id, e.currency, e.payment_id, width_bucket(e.day - 1, $3::date[]) AS slot,
-           sum(e.memo) AS memo, sum(e.cash) AS cash, sum(e.receipt) AS receipt
-    FROM e WHERE e.day <= $3[cardinality($3)] GROUP BY 1, 2, 3, 4, 5
+    SELECT {key} AS key, m.currency, m.account_id IS NULL AS nobodys, width_bucket(m.day - 1, $3::date[]) AS slot,
+           sum(m.memo) AS memo, sum(m.cash) AS cash, sum(m.receipt) AS receipt
+    FROM (SELECT * FROM e WHERE day <= $3[cardinality($3)]) AS m{accounts}{of_account} GROUP BY {key}, 2, 3, 4
+), o AS (
+    SELECT i.id, i.original_account_id, i.legal_entity_id, i.currency, i.accounting_date AS day, i.amount_minor AS cash,
+           i.amount_minor AS receipt
+    FROM moved JOIN payments i ON i.organization_id = $1 AND i.id = moved.payment_id
+    WHERE ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters_cash}
+    UNION ALL
+    SELECT i.id, i.original_account_id, i.legal_entity_id, i.currency, a.effective_date, -a.source_amount_minor, 0
+    FROM moved JOIN payments i ON i.organization_id = $1 AND i.id = moved.payment_id
+    JOIN applications a ON a.organization_id = $1 AND a.payment_id = i.id
+    WHERE ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_cash}
+    UNION ALL
+    SELECT i.id, i.original_account_id, i.legal_entity_id, i.currency, v.effective_date, -v.amount_minor,
+           CASE WHEN v.kind = 'refund' THEN 0 ELSE -v.amount_minor END
+    FROM moved JOIN payments i ON i.organization_id = $1 AND i.id = moved.payment_id
+    JOIN payment_movements v ON v.organization_id = $1 AND v.payment_id = i.id AND v.kind <> 'account_change'
+    WHERE ($2::timestamptz IS NULL OR v.recorded_at <= $2){filters_cash}
 ), m AS (
-    SELECT t.at, CASE WHEN h.payment_id IS NULL THEN p.account_id ELSE h.to_account_id END AS account_id,
-           p.legal_entity_id, p.currency, p.memo, p.cash, p.receipt
-    FROM t JOIN packed p ON p.slot < t.n LEFT JOIN holder h ON h.at = t.at AND h.payment_id = p.payment_id
+    SELECT t.at, CASE WHEN h.payment_id IS NULL THEN o.original_account_id ELSE h.to_account_id END AS account_id,
+           o.legal_entity_id, o.currency, o.cash, o.receipt
+    FROM t JOIN o ON o.day <= t.at LEFT JOIN holder h ON h.at = t.at AND h.payment_id = o.id
 )
-SELECT m.at, ({key})::text AS key, m.currency, sum(m.memo)::bigint AS credit_memos,
-       coalesce(sum(m.cash) FILTER (WHERE m.account_id IS NOT NULL), 0)::bigint AS unapplied,
-       coalesce(sum(m.cash) FILTER (WHERE m.account_id IS NULL), 0)::bigint AS unidentified,
-       sum(m.receipt)::bigint AS receipts
-FROM m{accounts}{of_account} GROUP BY m.at, {key}, m.currency
+SELECT at, every.key::text AS key, currency, sum(memo)::bigint AS credit_memos,
+       coalesce(sum(cash) FILTER (WHERE NOT nobodys), 0)::bigint AS unapplied,
+       coalesce(sum(cash) FILTER (WHERE nobodys), 0)::bigint AS unidentified, sum(receipt)::bigint AS receipts
+FROM (
+    SELECT t.at, p.key, p.currency, p.nobodys, p.memo, p.cash, p.receipt FROM t JOIN packed p ON p.slot < t.n
+    UNION ALL
+    SELECT m.at, {key}, m.currency, m.account_id IS NULL, 0, m.cash, m.receipt FROM m{accounts}{of_account}
+) AS every GROUP BY at, every.key, currency
 """
 # What payments settled in the period that ends on each day ($4: days of the period), by the day the money came.
-# An application that was undone by that day does not count; what is undone later does not change it. The applications
-# are materialized: beside the days the planner would take them for few, and look up each by itself.
+# An application that was undone by that day does not count; what is undone later does not change it. Packed by the
+# days on which it begins to count, with the few instalments apart whose due date was changed.
 _PAID = """
-WITH t AS ({days}), due AS ({due}), m AS MATERIALIZED (
+WITH t AS ({days}), changed AS ({changed}), due AS ({due}), m AS (
     SELECT i.id, i.account_id, i.legal_entity_id, i.currency, i.invoice_date, i.original_due_date, y.value_date,
            CASE WHEN a.reverses_id IS NULL THEN a.effective_date ELSE (
                SELECT o.effective_date FROM applications o WHERE o.organization_id = $1 AND o.id = a.reverses_id
@@ -204,13 +218,20 @@ WITH t AS ({days}), due AS ({due}), m AS MATERIALIZED (
     JOIN instalments i ON i.organization_id = $1 AND i.id = a.instalment_id
     WHERE a.organization_id = $1 AND a.effective_date > $3[1] - $4::int AND a.effective_date <= $3[cardinality($3)]
       AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters}
+), packed AS (
+    SELECT {key} AS key, m.currency, m.paid_in, m.effective_date, changed.instalment_id,
+           max(m.original_due_date) AS due_date, sum(m.amount_minor) AS paid,
+           sum(m.amount_minor * (m.value_date - m.invoice_date)) AS paid_x_days,
+           sum(m.amount_minor * (m.value_date - m.original_due_date)) AS paid_x_late
+    FROM m LEFT JOIN changed ON changed.instalment_id = m.id{accounts}
+    GROUP BY {key}, 2, 3, 4, 5
 )
-SELECT t.at, ({key})::text AS key, m.currency, sum(m.amount_minor)::bigint AS paid,
-       sum(m.amount_minor * (m.value_date - m.invoice_date)) AS paid_x_days,
-       sum(m.amount_minor * (m.value_date - coalesce(d.due_date, m.original_due_date))) AS paid_x_late
-FROM t JOIN m ON m.paid_in > t.at - $4::int AND m.paid_in <= t.at AND m.effective_date <= t.at
-LEFT JOIN due d ON d.at = t.at AND d.instalment_id = m.id{accounts}
-GROUP BY t.at, {key}, m.currency
+SELECT t.at, p.key::text AS key, p.currency, sum(p.paid)::bigint AS paid, sum(p.paid_x_days) AS paid_x_days,
+       sum(p.paid_x_late + CASE WHEN d.due_date IS NULL THEN 0 ELSE p.paid * (p.due_date - d.due_date) END)
+       AS paid_x_late
+FROM t JOIN packed p ON p.paid_in > t.at - $4::int AND p.paid_in <= t.at AND p.effective_date <= t.at
+LEFT JOIN due d ON d.at = t.at AND d.instalment_id = p.instalment_id
+GROUP BY t.at, p.key, p.currency
 """
 
 
