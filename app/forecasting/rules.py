@@ -17,6 +17,8 @@ MODEL_STATES = ("candidate", "active", "rejected", "retired")
 PERMYRIAD = 10_000
 BASES = ("account", "segment", "organization", "terms")
 NAIVE_ROWS = ("due_date", "customer_median", "mean_13")
+WHOLE_ROW = "mean_13"
+"""The naive row that speaks of everything that comes in; the others only of what is open."""
 LATE_DAYS_MAX = 365
 DETAILS_DAYS = 14
 """So long a run's instalments and accounts are kept after its day; those of the current run stay."""
@@ -75,20 +77,27 @@ class Verdict:
 class Fallback:
     """Which naive row takes the place of a model that is not in force; None where the model's own is better.
 
-    `days` stands for the dates of items, and for the weeks of what is open; `cash` for the total of each week.
+    `days` stands for the dates of items, `cash` for the weeks. Only the mean of 13 weeks speaks of everything that
+    comes in; of the other rows the coming invoices, which they leave out, stay those of the model.
     """
 
     days: str | None = None
     cash: str | None = None
 
+    @property
+    def open_row(self) -> str | None:
+        """The row of the weeks of open items."""
+        return self.days if self.cash in (None, WHOLE_ROW) else self.cash
+
+    @property
+    def total_row(self) -> str | None:
+        """The row of the weeks of everything; None: open items and coming ones together."""
+        return self.cash if self.cash == WHOLE_ROW else None
+
     def notes(self) -> tuple[str, ...]:
         """What a reader of the forecast must know."""
-        said = []
-        if self.days is not None:
-            said.append(f"dates and open items follow the naive row {self.days.replace('_', ' ')}")
-        if self.cash is not None:
-            said.append(f"totals follow the naive row {self.cash.replace('_', ' ')}")
-        return tuple(said)
+        rows = (("dates of items", self.days), ("open items", self.open_row), ("totals", self.total_row))
+        return tuple(f"{what} follow the naive row {row.replace('_', ' ')}" for what, row in rows if row is not None)
 
 
 NO_FALLBACK = Fallback()

@@ -73,13 +73,14 @@ def fallen_back(
 ) -> list[Minor]:
     """The mean of each of the totals, in their order: the naive rows where they take the model's place.
 
-    `weeks` gives a naive row of groups of a dimension, `expected` the totals without the scenario of a what-if. What is
-    coming is what the total leaves beside the open items.
+    `weeks` gives a naive row of groups of a dimension, `expected` the totals without the scenario of a what-if. Layers
+    add up: a total without a row of its own is open and coming items; beside a total with one, the coming are what it
+    leaves.
     """
     means = {(one.dimension, one.layer): one.mean_minor for one in totals}
     groups = {(one.dimension, one.layer): one.group for one in totals}
     for place, one in enumerate(totals):
-        name = {Layer.OPEN: fallback.days, Layer.TOTAL: fallback.cash}.get(one.layer)
+        name = {Layer.OPEN: fallback.open_row, Layer.TOTAL: fallback.total_row}.get(one.layer)
         if name is not None:
             known = one if expected is None else expected[place]
             shift = one.mean_minor - _of_groups(known.mean_minor, known.group, one.group)
@@ -91,9 +92,9 @@ def fallen_back(
 
     for one in totals:
         slot = (one.dimension, one.layer)
-        if one.layer == Layer.TOTAL and fallback.cash is None and fallback.days is not None:
+        if one.layer == Layer.TOTAL and fallback.total_row is None and fallback.open_row is not None:
             means[slot] = part(Layer.OPEN, one) + part(Layer.NEW_BUSINESS, one)
-        elif one.layer == Layer.NEW_BUSINESS and fallback.cash is not None:
+        elif one.layer == Layer.NEW_BUSINESS and fallback.total_row is not None:
             means[slot] = np.maximum(part(Layer.TOTAL, one) - part(Layer.OPEN, one), 0)
     return [means[one.dimension, one.layer] for one in totals]
 

@@ -102,9 +102,11 @@ class PlainBoosting:
         if len(rows) < PLAIN_EVENTS_MIN:
             return
         late = (ledger.paid[rows] - ledger.due[rows]).astype(np.float64)
+        matrix = self._matrix(ledger, rows, History(ledger, cutoff))
+        matrix[:, np.isnan(matrix).all(axis=0)] = 0  # nobody had paid before: a column without a value cannot be binned
         self._model = HistGradientBoostingRegressor(loss="absolute_error", random_state=seed)
         with threadpool_limits(1, "openmp"):
-            self._model.fit(self._matrix(ledger, rows, History(ledger, cutoff)), late)
+            self._model.fit(matrix, late)
 
     def predict(self, ledger: Ledger, rows: Index, history: History) -> Values:
         """Days past due; 0 where nothing could be learnt."""

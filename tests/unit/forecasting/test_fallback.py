@@ -42,8 +42,11 @@ def test_the_best_naive_row_where_the_model_is_not_better(
 
 def test_what_it_says_to_the_reader() -> None:
     assert Fallback("customer_median", "mean_13").notes() == (
-        "dates and open items follow the naive row customer median", "totals follow the naive row mean 13",
-    )  # fmt: skip
+        "dates of items follow the naive row customer median",
+        "open items follow the naive row customer median",
+        "totals follow the naive row mean 13",
+    )
+    assert Fallback(None, "due_date").notes() == ("open items follow the naive row due date",)
     assert NO_FALLBACK.notes() == ()
 
 
@@ -117,6 +120,8 @@ def _totals(layer: Layer, mean: int) -> WeekTotals:
         (Fallback("customer_median", None), (70, 40, 110)),
         (Fallback(None, "mean_13"), (100, 30, 130)),
         (Fallback("customer_median", "mean_13"), (70, 60, 130)),
+        (Fallback(None, "customer_median"), (70, 40, 110)),
+        (Fallback("due_date", "customer_median"), (70, 40, 110)),
     ],
 )
 def test_totals_are_the_naive_row_and_the_layers_fit(fallback: Fallback, expected: tuple[int, int, int]) -> None:
