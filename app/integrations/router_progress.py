@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app.infra.database import Database
 from app.infra.http.problems import problems
@@ -52,80 +51,43 @@ async def _follow(request: Request, caller: Principal, kind: str, work_id: UUID)
 
 
 _RESPONSES = {200: STREAM_RESPONSE, **problems(404, 406)}
+_WORK: tuple[tuple[str, str, str, str, str, str, str, str], ...] = (
+    ("import", "/imports/{import_id}", "followImport", "imports", "an import", "imports:read", "import_id",
+     "`done` and `total` are bytes of the file."),
+    ("matching", "/cash-application/runs/{run_id}", "followMatchingRun", "cash application",
+     "a run of cash application", "cash-application:read", "run_id", "`done` and `total` are payments."),
+    ("dunning", "/dunning/runs/{dunning_run_id}", "followDunningRun", "dunning", "a dunning run", "dunning:read",
+     "dunning_run_id", "`done` and `total` are accounts."),
+    ("charging", "/dunning/charging-runs/{charging_run_id}", "followChargingRun", "dunning", "a charging run",
+     "dunning:read", "charging_run_id",
+     "`done` are accounts; how many there will be is not known before the end."),
+    ("forecast", "/forecasts/runs/{forecast_run_id}", "followForecastRun", "forecasts", "a forecast", "forecasts:read",
+     "forecast_run_id", "`done` is in thousandths."),
+    ("report", "/reports/runs/{report_run_id}", "followReportRun", "reports", "a report", "reports:read",
+     "report_run_id", "`done` is in percent."),
+)  # fmt: skip
+"""Kind of work, its address, operation, tag, words, scope, the name of its id in the address, and what is counted."""
 
 
-@router.get("/imports/{import_id}/progress", operation_id="followImport", tags=["imports"],
-            summary="How far an import is, as it goes on", response_class=Response, responses=_RESPONSES)  # fmt: skip
-async def follow_import(
-    import_id: UUID, request: Request, caller: Annotated[Principal, callers("imports:read")]
-) -> Response:
-    """A message `progress` (id, state, done, total, ended) at each step, until the work ends.
+def _offer(
+    kind: str, path: str, operation_id: str, tag: str, words: str, scope: str, parameter: str, counted: str
+) -> None:
+    async def follow(
+        request: Request, work_id: UUID = Path(alias=parameter), caller: Principal = callers(scope)
+    ) -> Response:
+        return await _follow(request, caller, kind, work_id)
 
-    `done` and `total` are bytes of the file.
-    """
-    return await _follow(request, caller, "import", import_id)
-
-
-@router.get("/cash-application/runs/{run_id}/progress", operation_id="followMatchingRun", tags=["cash application"],
-            summary="How far a run of cash application is, as it goes on",
-            response_class=Response, responses=_RESPONSES)  # fmt: skip
-async def follow_matching_run(
-    run_id: UUID, request: Request, caller: Annotated[Principal, callers("cash-application:read")]
-) -> Response:
-    """A message `progress` (id, state, done, total, ended) at each step, until the work ends.
-
-    `done` and `total` are payments.
-    """
-    return await _follow(request, caller, "matching", run_id)
+    router.get(
+        f"{path}/progress",
+        operation_id=operation_id,
+        tags=[tag],
+        summary=f"How far {words} is, as it goes on",
+        description="A message `progress` (id, state, done, total, ended) at each step, until the work ends.\n\n"
+        + counted,
+        response_class=Response,
+        responses=_RESPONSES,
+    )(follow)
 
 
-@router.get("/dunning/runs/{dunning_run_id}/progress", operation_id="followDunningRun", tags=["dunning"],
-            summary="How far a dunning run is, as it goes on",
-            response_class=Response, responses=_RESPONSES)  # fmt: skip
-async def follow_dunning_run(
-    dunning_run_id: UUID, request: Request, caller: Annotated[Principal, callers("dunning:read")]
-) -> Response:
-    """A message `progress` (id, state, done, total, ended) at each step, until the work ends.
-
-    `done` and `total` are accounts.
-    """
-    return await _follow(request, caller, "dunning", dunning_run_id)
-
-
-@router.get("/dunning/charging-runs/{charging_run_id}/progress", operation_id="followChargingRun", tags=["dunning"],
-            summary="How far a charging run is, as it goes on",
-            response_class=Response, responses=_RESPONSES)  # fmt: skip
-async def follow_charging_run(
-    charging_run_id: UUID, request: Request, caller: Annotated[Principal, callers("dunning:read")]
-) -> Response:
-    """A message `progress` (id, state, done, total, ended) at each step, until the work ends.
-
-    `done` are accounts; how many there will be is not known before the end.
-    """
-    return await _follow(request, caller, "charging", charging_run_id)
-
-
-@router.get("/forecasts/runs/{forecast_run_id}/progress", operation_id="followForecastRun", tags=["forecasts"],
-            summary="How far a forecast is, as it goes on",
-            response_class=Response, responses=_RESPONSES)  # fmt: skip
-async def follow_forecast_run(
-    forecast_run_id: UUID, request: Request, caller: Annotated[Principal, callers("forecasts:read")]
-) -> Response:
-    """A message `progress` (id, state, done, total, ended) at each step, until the work ends.
-
-    `done` is in thousandths.
-    """
-    return await _follow(request, caller, "forecast", forecast_run_id)
-
-
-@router.get("/reports/runs/{report_run_id}/progress", operation_id="followReportRun", tags=["reports"],
-            summary="How far a report is, as it goes on",
-            response_class=Response, responses=_RESPONSES)  # fmt: skip
-async def follow_report_run(
-    report_run_id: UUID, request: Request, caller: Annotated[Principal, callers("reports:read")]
-) -> Response:
-    """A message `progress` (id, state, done, total, ended) at each step, until the work ends.
-
-    `done` is in percent.
-    """
-    return await _follow(request, caller, "report", report_run_id)
+for _work in _WORK:
+    _offer(*_work)

@@ -137,20 +137,25 @@ async def _credit_memo(
     if invoice.preceding:
         credited = await queries.credited_invoice(session, entity_id, account_id, invoice.preceding)
     reason = f"credits {', '.join(invoice.preceding)}"[:200] if invoice.preceding else None
-    return IssueCreditMemo(
-        number=invoice.number,
-        legal_entity_id=entity_id,
-        account_id=account_id,
-        currency=invoice.currency,
-        amount_minor=what.amount_minor,
-        credit_date=invoice.issue_date,
-        source=choices.source,
-        external_id=f"{code}:{what.kind}:{invoice.number}",
-        tax_minor=what.tax_minor,
-        invoice_id=credited,
-        reason=reason,
-        open_minor=what.open_minor,
-    )
+    head = _head(invoice, what, choices, entity_id, code, account_id)
+    return IssueCreditMemo(**head, credit_date=invoice.issue_date, invoice_id=credited, reason=reason)
+
+
+def _head(
+    invoice: EInvoice, what: Owed, choices: Choices, entity_id: UUID, code: str, account_id: UUID
+) -> dict[str, Any]:
+    """What invoices and credit memos have in common."""
+    return {
+        "number": invoice.number,
+        "legal_entity_id": entity_id,
+        "account_id": account_id,
+        "currency": invoice.currency,
+        "amount_minor": what.amount_minor,
+        "source": choices.source,
+        "external_id": f"{code}:{what.kind}:{invoice.number}",
+        "tax_minor": what.tax_minor,
+        "open_minor": what.open_minor,
+    }
 
 
 async def _invoice(
@@ -160,20 +165,12 @@ async def _invoice(
     terms, note = discount_terms(invoice, due_date)
     terms_id = await _terms_id(session, terms) if terms is not None else None
     command = IssueInvoice(
+        **_head(invoice, what, choices, entity_id, code, account_id),
         kind=what.kind,
-        number=invoice.number,
-        legal_entity_id=entity_id,
-        account_id=account_id,
-        currency=invoice.currency,
-        amount_minor=what.amount_minor,
         invoice_date=invoice.issue_date,
-        source=choices.source,
-        external_id=f"{code}:{what.kind}:{invoice.number}",
-        tax_minor=what.tax_minor,
         due_date=due_date,
         payment_terms_id=terms_id,
         instalments=instalments,
-        open_minor=what.open_minor,
         purchase_order=invoice.purchase_order,
         delivery_reference=invoice.delivery_reference,
         contract_reference=invoice.contract_reference,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from app.exports.service import Export, log_export
 from app.infra.database import ReadSession, WriteSession
@@ -143,49 +145,6 @@ async def create_journal_export(body: JournalExportCreate, write: Writing) -> Re
 
 
 @router.get(
-    "/journal-exports",
-    operation_id="listJournalExports",
-    summary="List batches of journal entries",
-    response_model=Page[ExportBatchRead],
-    responses=problems(),
-    tags=_JOURNAL,
-)
-async def list_journal_exports(
-    read: Reading, page: Paging, state: BatchState | None = None, legal_entity_id: UUID | None = None
-) -> Response:
-    """Latest first."""
-    return await _list(read, page, "journal", state, legal_entity_id)
-
-
-@router.get(
-    "/journal-exports/{journal_export_id}",
-    operation_id="getJournalExport",
-    summary="Read a batch of journal entries",
-    response_model=ExportBatchRead,
-    responses=problems(404),
-    tags=_JOURNAL,
-)
-async def get_journal_export(journal_export_id: UUID, read: Reading) -> Response:
-    """Counts, sums and what may be done next."""
-    return await _read(read, "journal", journal_export_id)
-
-
-@router.get(
-    "/journal-exports/{journal_export_id}/rows",
-    operation_id="listJournalExportRows",
-    summary="List the rows of a batch of journal entries",
-    response_model=Page[ExportRowRead],
-    responses=problems(404),
-    tags=_JOURNAL,
-)
-async def list_journal_export_rows(
-    journal_export_id: UUID, read: Reading, page: Paging, state: RowState | None = None
-) -> Response:
-    """What left, and what the ERP said of each."""
-    return await _rows(read, page, "journal", journal_export_id, state)
-
-
-@router.get(
     "/journal-exports/{journal_export_id}/file",
     operation_id="downloadJournalExport",
     summary="Download a batch of journal entries",
@@ -198,32 +157,6 @@ async def download_journal_export(
 ) -> Response:
     """Two lines of each transfer, debit and credit. The same bytes as often as it is asked for."""
     return await _file(request, caller, "journal", journal_export_id, format)
-
-
-@router.post(
-    "/journal-exports/{journal_export_id}/acknowledge",
-    operation_id="acknowledgeJournalExport",
-    summary="Say what the general ledger took",
-    response_model=ExportBatchRead,
-    responses=problems(404, 409, 412),
-    tags=_JOURNAL,
-)
-async def acknowledge_journal_export(journal_export_id: UUID, body: ExportAcknowledge, write: Writing) -> Response:
-    """Row by row, or `rest` for all at once; rejected rows go into the next batch. The same answer may come again."""
-    return await _acknowledge(write, "journal", journal_export_id, body)
-
-
-@router.post(
-    "/journal-exports/{journal_export_id}/cancel",
-    operation_id="cancelJournalExport",
-    summary="Take a batch of journal entries back",
-    response_model=ExportBatchRead,
-    responses=problems(404, 409, 412),
-    tags=_JOURNAL,
-)
-async def cancel_journal_export(journal_export_id: UUID, write: Writing) -> Response:
-    """For a file that never reached the ledger: rows without an answer go into the next batch."""
-    return await _cancel(write, "journal", journal_export_id)
 
 
 @router.post(
@@ -241,49 +174,6 @@ async def create_cash_receipt_export(body: CashReceiptExportCreate, write: Writi
     Payments without a customer wait; `left_out` counts them. 409 when there is nothing to send.
     """
     return await _make(write, body.command(), "cash-receipt-exports")
-
-
-@router.get(
-    "/cash-receipt-exports",
-    operation_id="listCashReceiptExports",
-    summary="List batches of cash receipts",
-    response_model=Page[ExportBatchRead],
-    responses=problems(),
-    tags=_CASH,
-)
-async def list_cash_receipt_exports(
-    read: Reading, page: Paging, state: BatchState | None = None, legal_entity_id: UUID | None = None
-) -> Response:
-    """Latest first."""
-    return await _list(read, page, "cash_receipts", state, legal_entity_id)
-
-
-@router.get(
-    "/cash-receipt-exports/{cash_receipt_export_id}",
-    operation_id="getCashReceiptExport",
-    summary="Read a batch of cash receipts",
-    response_model=ExportBatchRead,
-    responses=problems(404),
-    tags=_CASH,
-)
-async def get_cash_receipt_export(cash_receipt_export_id: UUID, read: Reading) -> Response:
-    """Counts, sums and what may be done next."""
-    return await _read(read, "cash_receipts", cash_receipt_export_id)
-
-
-@router.get(
-    "/cash-receipt-exports/{cash_receipt_export_id}/rows",
-    operation_id="listCashReceiptExportRows",
-    summary="List the rows of a batch of cash receipts",
-    response_model=Page[ExportRowRead],
-    responses=problems(404),
-    tags=_CASH,
-)
-async def list_cash_receipt_export_rows(
-    cash_receipt_export_id: UUID, read: Reading, page: Paging, state: RowState | None = None
-) -> Response:
-    """What left, and what the ERP said of each."""
-    return await _rows(read, page, "cash_receipts", cash_receipt_export_id, state)
 
 
 @router.get(
@@ -308,31 +198,94 @@ async def download_cash_receipt_export(
     return await _file(request, caller, "cash_receipts", cash_receipt_export_id, format, part)
 
 
-@router.post(
-    "/cash-receipt-exports/{cash_receipt_export_id}/acknowledge",
-    operation_id="acknowledgeCashReceiptExport",
-    summary="Say which cash receipts the ERP took",
-    response_model=ExportBatchRead,
-    responses=problems(404, 409, 412),
-    tags=_CASH,
-)
-async def acknowledge_cash_receipt_export(
-    cash_receipt_export_id: UUID, body: ExportAcknowledge, write: Writing
-) -> Response:
-    """Row by row, or `rest` for all at once. What a rejected receipt was to settle is rejected with it; rejected rows
-    go into the next batch.
-    """
-    return await _acknowledge(write, "cash_receipts", cash_receipt_export_id, body)
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the two kinds of batches are called."""
+
+    path: str
+    parameter: str
+    operation: str
+    tags: list[str | Enum]
+    batch: str
+    took: str
+    acknowledging: str
+    cancelling: str
 
 
-@router.post(
-    "/cash-receipt-exports/{cash_receipt_export_id}/cancel",
-    operation_id="cancelCashReceiptExport",
-    summary="Take a batch of cash receipts back",
-    response_model=ExportBatchRead,
-    responses=problems(404, 409, 412),
-    tags=_CASH,
-)
-async def cancel_cash_receipt_export(cash_receipt_export_id: UUID, write: Writing) -> Response:
-    """For a file that never reached the ERP: rows without an answer go into the next batch."""
-    return await _cancel(write, "cash_receipts", cash_receipt_export_id)
+_WORDS: Mapping[Kind, _Words] = {
+    "journal": _Words(
+        "journal-exports", "journal_export_id", "JournalExport", _JOURNAL, "journal entries",
+        "Say what the general ledger took",
+        "Row by row, or `rest` for all at once; rejected rows go into the next batch. The same answer may come again.",
+        "For a file that never reached the ledger: rows without an answer go into the next batch.",
+    ),
+    "cash_receipts": _Words(
+        "cash-receipt-exports", "cash_receipt_export_id", "CashReceiptExport", _CASH, "cash receipts",
+        "Say which cash receipts the ERP took",
+        "Row by row, or `rest` for all at once. What a rejected receipt was to settle is rejected with it;"
+        " rejected rows\ngo into the next batch.",
+        "For a file that never reached the ERP: rows without an answer go into the next batch.",
+    ),
+}  # fmt: skip
+
+
+def _offer_reads(kind: Kind, words: _Words) -> None:
+    """List and read the batches of a kind, and their rows."""
+    one, batch = f"/{words.path}/{{{words.parameter}}}", words.batch
+
+    async def batches(
+        read: Reading, page: Paging, state: BatchState | None = None, legal_entity_id: UUID | None = None
+    ) -> Response:
+        return await _list(read, page, kind, state, legal_entity_id)
+
+    async def batch_of(read: Reading, batch_id: UUID = Path(alias=words.parameter)) -> Response:
+        return await _read(read, kind, batch_id)
+
+    async def rows(
+        read: Reading, page: Paging, batch_id: UUID = Path(alias=words.parameter), state: RowState | None = None
+    ) -> Response:
+        return await _rows(read, page, kind, batch_id, state)
+
+    router.get(
+        f"/{words.path}", operation_id=f"list{words.operation}s", summary=f"List batches of {batch}",
+        description="Latest first.", response_model=Page[ExportBatchRead], responses=problems(), tags=words.tags,
+    )(batches)  # fmt: skip
+    router.get(
+        one, operation_id=f"get{words.operation}", summary=f"Read a batch of {batch}",
+        description="Counts, sums and what may be done next.", response_model=ExportBatchRead,
+        responses=problems(404), tags=words.tags,
+    )(batch_of)  # fmt: skip
+    router.get(
+        f"{one}/rows", operation_id=f"list{words.operation}Rows", summary=f"List the rows of a batch of {batch}",
+        description="What left, and what the ERP said of each.", response_model=Page[ExportRowRead],
+        responses=problems(404), tags=words.tags,
+    )(rows)  # fmt: skip
+
+
+def _offer_answers(kind: Kind, words: _Words) -> None:
+    """Say what the ERP took of a batch, or take it back."""
+    one = f"/{words.path}/{{{words.parameter}}}"
+
+    async def acknowledge(
+        body: ExportAcknowledge, write: Writing, batch_id: UUID = Path(alias=words.parameter)
+    ) -> Response:
+        return await _acknowledge(write, kind, batch_id, body)
+
+    async def cancel(write: Writing, batch_id: UUID = Path(alias=words.parameter)) -> Response:
+        return await _cancel(write, kind, batch_id)
+
+    router.post(
+        f"{one}/acknowledge", operation_id=f"acknowledge{words.operation}", summary=words.took,
+        description=words.acknowledging, response_model=ExportBatchRead, responses=problems(404, 409, 412),
+        tags=words.tags,
+    )(acknowledge)  # fmt: skip
+    router.post(
+        f"{one}/cancel", operation_id=f"cancel{words.operation}", summary=f"Take a batch of {words.batch} back",
+        description=words.cancelling, response_model=ExportBatchRead, responses=problems(404, 409, 412),
+        tags=words.tags,
+    )(cancel)  # fmt: skip
+
+
+for _kind, _words in _WORDS.items():
+    _offer_reads(_kind, _words)
+    _offer_answers(_kind, _words)
