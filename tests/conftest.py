@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -33,6 +34,7 @@ from app.infra.migrate import migrate
 from app.infra.principal import Principal
 from app.infra.telemetry import configure_logs
 from app.main import create_app
+from app.organizations.data_scope import scope_of
 from app.settings import Settings
 from tests.factories import Tenant, make_tenant
 
@@ -240,6 +242,14 @@ class StaticAuthenticator:
         """A token of that tenant with these scopes (all when none is named)."""
         token = secrets.token_hex(8)
         self.principals[token] = tenant.principal(*scopes)
+        return token
+
+    def grant_within(self, tenant: Tenant, **definition: Any) -> str:
+        """A token of that tenant with every scope that this data scope leaves."""
+        token, given = secrets.token_hex(8), tenant.principal()
+        scope = scope_of(definition, tenant.actor.id or tenant.account_id)
+        assert scope is not None
+        self.principals[token] = replace(given, scopes=given.scopes - scope.withheld, data_scope=scope)
         return token
 
 

@@ -11,6 +11,7 @@ import asyncpg
 
 from app.infra import heartbeats
 from app.infra.connection import APP_ROLE, WORKER_ROLE, database_settings
+from app.infra.data_scope import SCOPED_ROLE
 from app.infra.database import Database
 from app.infra.doorbell import connect_redis
 from app.infra.http.health import newest_revision
@@ -76,11 +77,13 @@ async def _roles(driver: asyncpg.Connection) -> tuple[bool, str]:
     rows = await driver.fetch(
         "SELECT rolname, rolsuper OR rolbypassrls AS passes, pg_has_role(current_user, oid, 'MEMBER') AS usable"
         " FROM pg_roles WHERE rolname = ANY($1)",
-        [APP_ROLE, WORKER_ROLE],
+        [APP_ROLE, WORKER_ROLE, SCOPED_ROLE],
     )
-    missing = {APP_ROLE, WORKER_ROLE} - {row["rolname"] for row in rows}
+    missing = {APP_ROLE, WORKER_ROLE, SCOPED_ROLE} - {row["rolname"] for row in rows}
     if missing:
         return False, f"missing: {', '.join(sorted(missing))}"
+    if await driver.fetchval("SELECT pg_has_role($1::text, $2::text, 'USAGE')", APP_ROLE, SCOPED_ROLE):
+        return False, f"{APP_ROLE} inherits from {SCOPED_ROLE}, whose policies would bind everybody"
     wrong = sorted(row["rolname"] for row in rows if row["passes"] or not row["usable"])
     return not wrong, f"bypass row-level security or cannot be taken: {', '.join(wrong)}" if wrong else "as they should"
 

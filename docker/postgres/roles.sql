@@ -4,9 +4,13 @@
 -- duecourse_owner    owns the tables and migrates; the service never logs in as this role
 -- duecourse_service  what the API, the worker and the sweeper log in as; takes one of the next two in every session
 -- duecourse_app      reads and writes one organization at a time; row-level security binds it
+-- duecourse_scoped   what duecourse_app becomes for a caller who may see a part of the organization only
 -- duecourse_worker   sees across organizations what is due, and nothing else
 
-CREATE ROLE duecourse_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+-- NOINHERIT, before the grant: the policies of duecourse_scoped must not bind duecourse_app, which only may become it.
+CREATE ROLE duecourse_app NOLOGIN NOINHERIT NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+CREATE ROLE duecourse_scoped NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+GRANT duecourse_scoped TO duecourse_app;
 CREATE ROLE duecourse_worker NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
 CREATE ROLE duecourse_owner LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'owner_password';
 CREATE ROLE duecourse_service LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'service_password';

@@ -13,7 +13,11 @@ import asyncpg
 import httpx
 import pytest
 
+from app.core.ids import new_id
 from app.organizations.rules import SCOPES
+from migrations.data_scope import FOR_EVERYBODY_WITHOUT_ACCOUNT as RULES_FOR_ALL
+from migrations.data_scope import policy_of
+from migrations.metadata import metadata
 from tests.api.operations import METHODS, Operation, document, example, operations, properties_of
 from tests.api.resources import BODIES, BYTES_ELSEWHERE, COMPLETE, KEYS, RESOURCES, ROW_VALUES, ROWS_OF_PARAMETERS
 from tests.architecture.catalog import CatalogTable, read_catalog
@@ -51,6 +55,8 @@ GARBAGE = {
     "latin": '{"name": "é"}'.encode("latin-1"),
 }
 
+NARROWED = {name for name, table in metadata.tables.items() if policy_of(table, metadata)} - RULES_FOR_ALL
+"""Tables of which a caller with a data scope sees a part, without exception."""
 OPERATIONS = operations()
 GUARDED = [operation for operation in OPERATIONS if operation.name not in OPEN]
 WITH_IDS = [operation for operation in GUARDED if set(operation.path_parameters) - KEYS]
@@ -167,6 +173,12 @@ async def test_a_resource_of_another_tenant_is_not_found(
     assert all(str(value) not in refused.json()["detail"] for value in ids.values())
     unknown = await _call(client, operation, authenticator.grant(stranger))
     assert (unknown.status_code, unknown.json()["detail"]) == (404, refused.json()["detail"]), "nobody learns it exists"
+    if any(RESOURCES[name][0] in NARROWED for name in ids):
+        elsewhere = authenticator.grant_within(tenant, own_portfolio=True, legal_entities=[new_id()])
+        hidden = await _call(client, operation, elsewhere, **ids)
+        assert (hidden.status_code, hidden.json()["code"]) in (
+            (404, refused.json()["code"]), (403, "auth.beyond_data_scope"),
+        ), hidden.text  # fmt: skip
     if operation.name in BYTES_ELSEWHERE:
         return
     own = await _call(client, operation, authenticator.grant(tenant), **ids)

@@ -18,6 +18,13 @@ from tests.conftest import RolledBackDatabase
 from tests.factories import Tenant
 from tests.receivables import add_account, issue, pay
 
+OF_AN_ACCOUNT = ("", "/overview", "/contacts", "/timeline", "/credit", "/exposure", "/statement", "/dunning")
+REPORTS = (
+    "aging", "aging-detail", "cei", "collector-performance", "credit-limits", "delinquency", "disputes", "dso",
+    "dunning-effect", "insights", "key-figures", "payment-behaviour", "portfolio-status", "promises",
+    "provision-matrix", "roll-rates", "top-offenders", "turnover", "unapplied-cash", "write-offs",
+)  # fmt: skip
+
 
 @dataclass
 class Office:
@@ -101,7 +108,7 @@ async def test_each_sees_the_own_portfolio(office: Office) -> None:
     assert await office.numbers("ada") == ["A-ada"]
     assert await office.numbers("bo") == ["A-bo"]
     foreign = office.accounts["bo"]
-    for path in ("", "/overview", "/contacts", "/timeline", "/credit", "/exposure", "/statement", "/dunning"):
+    for path in OF_AN_ACCOUNT:
         await office.get("ada", f"/v1/accounts/{foreign}{path}", 404)
     await office.get("ada", f"/v1/invoices/{office.invoices['bo']}", 404)
     await office.get("ada", f"/v1/invoices/{office.invoices['ada']}")
@@ -244,3 +251,54 @@ async def test_a_scope_is_set_by_admins_and_is_logged(office: Office) -> None:
         mine, headers={**office.as_("admin"), "If-Match": version}, json={"data_scope": {"own_portfolio": True}}
     )
     assert (last.status_code, last.json()["code"]) == (422, "user.last_admin")
+
+
+async def test_relations_to_accounts_out_of_sight_break_nothing(office: Office) -> None:
+    """The parent and a child belong to the other collector, who also pays for this one."""
+    own, other = office.accounts["ada"], office.accounts["bo"]
+    async with office.database.write(office.tenant.organization_id, office.tenant.actor) as session:
+        child = await add_account(session, "A-child", parent_id=own)
+        await session.driver.execute(
+            "UPDATE accounts SET parent_id = $3 WHERE organization_id = $1 AND id = $2",
+            session.organization_id, own, other,
+        )  # fmt: skip
+        payment = await pay(session, office.tenant, 3_000, office.today, account_id=other)
+    instalments = (await office.get("admin", f"/v1/invoices/{office.invoices['ada']}"))["instalments"]
+    line = {"instalment_id": instalments[0]["id"], "amount": "30.00"}
+    body = {"effective_date": office.today.isoformat(), "currency": "EUR", "lines": [line]}
+    await office.post("admin", f"/v1/payments/{payment}/applications", body)
+    assert await office.numbers("ada") == ["A-ada"]
+    for path in (
+        "",
+        "/overview",
+        "/contacts",
+        "/timeline",
+        "/credit",
+        "/exposure",
+        "/statement",
+        "/dunning",
+        "/notices",
+    ):
+        await office.get("ada", f"/v1/accounts/{own}{path}")
+        await office.get("ada", f"/v1/accounts/{child}{path}", 404)
+    await office.get("ada", f"/v1/payments/{payment}", 404)
+    (applied,) = (await office.get("ada", "/v1/applications"))["data"]
+    assert applied["amount"] == "30.00"
+    assert (await office.get("ada", f"/v1/invoices/{office.invoices['ada']}"))["open_amount"] == "70.00"
+    for path in REPORTS:
+        answer = await office.client.get(f"/v1/reports/{path}", headers=office.as_("ada"))
+        assert answer.status_code in (200, 422), (path, answer.text)
+        assert "A-bo" not in answer.text, path
+        assert "A-child" not in answer.text, path
+    version = (await office.client.get(f"/v1/accounts/{own}", headers=office.as_("ada"))).headers["etag"]
+    headers = {**office.as_("ada"), "If-Match": version}
+    changed = await office.client.patch(f"/v1/accounts/{own}", headers=headers, json={"name": "Renamed"})
+    assert changed.status_code == 200, changed.text
+    headers["If-Match"] = changed.headers["etag"]
+    given = {"collector_id": office.users["bo"]}
+    refused = await office.client.patch(f"/v1/accounts/{own}", headers=headers, json=given)
+    assert (refused.status_code, refused.json()["code"]) == (403, "leaves_data_scope")
+    await office.post("ada", "/v1/accounts", {"number": "N-1", "name": "New", "currency": "EUR"}, 403)
+    await office.post(
+        "ada", "/v1/accounts", {"number": "N-2", "name": "New", "currency": "EUR", "collector_id": office.users["ada"]}
+    )
