@@ -110,17 +110,17 @@ class Reader:
         try:
             with urlopen(request, timeout=20) as answer:
                 text = answer.readline() if "event-stream" in sent.get("Accept", "") else answer.read()
-                return Answer(answer.status, dict(answer.headers), text.decode(errors="replace"))
+                return Answer(answer.status, _by_name(answer.headers), text.decode(errors="replace"))
         except HTTPError as refusal:
-            return Answer(refusal.code, dict(refusal.headers), refusal.read().decode())
+            return Answer(refusal.code, _by_name(refusal.headers), refusal.read().decode())
 
     def send_requests(
         self, document: Path, known: Mapping[str, str], learn: Callable[[str, Any], Mapping[str, str]] | None = None
     ) -> list[Answer]:
         """Send the requests of the `http` blocks, in their order; fails at the first refusal.
 
-        `{name}` in a path and `"name": "…"` in a body are taken from `known`, and from what `learn(path, body)` finds
-        in the answers before.
+        `{name}` in a path, `"name": "…"` in a body and a header that is named there are taken from `known`, and from
+        what `learn(path, body)` finds in the answers before.
         """
         here, answers = dict(known), []
 
@@ -133,7 +133,8 @@ class Reader:
         for request in requests_of(document):
             path = re.sub(r"\{(\w+)\}", in_path, request.path)
             body = re.sub(r'"(\w+)": "…"', in_body, request.body)
-            answer = self.ask(request.method, path, body or None, **request.headers)
+            headers = {name: here.get(name, value) for name, value in request.headers.items()}
+            answer = self.ask(request.method, path, body or None, **headers)
             assert answer.status < 300, f"{document.name}: {request.method} {path}: {answer.text}"
             answers.append(answer)
             if learn is not None:
@@ -205,6 +206,11 @@ class _Installed(Installation):
         }
         (block,) = blocks(INSTALL, "ini")
         return {name: values[name] for name in re.findall(r"^([A-Z_]+)=", block.text, re.MULTILINE)}
+
+
+def _by_name(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by their names in small letters."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _unquoted(text: str) -> str:

@@ -73,21 +73,22 @@ def test_an_organization_from_nothing(reader: Reader, tmp_path: Path) -> None:
     assert "not ok" not in printed
 
 
-def test_a_login_for_pgbouncer(reader: Reader, tmp_path: Path) -> None:
-    """The statements of the page, and what that login then is."""
-    (block,) = blocks(INSTALL, "sql")
-    ask = "SELECT current_user, current_setting('statement_timeout'), current_setting('jit')"
+def test_statements_for_the_server(reader: Reader, tmp_path: Path) -> None:
+    """The role that an older installation lacks, in a transaction that is taken back; the login for PgBouncer."""
+    added, login = (block.text for block in blocks(INSTALL, "sql"))
     env = reader.environment(tmp_path, **reader.superuser)
-    for script, more in (
-        (block.text, {}),
-        (ask, {"PGUSER": "duecourse_api", "PGPASSWORD": "...", "PGDATABASE": "duecourse"}),
-    ):
-        done = subprocess.run(
-            ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], input=script, env={**env, **more}, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+
+    def run(script: str, **more: str) -> str:
+        argv = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"]
+        done = subprocess.run(argv, input=script, env={**env, **more}, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "duecourse_app|1min|off"
+        return done.stdout.strip()
+
+    run(f"BEGIN; ALTER ROLE duecourse_scoped RENAME TO duecourse_away; {added} ROLLBACK;")
+    run(login)
+    ask = "SELECT current_user, current_setting('statement_timeout'), current_setting('jit')"
+    said = run(ask, PGUSER="duecourse_api", PGPASSWORD="...", PGDATABASE="duecourse")
+    assert said == "duecourse_app|1min|off"
 
 
 def test_an_import(reader: Reader, tmp_path: Path) -> None:
@@ -200,7 +201,7 @@ def test_events_in_a_browser(reader: Reader, tmp_path: Path) -> None:
     """The lines of the page under Node.js, with an account that is made meanwhile."""
     page = HOW_TO / "follow-events.md"
     (first,) = reader.send_requests(page, {})
-    assert first.headers["Content-Type"].startswith("text/event-stream")
+    assert first.headers["content-type"].startswith("text/event-stream")
     (code,) = blocks(page, "js")
     script = tmp_path / "page.mjs"
     script.write_text(f"""
@@ -259,17 +260,17 @@ def test_dunning(reader: Reader) -> None:
 
 def test_evidence_insights_and_remittances(reader: Reader, debtor: dict[str, str]) -> None:
     (paper,) = reader.send_requests(HOW_TO / "evidence-file.md", debtor)
-    assert paper.headers["Content-Type"] == "application/pdf"
+    assert paper.headers["content-type"] == "application/pdf"
     shown, table = reader.send_requests(HOW_TO / "monthly-insights.md", {})
     assert shown.json()["month"] == "2026-03"
-    assert table.headers["Content-Type"].startswith("text/csv")
+    assert table.headers["content-type"].startswith("text/csv")
     (advice,) = reader.send_requests(HOW_TO / "remittance-advices.md", {})
     assert advice.json()["totals_check"] == "agrees"
 
 
 def test_a_call_and_an_erasure(reader: Reader, debtor: dict[str, str]) -> None:
     (action,) = reader.send_requests(HOW_TO / "work-as-a-collector.md", debtor)
-    assert action.json()["status"] == "completed"
+    assert action.json()["status"] == "done"
     refused = reader.ask("POST", f"/v1/accounts/{debtor['account_id']}/erase-personal-data",
                          '{"requested_by": "letter", "reason": "asked"}')  # fmt: skip
     assert refused.json()["code"] == "privacy.legal_case_open", "as the page says"
@@ -277,7 +278,28 @@ def test_a_call_and_an_erasure(reader: Reader, debtor: dict[str, str]) -> None:
         "POST", "/v1/accounts", json.dumps({"number": f"E-{uuid4().hex[:8]}", "name": "Ada", "currency": "EUR"})
     )
     (erased,) = reader.send_requests(HOW_TO / "protect-personal-data.md", {"account_id": other.json()["id"]})
-    assert erased.status == 200
+    assert erased.json()["requested_by"] == "letter of 3 March"
+
+
+def test_what_is_watched(reader: Reader) -> None:
+    """Every figure of the page comes from the running service; no job is dead."""
+    page = HOW_TO / "monitor.md"
+    (dead,) = reader.send_requests(HOW_TO / "monitor.md", {})
+    assert dead.json()["data"] == []
+    shown = reader.ask("GET", "/metrics").text
+    named = set(re.findall(r"`(duecourse_[a-z_]+)`", page.read_text()))
+    jobs = {"duecourse_jobs_total", "duecourse_job_seconds"}  # of a worker
+    assert {name for name in named - jobs if name not in shown} == set()
+
+
+def test_a_data_scope(reader: Reader) -> None:
+    name = f"nora-{uuid4().hex[:8]}"
+    user = {"email": f"{name}@acme.example", "display_name": "Nora", "roles": ["collector"]}
+    made = reader.ask("POST", "/v1/users", json.dumps(user))
+    assert made.status == 201, made.text
+    known = {"user_id": made.json()["id"], "If-Match": made.headers["etag"]}
+    (changed,) = reader.send_requests(HOW_TO / "limit-what-people-see.md", known)
+    assert changed.json()["data_scope"]["own_portfolio"] is True
 
 
 def test_secrets_for_containers(reader: Reader, tmp_path: Path) -> None:
