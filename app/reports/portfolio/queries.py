@@ -87,7 +87,8 @@ LEFT JOIN due d ON d.at = t.at AND d.instalment_id = p.instalment_id
 GROUP BY t.at, p.key, p.currency
 """
 # Sales by month and, without a month, all that was taken off: nothing here depends on a due date, so that what was
-# applied is read without its instalment.
+# applied is read without its instalment. Whoever sees some accounts only sees an application by either of its accounts:
+# it counts where its own account is seen.
 _SALES = """
 SELECT i.account_id, i.legal_entity_id, i.currency, i.accounting_date AS day,
        date_trunc('month', i.accounting_date::timestamp)::date AS month, i.amount_minor AS net, i.amount_minor AS billed
@@ -99,6 +100,7 @@ SELECT i.account_id, i.legal_entity_id, i.currency, i.effective_date, NULL,
        -(i.amount_minor + i.discount_minor + i.write_off_minor), 0
 FROM applications i
 WHERE i.organization_id = $1 AND i.effective_date <= $3[cardinality($3)]
+  AND i.account_id IN (SELECT id FROM accounts WHERE organization_id = $1)
   AND ($2::timestamptz IS NULL OR i.recorded_at <= $2){filters}
 UNION ALL
 SELECT i.account_id, i.legal_entity_id, i.currency, i.effective_date,
@@ -157,6 +159,9 @@ holder AS (
            CASE WHEN a.payment_id IS NULL THEN 0 ELSE -a.source_amount_minor END, 0
     FROM applications a LEFT JOIN moved ON moved.payment_id = a.payment_id
     WHERE a.organization_id = $1 AND moved.payment_id IS NULL AND a.effective_date <= $3[cardinality($3)]
+      AND (a.source_account_id IN (SELECT id FROM accounts WHERE organization_id = $1)
+           OR a.source_account_id IS NULL AND EXISTS (
+               SELECT FROM payments y WHERE y.organization_id = $1 AND y.id = a.payment_id))
       AND ($2::timestamptz IS NULL OR a.recorded_at <= $2){filters_source}
     UNION ALL
     SELECT i.original_account_id, i.legal_entity_id, i.currency, i.accounting_date, 0, i.amount_minor, i.amount_minor
