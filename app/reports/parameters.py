@@ -25,7 +25,7 @@ TAKES: Mapping[str, frozenset[str]] = {
     "delinquency": _AMOUNTS | {"months", "bounds"},
     "provision-matrix": _AMOUNTS | {"bounds", "observation_months", "horizon_months", "forward_factor", "pool"},
     "aging": _AMOUNTS | {"basis", "credits", "bounds", "detail"},
-    "aging-detail": _ROWS | {"basis", "bounds"},
+    "aging-detail": _AMOUNTS | {"basis", "bounds"},
     "portfolio-status": _AMOUNTS | {"period_days", "bounds"},
     "collector-performance": _AMOUNTS | {"start", "collector_id"},
     "dunning-effect": _AMOUNTS | {"start", "window_days"},
@@ -42,13 +42,28 @@ TAKES: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 
 
+_COMMON = _AMOUNTS | {"group_by"}
+_OF_USERS = "it is about users and their duties, which belong to the organization"
+_OF_ACCOUNTS = "limits and holds stand on the account in its own currency, as they are now"
+WHY_NOT: Mapping[str, str] = {
+    "aging-detail": "each item stands by itself in its own currency, with its account, legal entity, collector, "
+    "segment and country beside it",
+    "portfolio-status": "it is one page of everything; narrow it by legal entity, account or currency",
+    "credit-limits": _OF_ACCOUNTS,
+    "credit-holds": _OF_ACCOUNTS,
+    "insights": "it is what changed in the organization's month, as it was computed then",
+    "access-review": _OF_USERS,
+    "segregation-of-duties": _OF_USERS,
+}
+"""Why a report has no use for a group, or for a condition that most reports know."""
+
+
 def check_names(definition: ReportDefinition, names: frozenset[str], place: str = "/query") -> None:
     """Refuse the first name that the report has no use for. Raises ReportOptionInvalid."""
     for name in sorted(names - EVERY - TAKES[definition.name]):
         if name != "group_by":
-            raise ReportOptionInvalid(
-                f"{name} has no meaning for the report {definition.name}", pointer=f"{place}/{name}"
-            )
+            detail = f"{name} has no meaning for the report {definition.name}"
+            raise ReportOptionInvalid(detail + _because(definition, name), pointer=f"{place}/{name}")
 
 
 def check_group(definition: ReportDefinition, group_by: str, place: str = "/query") -> None:
@@ -56,4 +71,10 @@ def check_group(definition: ReportDefinition, group_by: str, place: str = "/quer
     if group_by in definition.groups:
         return
     known = ", ".join(definition.groups)
-    raise ReportOptionInvalid(f"the report {definition.name} is by {known}", pointer=f"{place}/group_by")
+    detail = f"the report {definition.name} is by {known}"
+    raise ReportOptionInvalid(detail + _because(definition, "group_by"), pointer=f"{place}/group_by")
+
+
+def _because(definition: ReportDefinition, name: str) -> str:
+    why = WHY_NOT.get(definition.name) if name in _COMMON else None
+    return "" if why is None else f": {why}"

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.reports.catalogue import REPORTS
-from app.reports.parameters import TAKES
+from app.reports.parameters import TAKES, WHY_NOT
 from app.reports.rules import GROUPS
 from tests.factories import Tenant
 
@@ -24,7 +24,7 @@ def test_the_list_is_that_of_the_catalogue() -> None:
         ("credit-limits?in_currency=EUR", "in_currency"),
         ("credit-holds?known_at=2026-01-01T00:00:00Z", "known_at"),
         ("provision-matrix?months=3", "months"),
-        ("aging-detail?in_currency=EUR", "in_currency"),
+        ("aging-detail?credits=netted", "credits"),
         ("aging?top=5", "top"),
         ("disputes?months=3", "months"),
         ("promises?months=3", "months"),
@@ -39,6 +39,16 @@ async def test_what_has_no_meaning_is_refused_by_name(
     assert (refused.status_code, refused.json()["code"]) == (422, "report.option_invalid"), refused.text
     (error,) = refused.json()["errors"]
     assert error["pointer"] == f"/query/{name}"
+    report = address.partition("?")[0]
+    if report in WHY_NOT and name in ("group_by", "in_currency", "known_at"):
+        assert WHY_NOT[report] in refused.json()["detail"]
+
+
+def test_every_report_is_by_every_group_or_says_why() -> None:
+    common = {"known_at", "in_currency", "legal_entity_id", "account_id", "currency"}
+    for name, definition in REPORTS.items():
+        whole = set(GROUPS) <= set(definition.groups) and common <= TAKES[name]
+        assert whole == (name not in WHY_NOT), name
 
 
 GROUPED = ("collector-performance", "dunning-effect", "provision-matrix", "disputes", "promises", "cash-application")
