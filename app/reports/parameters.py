@@ -46,7 +46,7 @@ _COMMON = _AMOUNTS | {"group_by"}
 _OF_USERS = "it is about users and their duties, which belong to the organization"
 _OF_ACCOUNTS = "limits and holds stand on the account in its own currency, as they are now"
 WHY_NOT: Mapping[str, str] = {
-    "aging-detail": "each item stands by itself in its own currency, with its account, legal entity, collector, "
+    "aging-detail": "each item stands by itself, with its account, legal entity, collector, "
     "segment and country beside it",
     "portfolio-status": "it is one page of everything; narrow it by legal entity, account or currency",
     "credit-limits": _OF_ACCOUNTS,

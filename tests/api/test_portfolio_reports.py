@@ -216,6 +216,18 @@ async def test_what_is_refused(client: httpx.AsyncClient, ledger: dict[str, Any]
         assert refused.status_code == 422, (path, query, refused.text)
 
 
+async def test_items_are_converted_beside_their_own_currency(client: httpx.AsyncClient, ledger: dict[str, Any]) -> None:
+    body = await get(client, "aging-detail", in_currency="EUR")
+    shown = {row["open_amount"]: (row["currency"], row["in_currency"], row["open_in_currency_amount"])
+             for row in body["rows"]}  # fmt: skip
+    assert shown["50.00"] == ("USD", "EUR", "40.00")
+    assert shown["-50.00"] == ("EUR", "EUR", "-50.00"), "cash without an invoice"
+    apart = await get(client, "aging-detail", in_currency="GBP")
+    assert {(row["in_currency"], row["open_in_currency_amount"]) for row in apart["rows"]} == {(None, None)}
+    assert "There is no rate from USD to GBP: its amounts stand by themselves." in apart["notes"]
+    assert "in_currency" not in (await get(client, "aging-detail"))["rows"][0]
+
+
 async def test_items_say_what_is_promised(client: httpx.AsyncClient, ledger: dict[str, Any], tenant: Tenant) -> None:
     body = {
         "account_id": str(tenant.account_id), "currency": "EUR", "promised_date": PROMISED.isoformat(),

@@ -53,6 +53,13 @@ DETAIL = (
 )
 
 
+_IN_ONE = (
+    Column("in_currency", title="Shown in"),
+    Column("open_in_currency_amount", "money", "Open, converted", currency_column="in_currency"),
+)
+"""What the detail has more when a currency is asked for: the open amount in it, empty where there is no rate."""
+
+
 async def aging_request(session: ReadSession, request: ReportRequest, group_by: str | None = None) -> AgingRequest:
     """What aging is asked for: options `bounds`, `basis`, `credits`. Raises AgingBoundsInvalid, ReportOptionInvalid."""
     return AgingRequest(
@@ -89,7 +96,8 @@ async def by_group(session: ReadSession, request: ReportRequest) -> Report:
                            stream=_groups(session, wanted, totals))  # fmt: skip
     tables = [main]
     if request.limit is None and word_option(request, "detail", ("true", "false")) == "true":
-        tables.append(ReportTable("items", "Open items", DETAIL, stream=_items(session, wanted)))
+        tables.append(ReportTable("items", "Open items", detail_columns(converter),
+                                  stream=_items(session, wanted, converter)))  # fmt: skip
     notes = ["Amounts of the detail stand in their own currency.", *notes_of(request, converter)]
     return framed("aging", "Aging", request, tables, notes, **_words(wanted))
 
@@ -97,17 +105,24 @@ async def by_group(session: ReadSession, request: ReportRequest) -> Report:
 async def by_item(session: ReadSession, request: ReportRequest) -> Report:
     """Open items one by one, by account and due date. Raises AgingBoundsInvalid, ReportOptionInvalid."""
     wanted = await aging_request(session, request, "organization")
+    converter = await converter_of(session, request.in_currency, request.as_of)
+    columns = detail_columns(converter)
     if request.limit is None:
-        main = ReportTable("items", "Open items", DETAIL, stream=_items(session, wanted))
+        main = ReportTable("items", "Open items", columns, stream=_items(session, wanted, converter))
     else:
         statement, arguments = await detail_statement(session, wanted, start=request.start, limit=request.limit + 1)
         found = await session.driver.fetch(statement, *arguments)
         labels = _labels(wanted.bounds)
-        rows = [_item(row, wanted, labels) for row in found[: request.limit]]
-        main = ReportTable("items", "Open items", DETAIL, rows, has_more=len(found) > request.limit)
+        rows = [_item(row, wanted, labels, converter) for row in found[: request.limit]]
+        main = ReportTable("items", "Open items", columns, rows, has_more=len(found) > request.limit)
     notes = ["Credit memos and unapplied payments stand with a minus and without a bucket. Collector, segment and "
-             "country are those of today, disputed parts those of the day."]  # fmt: skip
+             "country are those of today, disputed parts those of the day.", *notes_of(request, converter)]  # fmt: skip
     return framed("aging-detail", "Aging, item by item", request, (main,), notes, **_words(wanted))
+
+
+def detail_columns(converter: Converter | None) -> tuple[Column, ...]:
+    """The columns of aging item by item."""
+    return DETAIL if converter is None else (*DETAIL, *_IN_ONE)
 
 
 def group_columns(bounds: AgingBounds) -> tuple[Column, ...]:
@@ -238,12 +253,14 @@ def _groups(
     return stream
 
 
-def _items(session: ReadSession, wanted: AgingRequest) -> Callable[[], AsyncIterator[Sequence[Row]]]:
+def _items(
+    session: ReadSession, wanted: AgingRequest, converter: Converter | None
+) -> Callable[[], AsyncIterator[Sequence[Row]]]:
     async def stream() -> AsyncIterator[Sequence[Row]]:
         statement, arguments = await detail_statement(session, wanted)
         labels = _labels(wanted.bounds)
         async for records in _pieces(session, statement, arguments):
-            yield [_item(record, wanted, labels) for record in records]
+            yield [_item(record, wanted, labels, converter) for record in records]
 
     return stream
 
@@ -255,15 +272,23 @@ async def _pieces(session: ReadSession, statement: str, arguments: Sequence[Any]
         yield list(records)
 
 
-def _item(row: Any, wanted: AgingRequest, labels: Sequence[str]) -> Row:
+def _item(row: Any, wanted: AgingRequest, labels: Sequence[str], converter: Converter | None) -> Row:
     bucket = CREDITS if row["age"] is None else labels[wanted.bounds.bucket_index(row["age"])]
-    return (
+    cells = (
         str(row["id"]), row["account_number"], row["account_name"], row["legal_entity"], row["collector"],
         row["segment"], row["country"], row["risk_class"], _KINDS[row["kind"]], row["number"], row["ordinal"],
         row["purchase_order"], row["invoice_date"], row["due_date"], row["late"], bucket, row["currency"],
         row["amount_minor"], row["open_minor"], row["disputed_minor"], row["promised_minor"], row["promised_day"],
         row["reminded_step"], row["reminded_day"],
     )  # fmt: skip
+    return cells if converter is None else (*cells, *_shown(row["open_minor"], row["currency"], wanted, converter))
+
+
+def _shown(minor: int, currency: str, wanted: AgingRequest, converter: Converter) -> Row:
+    rate = converter.rate(wanted.as_of, currency)
+    if rate is None:
+        return (None, None)
+    return (converter.currency, convert(minor, currency, converter.currency, rate))
 
 
 DEFINITION = ReportDefinition("aging", "Aging", ("reports:read",), GROUPS, by_group)
