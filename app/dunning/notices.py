@@ -86,9 +86,8 @@ async def still_due(session: ReadSession, notice_ids: Collection[UUID], now: dat
     account was merged away (`merged`): then the surviving account is written to.
     """
     rows = await session.driver.fetch(_LINES, session.organization_id, list(notice_ids))
-    found: dict[UUID, NotDue] = {
-        notice_id: NotDue(SETTLED) for notice_id in notice_ids if notice_id not in {row["id"] for row in rows}
-    }
+    with_items = {row["id"] for row in rows}
+    found = {notice_id: NotDue(SETTLED) for notice_id in notice_ids if notice_id not in with_items}
     today = await local_today(session, now)
     versions = await load_versions(session, list({row["version_id"] for row in rows}))
     policies = {row["account_id"]: versions[row["version_id"]] for row in rows}

@@ -239,6 +239,18 @@ async def get_message(session: ReadSession, message_id: UUID, *, lock: bool = Fa
     return found
 
 
+async def message_of_notice(session: ReadSession, notice_id: UUID) -> UUID:
+    """The latest message of a notice. Raises DunningMessageNotFound where it has none."""
+    found: UUID | None = await session.driver.fetchval(
+        "SELECT id FROM dunning_messages WHERE organization_id = $1 AND notice_id = $2 ORDER BY id DESC LIMIT 1",
+        session.organization_id,
+        notice_id,
+    )
+    if found is None:
+        raise DunningMessageNotFound("the notice has no message")
+    return found
+
+
 async def get_content(session: ReadSession, message_id: UUID) -> DunningMessageContent:
     """What the message says. Raises DunningMessageNotFound."""
     found = await session.get(DunningMessageContent, (session.organization_id, message_id), populate_existing=True)

@@ -113,9 +113,29 @@ async def get_pdf(
     dunning_message_id: UUID, request: Request, principal: Annotated[Principal, callers("dunning:read")]
 ) -> Response:
     """The letter, or the same notice on paper where it went by e-mail: always the same bytes."""
+    return await _pdf(request, principal, dunning_message_id)
+
+
+@router.get(
+    "/dunning/notices/{dunning_notice_id}/pdf",
+    operation_id="getDunningNoticePdf",
+    summary="Take what was sent of a notice away as PDF",
+    response_class=Response,
+    responses={**problems(404), 200: {"content": {PDF: FILE}, "description": "The PDF"}},
+)
+async def get_notice_pdf(
+    dunning_notice_id: UUID, request: Request, principal: Annotated[Principal, callers("dunning:read")]
+) -> Response:
+    """The PDF of its message. A notice that is not written yet, or that is work, has none (404)."""
+    async with request.app.state.read_database.read(principal.organization_id) as session:
+        message_id = await queries.message_of_notice(session, dunning_notice_id)
+    return await _pdf(request, principal, message_id)
+
+
+async def _pdf(request: Request, principal: Principal, message_id: UUID) -> Response:
     state = request.app.state
-    made = await message_pdf(state.read_database, state.settings, principal.organization_id, dunning_message_id)
-    await log_export(state.database, principal, Export("dunning_message", "pdf", {"id": str(dunning_message_id)}))
+    made = await message_pdf(state.read_database, state.settings, principal.organization_id, message_id)
+    await log_export(state.database, principal, Export("dunning_message", "pdf", {"id": str(message_id)}))
     return Response(made.content, media_type=PDF, headers=download_headers(made.name))
 
 

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 LINE_OCTETS_MAX = 990
 """A line of a body as it is; longer ones are encoded (RFC 5322 allows 998)."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._ ()+-]{1,60}")
-_NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 def is_plain_name(name: str) -> bool:
@@ -38,7 +37,7 @@ def assemble(
 
 def _text_part(subtype: str, text: str) -> bytes:
     """A text with its headers: as it is where it is plain, else quoted or, where that is shorter, as base64."""
-    body = _NEWLINE.sub("\r\n", text)
+    body = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     if not body.endswith("\r\n"):
         body += "\r\n"
     raw = body.encode("utf-8")
