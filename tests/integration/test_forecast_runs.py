@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -124,6 +125,31 @@ async def test_a_model_that_is_not_better_is_not_activated(
         )
         with pytest.raises(ForecastModelNotBetter):
             await activate_model(session, model_id, reason=None)
+        figures = {
+            "scored_items": 40,
+            "mae_days": {"model": "9", "due_date": "8", "customer_median": "7"},
+            "error_4_weeks": {"model": "0.9", "due_date": "0.8", "customer_median": "0.7", "mean_13": "0.6"},
+        }
+        await session.driver.execute(
+            "UPDATE forecast_models SET metrics = $3 WHERE organization_id = $1 AND id = $2",
+            session.organization_id, model_id, json.dumps(figures),
+        )  # fmt: skip
+    again = await _start(database, tenant)
+    assert await run_owed(database, tenant.organization_id, Quick()) is False
+    weeks = await _rows(
+        database, tenant, f"SELECT * FROM forecast_weeks WHERE organization_id = $1 AND run_id = '{again}'"
+    )
+    assert {row["layer"] for row in weeks} == {"open", "new_business", "total"}
+    for row in weeks:
+        naive = {"open": "customer_median", "total": "mean_13"}.get(row["layer"])
+        if naive is not None and row["group_by"] != "account":
+            assert row["mean_minor"] == row[f"naive_{naive}_minor"], "it says what the best naive row says"
+        bounds = zip(row["p10_minor"], row["mean_minor"], row["p90_minor"], strict=True)
+        assert all(low <= mean <= high for low, mean, high in bounds)
+    async with database.read(tenant.organization_id) as session:
+        run = await queries.get_run(session, again)
+    assert not run.current
+    assert "totals follow the naive row mean 13" in run.notes
 
 
 async def test_a_model_set_aside_leaves_no_current_run(
