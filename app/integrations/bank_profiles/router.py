@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -89,7 +90,7 @@ async def list_profiles(
     responses=problems(413),
     openapi_extra={"requestBody": _SAMPLE},
 )
-async def guess(request: Request, read: Annotated[ReadSession, reads("bank-statements:read")]) -> Response:
+async def guess(request: Request, write: Annotated[Write, writes(_EDIT)]) -> Response:
     """The body is the file, or its beginning, up to 1 MiB. Nothing is kept.
 
     The balances of the sample prove amounts and signs; without them compare the entries with what the bank shows.
@@ -99,10 +100,14 @@ async def guess(request: Request, read: Annotated[ReadSession, reads("bank-state
         sample += piece
         if len(sample) > SAMPLE_BYTES_MAX:
             raise UploadInvalid(f"a sample has at most {SAMPLE_BYTES_MAX} bytes")
-    known = {name: found for name, found in presets().items() if found["kind"] == BANK_STATEMENT}
-    known.update(await queries.active_definitions(read))
-    found = await run_in_threadpool(propose, bytes(sample), known)
-    return resource_response(BankProfileGuessRead.of(found))
+    shipped = {name: found for name, found in presets().items() if found["kind"] == BANK_STATEMENT}
+    write.fingerprint = hashlib.sha256(sample).digest()
+
+    async def work(session: WriteSession) -> Answer:
+        known = shipped | await queries.active_definitions(session)
+        return answer(BankProfileGuessRead.of(await run_in_threadpool(propose, bytes(sample), known)))
+
+    return await write.run(work)
 
 
 @router.get(
