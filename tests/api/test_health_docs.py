@@ -71,6 +71,7 @@ async def test_docs_pages_load_nothing_from_elsewhere(anonymous: httpx.AsyncClie
     front = await anonymous.get("/")
     assert front.status_code in (302, 307)
     assert front.headers["location"].endswith("docs")
+    assert '"validatorUrl": null' in (await anonymous.get("/docs")).text
     for page in ("/docs", "/redoc"):
         html = await anonymous.get(page)
         assert html.status_code == 200
@@ -83,7 +84,11 @@ async def test_docs_pages_load_nothing_from_elsewhere(anonymous: httpx.AsyncClie
             assert file.status_code == 200
             assert len(file.content) > 500
             assert "max-age" in file.headers["cache-control"]
+            assert b"//cdn." not in file.content
         assert "/openapi.json" in html.text
+        policy = html.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "http" not in policy, "nothing is asked of anybody else"
         assert not re.findall(r"https?://(?!redocly\.com)[a-z0-9.-]+", html.text)
 
 

@@ -178,7 +178,9 @@ class PolicyUpdate(Input):
 class VersionActivate(Input):
     """From when on it is in force."""
 
-    valid_from: BusinessDate | None = Field(default=None, description="Today when missing, and at the earliest")
+    valid_from: BusinessDate | None = Field(
+        default=None, description="Today when missing, and at the earliest", examples=["2030-01-01"]
+    )
 
 
 class StepRead(BaseModel):
