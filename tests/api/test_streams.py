@@ -141,6 +141,22 @@ async def test_scopes_choose_what_is_seen_and_act_at_once(
         assert b"account.again" not in other.body
 
 
+async def test_accounts_out_of_scope_are_left_out_until_the_scope_is_taken_away(
+    app: FastAPI, committed: Database, tenant: Tenant, authenticator: StaticAuthenticator
+) -> None:
+    token = authenticator.grant_within(tenant, own_portfolio=True)
+    async with opened(app, token) as stream, opened(app, authenticator.grant(tenant)) as other:
+        await stream.next()
+        await other.next()
+        await happen(committed, tenant, "account.hidden")
+        assert await other.next("account.hidden")
+        await asyncio.sleep(0.3)
+        authenticator.principals[token] = tenant.principal()
+        await happen(committed, tenant, "account.shown")
+        assert await stream.next("account.shown")
+        assert b"account.hidden" not in stream.body
+
+
 async def test_a_stream_ends_with_its_token_its_time_and_the_process(
     app: FastAPI, tenant: Tenant, authenticator: StaticAuthenticator
 ) -> None:

@@ -18,11 +18,14 @@ from tests.conftest import _database_url, _execute
 
 BEFORE = "20261122_0002_collections_desk"  # of an installation that is in use
 TRANSACTIONAL = "20261122_0003_dunning_forecasts"
+ONLINE = "20261122_0004_dunning_online"
+BEFORE_POLICIES = "20261122_0005_data_scope"
 WAITS = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
 UNFINISHED = """
 SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid
 UNION ALL SELECT conname FROM pg_constraint WHERE NOT convalidated
 """
+POLICIES = "SELECT count(*) FROM pg_policies WHERE policyname = 'data_scope'"
 IN_USE = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_transfers_organization_id_payment_id'::regclass"
 
 
@@ -62,16 +65,21 @@ async def test_a_table_in_use_stays_open_to_others_and_the_migration_comes_throu
     await reading.rollback()
     await migrating
     assert await other.fetch(UNFINISHED) == []
+    policies = await other.fetchval(POLICIES)
+    await other.execute("DROP POLICY data_scope ON invoices")  # as if it had been killed half-way
+    await other.execute("UPDATE alembic_version SET version_num = $1", BEFORE_POLICIES)
+    await migrate(installed)
+    assert await other.fetchval(POLICIES) == policies > 100
     await reader.close()
     await other.close()
 
 
 async def test_an_index_that_was_left_half_built_is_built_again(installed: str) -> None:
-    await migrate(installed)
+    await _to(installed, ONLINE)
     connection = await asyncpg.connect(installed)
     await connection.execute(IN_USE)
     await connection.execute("UPDATE alembic_version SET version_num = $1", TRANSACTIONAL)
     assert len(await connection.fetch(UNFINISHED)) == 1
-    await migrate(installed)
+    await _to(installed, ONLINE)
     assert await connection.fetch(UNFINISHED) == []
     await connection.close()
