@@ -16,8 +16,8 @@ router = APIRouter(include_in_schema=False)
 _HEADERS = {
     # The pages work without internet, and a browser that has it asks nobody else.
     "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-inline';"
-    " style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none';"
-    " form-action 'self'; frame-ancestors 'none'",
+    " style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self';"
+    " worker-src blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
 _LOGO_FROM_ELSEWHERE = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
