@@ -71,7 +71,7 @@ def _table(one: Instruction, words: Words) -> Grid:
     if one.code is not None:
         rows.append(("", words("scan_to_pay" if one.code == "epc" else "slip_behind")))
     bold = tuple(index for index, row in enumerate(rows) if row[0] in (words("to_pay"), words("payment_reference")))
-    return Grid(("", ""), tuple(rows), (1, 3), (), bold, 8.5)
+    return Grid(("", ""), tuple(rows), (1, 3), (), bold, 9)
 
 
 def _banks(statement: Statement, words: Words, level: int) -> Iterator[Part]:
