@@ -10,7 +10,7 @@ from app.infra.rendering.qr_modules import VERSION_MAX, qr_rows
 QUIET_MODULES = 4
 SWISS_CROSS_SHARE = 7 / 46
 """The Swiss cross in the middle of a QR-bill's code: 7 of 46 mm (SIX, Swiss Implementation Guidelines QR-bill, 6.4)."""
-_DARK = re.compile("1+")
+_RUNS = re.compile("(0*)(1+)")
 
 
 def payment_code_svg(payload: str, *, version_max: int) -> str:
@@ -42,10 +42,9 @@ def _head(side: int) -> str:
 
 
 def _path(rows: Sequence[str], offset: int) -> str:
-    """Every run of dark modules of a row as a stroke of one module's width: half the text of rectangles."""
-    drawn = (
-        f"M{run.start() + offset} {y}.5h{run.end() - run.start()}"
-        for y, row in enumerate(rows, offset)
-        for run in _DARK.finditer(row)
-    )
+    """Every run of dark modules of a row as a stroke of one module's width, each from the end of the one before."""
+    drawn = []
+    for y, row in enumerate(rows, offset):
+        drawn.append(f"M{offset} {y}.5")
+        drawn += [f"m{len(light)} 0h{len(dark)}" if light else f"h{len(dark)}" for light, dark in _RUNS.findall(row)]
     return f'<path stroke="#000" d="{"".join(drawn)}"/>'

@@ -21,9 +21,16 @@ def _modules(svg: str, offset: int, side: int) -> list[list[int]]:
     """The dark modules: strokes of the width of one."""
     rows = [[0] * side for _ in range(side)]
     path = next(found for found in re.findall(r'stroke="#000" d="([^"]+)"', svg))
-    for x, y, length in re.findall(r"M(\d+) (\d+)\.5h(\d+)", path):
-        for step in range(int(length)):
-            rows[int(y) - offset][int(x) - offset + step] = 1
+    x = y = 0
+    for start, down, skip, length in re.findall(r"M(\d+) (\d+)\.5|m(\d+) 0|h(\d+)", path):
+        if start:
+            x, y = int(start), int(down)
+        elif skip:
+            x += int(skip)
+        else:
+            for step in range(int(length)):
+                rows[y - offset][x - offset + step] = 1
+            x += int(length)
     return rows
 
 
