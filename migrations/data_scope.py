@@ -231,7 +231,11 @@ def create_scoped_role() -> None:
         f" IF current_setting('server_version_num')::int >= 160000 THEN"
         f" EXECUTE 'GRANT {SCOPED} TO {APP} WITH INHERIT FALSE, SET TRUE';"
         f" ELSE ALTER ROLE {APP} NOINHERIT; GRANT {SCOPED} TO {APP}; END IF; END IF;"
-        f" EXCEPTION WHEN duplicate_object THEN NULL; WHEN unique_violation THEN NULL; END $$"
+        f" EXCEPTION WHEN duplicate_object THEN NULL; WHEN unique_violation THEN NULL;"
+        f" WHEN insufficient_privilege THEN RAISE insufficient_privilege USING"
+        f" MESSAGE = 'the role {SCOPED} is missing, and ' || current_user || ' may not make it',"
+        f" HINT = 'A superuser runs first: CREATE ROLE {SCOPED} NOLOGIN; ALTER ROLE {APP} NOINHERIT;"
+        f" GRANT {SCOPED} TO {APP};'; END $$"
     )
     op.execute(f"GRANT USAGE ON SCHEMA public TO {SCOPED}")
     op.execute(f"GRANT SELECT ON alembic_version, heartbeats TO {SCOPED}")
