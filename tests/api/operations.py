@@ -141,4 +141,4 @@ def _scalar(schema: Schema, name: str) -> Any:
 
 def properties_of(schema: Schema) -> dict[str, Schema]:
     """Properties of an object schema."""
-    return resolve(schema).get("properties", {})
+    return dict(resolve(schema).get("properties", {}))

@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,9 +110,9 @@ class Reader:
         try:
             with urlopen(request, timeout=20) as answer:
                 text = answer.readline() if "event-stream" in sent.get("Accept", "") else answer.read()
-                return Answer(answer.status, _by_name(answer.headers), text.decode(errors="replace"))
+                return Answer(answer.status, _by_name(answer.headers.items()), text.decode(errors="replace"))
         except HTTPError as refusal:
-            return Answer(refusal.code, _by_name(refusal.headers), refusal.read().decode())
+            return Answer(refusal.code, _by_name(refusal.headers.items()), refusal.read().decode())
 
     def send_requests(
         self, document: Path, known: Mapping[str, str], learn: Callable[[str, Any], Mapping[str, str]] | None = None
@@ -208,9 +208,9 @@ class _Installed(Installation):
         return {name: values[name] for name in re.findall(r"^([A-Z_]+)=", block.text, re.MULTILINE)}
 
 
-def _by_name(headers: Mapping[str, str]) -> dict[str, str]:
+def _by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers by their names in small letters."""
-    return {name.lower(): value for name, value in headers.items()}
+    return {name.lower(): value for name, value in headers}
 
 
 def _unquoted(text: str) -> str:

@@ -75,7 +75,10 @@ def test_an_organization_from_nothing(reader: Reader, tmp_path: Path) -> None:
 
 def test_statements_for_the_server(reader: Reader, tmp_path: Path) -> None:
     """The role that an older installation lacks, in a transaction that is taken back; the login for PgBouncer."""
-    added, login = (block.text for block in blocks(INSTALL, "sql"))
+    (block,) = blocks(INSTALL, "sql")
+    (paragraph,) = re.findall(r"^An installation made before .*?\n\n", INSTALL.read_text(), re.MULTILINE | re.DOTALL)
+    added = "; ".join(re.findall(r"`([A-Z]+ (?:ROLE )?duecourse_[^`]+)`", paragraph))
+    assert added.count(";") == 2
     env = reader.environment(tmp_path, **reader.superuser)
 
     def run(script: str, **more: str) -> str:
@@ -84,8 +87,8 @@ def test_statements_for_the_server(reader: Reader, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    run(f"BEGIN; ALTER ROLE duecourse_scoped RENAME TO duecourse_away; {added} ROLLBACK;")
-    run(login)
+    run(f"BEGIN; ALTER ROLE duecourse_scoped RENAME TO duecourse_away; {added}; ROLLBACK;")
+    run(block.text)
     ask = "SELECT current_user, current_setting('statement_timeout'), current_setting('jit')"
     said = run(ask, PGUSER="duecourse_api", PGPASSWORD="...", PGDATABASE="duecourse")
     assert said == "duecourse_app|1min|off"
