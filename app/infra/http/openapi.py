@@ -120,8 +120,25 @@ def _finish(document: dict[str, Any], scopes: Mapping[str, str]) -> dict[str, An
     schemas = {names.get(name, name): schema for name, schema in schemas.items()}
     components["schemas"] = {name: {**schema, "title": name} for name, schema in schemas.items()}  # classes of clients
     document = renamed(document, names)
+    _say_keys(document["components"]["schemas"])
     add_examples(document)
     return document
+
+
+def _say_keys(part: Any) -> None:
+    """Maps whose keys have a form: other keys are refused, which `patternProperties` alone does not say."""
+    if isinstance(part, list):
+        for one in part:
+            _say_keys(one)
+    if not isinstance(part, dict):
+        return
+    forms = part.get("patternProperties")
+    if isinstance(forms, dict) and len(forms) == 1 and part.get("type") == "object":
+        del part["patternProperties"]
+        (pattern, value), *_ = forms.items()
+        part |= {"propertyNames": {"pattern": pattern}, "additionalProperties": value}
+    for one in part.values():
+        _say_keys(one)
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
