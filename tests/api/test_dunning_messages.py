@@ -149,6 +149,26 @@ async def test_a_provider_tells_of_a_return_and_the_collector_gets_an_action(
     assert cleared.json()["cleared_at"] is not None
 
 
+async def test_that_a_message_was_opened_is_recorded_only_where_the_organization_wants_it(
+    client: httpx.AsyncClient, story: Story
+) -> None:
+    sent = await _sent(story)
+    path = f"/v1/dunning/message-events/{story.tenant.organization_id}"
+
+    async def tell(key: str) -> int:
+        event = {"event_id": key, "type": "opened", "message_id": sent["message_id"], "at": utc_now().isoformat()}
+        body = json.dumps({"events": [event]}).encode()
+        return int((await client.post(path, content=body, headers=_signed(body, b"s" * 32))).json()["new"])
+
+    assert await tell("o1") == 0, "off unless it is asked for"
+    assert (await _one(client))["state"] == "sent"
+    put = await client.put("/v1/dunning/message-settings", json={"opens_recorded": True}, headers={"If-Match": '"0"'})
+    assert put.status_code == 200, put.text
+    assert await tell("o2") == 1
+    found = await _one(client)
+    assert (found["state"], found["events"][-1]["kind"]) == ("delivered", "opened"), "whoever opened it, has it"
+
+
 DSN = """From: Mail Delivery System <MAILER-DAEMON@mx.acme.example>
 To: receivables@acme.example
 Subject: Undelivered Mail Returned to Sender
