@@ -6,12 +6,13 @@ The servers are the embedded ones, or those of DATABASE_URL and REDIS_URL. The c
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name the run; the servers start when the first test asks for them."""
     workerinput = getattr(config, "workerinput", None)
     config.stash[_SERVERS] = dict(workerinput["servers"]) if workerinput is not None else {}
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: the garbage collector need not look at it again."""
+    gc.freeze()
 
 
 def _start_servers(servers: dict[str, Any]) -> None:
@@ -130,6 +136,16 @@ def worker_id(request: pytest.FixtureRequest) -> str:
     """The xdist worker's name, or `main`."""
     workerinput = getattr(request.config, "workerinput", None)
     return str(workerinput["workerid"]) if workerinput else "main"
+
+
+@contextmanager
+def database_of_its_own(servers: dict[str, Any]) -> Iterator[str]:
+    """The owner's URL of another clone, where nobody else commits."""
+    base, template = servers["database_url"], servers["template"]
+    name = f"{template}_own_{secrets.token_hex(3)}"
+    asyncio.run(_execute(base, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _database_url(base, name)
+    asyncio.run(_execute(base, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
 class RolledBackDatabase(Database):

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 
 from app.infra.connection import APP_ROLE, DatabaseSettings, driver_url
@@ -24,6 +21,7 @@ from app.openapi import FILE
 from clients.__main__ import run_stories
 from tests.benchmarks.servers import serving
 from tests.benchmarks.tokens import token_for
+from tests.conftest import database_of_its_own
 from tests.factories import make_tenant
 
 HERE = Path(__file__).parent
@@ -34,19 +32,8 @@ SEED = int(os.environ.get("SCHEMATHESIS_SEED", "1"))
 @pytest.fixture(scope="module")
 def own_database(servers: dict[str, Any]) -> Iterator[str]:
     """The owner's URL of a database of its own: real commits of all sorts are going to be in it."""
-    base = servers["database_url"]
-    name = f"{servers['template']}_schema_{secrets.token_hex(2)}"
-    asyncio.run(_execute(base, f"CREATE DATABASE {name} TEMPLATE {servers['template']}"))
-    yield urlunsplit(urlsplit(base)._replace(path=f"/{name}"))
-    asyncio.run(_execute(base, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    with database_of_its_own(servers) as url:
+        yield url
 
 
 async def _token(url: str) -> str:

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -153,18 +154,19 @@ def floats_near_money(module: Module) -> list[str]:
     return found + [text for text in _texts(module.tree) if FLOAT_SQL.search(text) and MONEY.search(text)]
 
 
-class _WithoutFunctions(ast.NodeTransformer):
-    def visit_FunctionDef(self, _node: ast.FunctionDef) -> None:
-        return None
-
-    def visit_AsyncFunctionDef(self, _node: ast.AsyncFunctionDef) -> None:
-        return None
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _outside_functions(tree: ast.Module) -> list[ast.stmt]:
-    """Constants and classes, without the functions in them."""
-    copy: ast.Module = _WithoutFunctions().visit(ast.parse(ast.unparse(tree)))
-    return copy.body
+def _outside_functions(node: ast.AST) -> list[ast.stmt]:
+    """Constants and classes, without the functions in them. Copies statements only, and leaves the tree alone."""
+    found = []
+    for statement in getattr(node, "body", ()):
+        if not isinstance(statement, _FUNCTIONS):
+            kept = copy(statement)
+            if isinstance(kept, ast.ClassDef):
+                kept.body = _outside_functions(statement)
+            found.append(kept)
+    return found
 
 
 def _uses_float(node: ast.AST) -> bool:

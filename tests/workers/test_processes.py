@@ -20,11 +20,19 @@ from app.infra.database import SYSTEM, Database
 from app.infra.doorbell import ArqDoorbell, connect_redis
 from app.infra.embedded.valkey import ValkeyServer, start_valkey
 from app.infra.jobs import owe
+from tests.conftest import database_of_its_own
 from tests.factories import make_tenant
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture(scope="module")
+def owner_url(servers: dict[str, Any]) -> Iterator[str]:
+    """A database of their own: the processes would take up what all other tests left due."""
+    with database_of_its_own(servers) as url:
+        yield url
 
 
 @pytest.fixture
