@@ -90,18 +90,19 @@ WITH due AS (
       AND ($7::text IS NULL OR currency = $7) AND $5::uuid IS NULL AND $6::uuid IS NULL
       AND ($8::uuid IS NULL OR collector_id = $8)
     GROUP BY 1, 2
-), keys AS (
-    SELECT key, currency FROM assigned UNION SELECT key, currency FROM collected
-    UNION SELECT key, currency FROM promised UNION SELECT key, currency FROM target
+), part AS (
+    SELECT key, currency, assigned, collected_late, NULL::bigint AS collected, NULL::bigint AS target,
+           NULL::int AS promises, NULL::bigint AS promised, NULL::int AS kept, NULL::int AS broken FROM assigned
+    UNION ALL SELECT key, currency, NULL, NULL, collected, NULL, NULL, NULL, NULL, NULL FROM collected
+    UNION ALL SELECT key, currency, NULL, NULL, NULL, target, NULL, NULL, NULL, NULL FROM target
+    UNION ALL SELECT key, currency, NULL, NULL, NULL, NULL, promises, promised, kept, broken FROM promised
 )
-SELECT k.key, k.currency, coalesce(s.assigned, 0) AS assigned, coalesce(s.collected_late, 0) AS collected_late,
-       coalesce(c.collected, 0) AS collected, t.target, coalesce(p.promises, 0) AS promises,
-       coalesce(p.promised, 0) AS promised, coalesce(p.kept, 0) AS kept, coalesce(p.broken, 0) AS broken
-FROM keys k
-LEFT JOIN assigned s ON s.key IS NOT DISTINCT FROM k.key AND s.currency = k.currency
-LEFT JOIN collected c ON c.key IS NOT DISTINCT FROM k.key AND c.currency = k.currency
-LEFT JOIN promised p ON p.key IS NOT DISTINCT FROM k.key AND p.currency = k.currency
-LEFT JOIN target t ON t.key IS NOT DISTINCT FROM k.key AND t.currency = k.currency
+SELECT key, currency, coalesce(sum(assigned), 0)::bigint AS assigned,
+       coalesce(sum(collected_late), 0)::bigint AS collected_late, coalesce(sum(collected), 0)::bigint AS collected,
+       sum(target)::bigint AS target, coalesce(sum(promises), 0)::int AS promises,
+       coalesce(sum(promised), 0)::bigint AS promised, coalesce(sum(kept), 0)::int AS kept,
+       coalesce(sum(broken), 0)::int AS broken
+FROM part GROUP BY key, currency
 """
 _PROMISES = """
 (p.made_on >= $2 OR p.promised_date BETWEEN $2 AND $3) AND ($5::uuid IS NULL OR p.account_id = $5)
